@@ -1,0 +1,1 @@
+"""One recipe per shipped weight: `python -m backends.train.<recipe> --help`. Nothing here is imported by the app."""

@@ -1,0 +1,57 @@
+"""Free pictures for procedural scenes: photographs as texture and background, cut-outs with alpha as objects.
+
+Nothing here is downloaded and none of it is shipped. The pictures come from Debian packages, each with a named licence in its
+`copyright` file; unpack them with `apt-get download PACKAGE && dpkg -x PACKAGE*.deb FOLDER` and pass the folder to the recipe:
+
+    tuxpaint-stamps-default 2022.06.04-1     GPL-2           photographed objects, cut out (cartoons and symbols are left out)
+    mate-backgrounds 1.26.0-1 (nature/)      GPL-2+          photographs
+    lomiri-wallpapers-16.04 20.04.0-2        CC-BY-4.0, CC-BY-SA-4.0, CC0-1.0 (per file)
+    lomiri-wallpapers-20.04 20.04.0-2        CC-BY-SA-3.0    one photograph
+
+Without a folder the scenes use procedural textures and shapes alone.
+"""
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+PHOTOS = ("**/lomiri-wallpapers-16.04/**/*.jpg", "**/Kleiber_by_Lukas_Baubkus.jpg", "**/mate/nature/*.jpg")
+CUTOUTS = "**/tuxpaint/stamps/**/*.png"
+NOT_PHOTOGRAPHS = ("cartoon", "symbols", "flags", "naturalforces", "shapes", "halloween", "hanukkah", "toys", "plastic")
+LONG_SIDE = 1200
+SMALLEST = 70                  # px, shorter side of a usable cut-out
+
+
+@dataclass(frozen=True)
+class Bank:
+    """photos: uint8 (H, W, 3) RGB; cutouts: uint8 (H, W, 4) RGBA, tight around the object."""
+    photos: tuple[np.ndarray, ...] = ()
+    cutouts: tuple[np.ndarray, ...] = ()
+
+
+def load_bank(folder: str | Path | None) -> Bank:
+    """All usable pictures under `folder`, in a fixed order; an empty bank without a folder."""
+    if folder is None:
+        return Bank()
+    root = Path(folder)
+    photos = [shrink(Image.open(p).convert("RGB")) for pattern in PHOTOS for p in sorted(root.glob(pattern))]
+    stamps = [p for p in sorted(root.glob(CUTOUTS)) if not any(word in str(p) for word in NOT_PHOTOGRAPHS)]
+    cutouts = [c for c in map(read_cutout, stamps) if c is not None]
+    return Bank(tuple(photos), tuple(cutouts))
+
+
+def shrink(picture: Image.Image) -> np.ndarray:
+    picture.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def read_cutout(path: Path) -> np.ndarray | None:
+    """RGBA cropped to its opaque part, or None where it is too small, empty or has no transparency."""
+    picture = np.asarray(Image.open(path).convert("RGBA"))
+    solid = picture[..., 3] > 127
+    if not solid.any() or solid.mean() > 0.97:
+        return None
+    rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
+    tight = picture[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    return tight if min(tight.shape[:2]) >= SMALLEST else None

@@ -1,0 +1,315 @@
+"""Recipe of `weights/segment-tiny.safetensors`: click segmentation learned from procedural scenes with exact masks.
+
+    python -m backends.train.segment_tiny --cache scenes --render 4000 --pictures FOLDER     render scenes once
+    python -m backends.train.segment_tiny --cache scenes --out run --steps 6000              train, resume from run/last.pt
+    python -m backends.train.segment_tiny --out run --export weights/segment-tiny.safetensors
+
+Clicks are iterative (Sofiiuk et al., RITM, arXiv 2102.06583): the first one lies in the target, each next one in the largest error of
+the mask that the model rates best, whose logits are fed back half of the time; only the last round carries gradient. Loss per SAM
+(arXiv 2304.02643): focal x 20 + dice on the single mask and on the best of the three, squared error on predicted IoU; beside them
+binary cross-entropy on region boundaries, which are what the geodesic prompts need. fp32 weights, bf16 autocast, AdamW, one cycle.
+"""
+import argparse
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from backends.segment.tiny import STRIDE, build_tiny
+from backends.train.pictures import load_bank
+from backends.train.scenes import render
+
+CHUNK = 100                     # scenes per cache file
+CROPS = {256: 0.7, 384: 0.2, 512: 0.1}   # side of a training crop in pixels: probability
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyperparameters; a step takes `batch` pictures of 256 px (or as many pixels in larger crops), `prompts` targets in each."""
+    seed: int = 0
+    steps: int = 6000
+    batch: int = 6
+    prompts: int = 4
+    rate: float = 1.5e-3
+    decay: float = 0.02
+    warmup: int = 200
+    ema: float = 0.998
+    save_every: int = 200
+    threads: int = 1
+
+
+# ---- scenes on disk ----
+
+def render_cache(cache: Path, count: int, pictures: str | None) -> None:
+    """Renders scenes 0..count-1 into files of CHUNK scenes each; existing files are kept."""
+    bank = load_bank(pictures)
+    cache.mkdir(parents=True, exist_ok=True)
+    for start in range(0, count, CHUNK):
+        path = cache / f"{start:06d}.npz"
+        if not path.exists():
+            scenes = [render(seed, bank) for seed in range(start, min(start + CHUNK, count))]
+            stacked = {name: np.stack([getattr(s, name) for s in scenes]) for name in ("image", "ids", "parent")}
+            np.savez(path.with_suffix(".tmp.npz"), **stacked)
+            path.with_suffix(".tmp.npz").rename(path)
+
+
+def read_cache(cache: Path, known: dict[str, dict]) -> dict[str, dict]:
+    """Adds the cache files that are new since the last look."""
+    for path in sorted(cache.glob("[0-9]*[0-9].npz")):
+        if path.name not in known:
+            known[path.name] = dict(np.load(path))
+    return known
+
+
+def crop_of(rng: np.random.Generator, scene: dict, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A random square of the scene, side size/2..512, resized to `size`: picture (size, size, 3) float, leaf ids (size, size)."""
+    side = int(rng.uniform(max(size / 1.6, 160), 512.99))
+    y, x = rng.integers(513 - side, size=2)
+    image = torch.from_numpy(scene["image"][y:y + side, x:x + side]).permute(2, 0, 1)[None].float()
+    image = F.interpolate(image, (size, size), mode="bilinear", align_corners=False, antialias=True)[0].permute(1, 2, 0).numpy()
+    at = ((np.arange(size) + 0.5) * side / size).astype(int)
+    ids = scene["ids"][y:y + side, x:x + side][np.ix_(at, at)]
+    image = (image - 128) * rng.uniform(0.75, 1.2) + 128 + rng.normal(0, 12) + rng.normal(0, 5, 3)
+    if rng.random() < 0.5:
+        image, ids = image[:, ::-1], ids[:, ::-1]
+    return np.clip(image, 0, 255), ids
+
+
+# ---- targets and clicks, all on the stride-4 grid ----
+
+def choose_targets(rng: np.random.Generator, ids: np.ndarray, parent: np.ndarray, count: int) -> list[np.ndarray]:
+    """`count` float masks (n, n) at stride 4, fraction of each cell covered; a leaf, or the whole object that owns it. Larger ones more often."""
+    leaves, areas = np.unique(ids[ids > 0], return_counts=True)
+    big = areas > 0.004 * ids.size
+    leaves, areas = leaves[big], areas[big]
+    if not len(leaves):
+        return []
+    targets = []
+    for leaf in rng.choice(leaves, count, p=np.sqrt(areas) / np.sqrt(areas).sum()):
+        same = parent[ids] == parent[leaf] if rng.random() < 0.6 else ids == leaf
+        targets.append(cover(same))
+    return targets
+
+
+def cover(mask: np.ndarray) -> np.ndarray:
+    n = mask.shape[0] // 4
+    return mask.reshape(n, 4, n, 4).mean((1, 3), dtype=np.float32)
+
+
+def depth(mask: np.ndarray) -> np.ndarray:
+    return distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+
+
+def click_in(rng: np.random.Generator, mask: np.ndarray, centre: float) -> tuple[float, float]:
+    """A point (x, y) in pixels inside the mask (n, n) bool: its deepest cell with probability `centre`, else any inner cell."""
+    d = depth(mask)
+    cells = np.argwhere(d >= d.max()) if rng.random() < centre else np.argwhere(d > min(1.5, d.max() * 0.5))
+    y, x = cells[rng.integers(len(cells))]
+    return float(x * 4 + rng.uniform(0, 4)), float(y * 4 + rng.uniform(0, 4))
+
+
+def first_prompt(rng: np.random.Generator, target: np.ndarray) -> list[tuple[float, float, int]]:
+    """A click in the target, or (one in eight) its box with corners moved by up to a tenth."""
+    solid = target > 0.5 if (target > 0.5).any() else target == target.max()
+    if rng.random() > 0.125:
+        return [(*click_in(rng, solid, 0.5), 1)]
+    ys, xs = np.nonzero(solid)
+    low, high = np.array([xs.min(), ys.min()]) * 4.0, np.array([xs.max() + 1, ys.max() + 1]) * 4.0
+    jitter = (high - low) * 0.1
+    a, b = low + rng.uniform(-1, 1, 2) * jitter, high + rng.uniform(-1, 1, 2) * jitter
+    return [(*a, 2), (*b, 3)]
+
+
+def error_click(rng: np.random.Generator, logits: np.ndarray, target: np.ndarray) -> tuple[float, float, int] | None:
+    """A click in the deeper of missed and added area; None where the mask is right."""
+    pred, truth = logits > 0, target > 0.5
+    missed, added = truth & ~pred, pred & ~truth
+    if not (missed | added).any():
+        return None
+    positive = depth(missed).max() >= depth(added).max()
+    return (*click_in(rng, missed if positive else added, 0.6), int(positive))
+
+
+def sparse_of(prompts: list[list[tuple]], size: int) -> Tensor:
+    longest = max(map(len, prompts))
+    rows = [p + [(size / 2, size / 2, -1)] * (longest - len(p)) for p in prompts]
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+# ---- loss ----
+
+def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """20 x focal (gamma 2, soft targets) + dice per mask: logits (b, k, n, n), target (b, 1, n, n) -> (b, k)."""
+    target = target.expand_as(logits)
+    p = logits.sigmoid()
+    focal = (F.binary_cross_entropy_with_logits(logits, target, reduction="none") * (p - target).square()).mean((2, 3))
+    dice = 1 - (2 * (p * target).sum((2, 3)) + 1) / ((p + target).sum((2, 3)) + 1)
+    return 20 * focal + dice
+
+
+def iou_of(logits: Tensor, target: Tensor) -> Tensor:
+    a, b = logits > 0, (target > 0.5).expand_as(logits)
+    return (a & b).sum((2, 3)) / (a | b).sum((2, 3)).clamp(min=1)
+
+
+def boundary_loss(logits: Tensor, ids: Tensor) -> Tensor:
+    """Cross-entropy of the stride-8 boundary map (m, 1, g, g) with 'this cell sees two leaves', ids (m, H, W)."""
+    seen = ids[:, None].float()
+    mixed = (F.max_pool2d(seen, 10, 8, 1) != -F.max_pool2d(-seen, 10, 8, 1)).float()
+    return F.binary_cross_entropy_with_logits(logits, mixed, pos_weight=torch.tensor(2.0))
+
+
+# ---- training ----
+
+class Trainer:
+    """Model, its moving average, optimiser, and the random state; `step` is one update."""
+
+    def __init__(self, recipe: Recipe, cache: Path):
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.cache, self.done = recipe, cache, 0
+        self.sam = build_tiny().to(memory_format=torch.channels_last)
+        self.mean = torch.optim.swa_utils.AveragedModel(self.sam, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+        decayed = [p for p in self.sam.parameters() if p.ndim > 1]
+        plain = [p for p in self.sam.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": recipe.decay}, {"params": plain, "weight_decay": 0.0}], lr=recipe.rate)
+        self.scenes: dict[str, dict] = {}
+
+    def pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, list[np.ndarray]]:
+        """Normalised pictures (m, 3, s, s), leaf ids (m, s, s) and m x prompts targets."""
+        images, leaves, targets = [], [], []
+        size = int(rng.choice(list(CROPS), p=list(CROPS.values())))
+        while len(images) < round(self.recipe.batch * (256 / size) ** 2):
+            chunk = self.scenes[rng.choice(list(self.scenes))]
+            scene = {k: v[i] for i in [rng.integers(len(chunk["image"]))] for k, v in chunk.items()}
+            image, ids = crop_of(rng, scene, size)
+            found = choose_targets(rng, ids, scene["parent"], self.recipe.prompts)
+            if found:
+                images.append(image), leaves.append(ids.astype(np.int64)), targets.extend(found)
+        x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+        x = (x - self.sam.pixel_mean) / self.sam.pixel_std
+        keep = int(size * rng.uniform(0.6, 1)) // 8 * 8 if rng.random() < 0.3 else size
+        x[:, :, keep:] = 0                                                           # the zero padding of `Sam.preprocess`, seen early
+        for t in targets:
+            t[keep // 4:] = 0
+        ids = torch.from_numpy(np.stack(leaves))
+        ids[:, keep:] = 0
+        return x.contiguous(memory_format=torch.channels_last), ids, targets
+
+    def step(self) -> dict[str, float]:
+        rng = np.random.default_rng((self.recipe.seed, self.done))
+        if self.done % 100 == 0:
+            read_cache(self.cache, self.scenes)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        x, ids, targets = self.pictures(rng)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            embedding = self.sam.image_encoder(x)
+        truth = torch.from_numpy(np.stack(targets))[:, None]
+        logits, rating = self.clicks(rng, embedding, targets)
+        each = mask_loss(logits, truth)
+        exact = iou_of(logits.detach(), truth)
+        usable = (truth.sum((1, 2, 3)) > 3).float()
+        parts = {"single": (each[:, 0] * usable).mean(), "best": (each[:, 1:].amin(1) * usable).mean() + 0.02 * each[:, 1:].mean(),
+                 "iou": (rating - exact).square().mean(), "edge": boundary_loss(embedding[:, -1:], ids)}
+        loss = parts["single"] + parts["best"] + parts["iou"] + 0.5 * parts["edge"]
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.sam.parameters(), 2.0)
+        self.optimizer.step()
+        self.mean.update_parameters(self.sam)
+        self.done += 1
+        picked = exact.gather(1, 1 + rating[:, 1:].argmax(1, keepdim=True)).mean()
+        return {k: v.item() for k, v in parts.items()} | {"miou": float(exact[:, 0].mean()), "picked": float(picked), "oracle": float(exact[:, 1:].amax(1).mean())}
+
+    def clicks(self, rng: np.random.Generator, embedding: Tensor, targets: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+        """Plays 1..6 rounds of clicks, the last one with gradient: logits (b, 4, n, n), predicted IoU (b, 4)."""
+        size, decoder = embedding.shape[-1] * STRIDE, self.sam.mask_decoder
+        prompts = [first_prompt(rng, t) if t.any() else [(1.0, 1.0, 1)] for t in targets]
+        dense = torch.zeros(len(targets), 2, size // 4, size // 4)
+        with torch.no_grad(), torch.autocast(embedding.device.type, torch.bfloat16):
+            frozen = embedding.detach()
+            for _ in range(int(rng.choice([0, 1, 2, 3, 5], p=[.42, .2, .16, .12, .1]))):
+                logits, rating = decoder.predict_all(frozen, sparse_of(prompts, size), dense)
+                best = logits[torch.arange(len(logits)), rating.argmax(1)]
+                for p, guess, target in zip(prompts, best.numpy(), targets):
+                    new = error_click(rng, guess, target)
+                    p += [new] if new else []
+                feed = torch.from_numpy(rng.random(len(targets)) < 0.5).float()[:, None, None]
+                dense = torch.stack([best.clamp(-10, 10) / 10 * feed, torch.ones_like(best) * feed], 1)
+        with torch.autocast(embedding.device.type, torch.bfloat16):
+            return decoder.predict_all(embedding, sparse_of(prompts, size), dense)
+
+    def rate(self) -> float:
+        r = self.recipe
+        return r.rate * min(1, (self.done + 1) / r.warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, self.done / r.steps))))
+
+    def save(self, out: Path) -> None:
+        state = {"sam": self.sam.state_dict(), "mean": self.mean.state_dict(), "optimizer": self.optimizer.state_dict(), "done": self.done}
+        torch.save(state, out / "last.tmp")
+        (out / "last.tmp").rename(out / "last.pt")
+
+    def resume(self, out: Path) -> None:
+        if (out / "last.pt").exists():
+            state = torch.load(out / "last.pt", weights_only=True)
+            self.sam.load_state_dict(state["sam"])
+            self.mean.load_state_dict(state["mean"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.done = state["done"]
+
+
+def train(recipe: Recipe, cache: Path, out: Path) -> None:
+    """Runs or resumes up to `recipe.steps`; one JSON line of means every 50 steps in out/log.jsonl."""
+    torch.set_num_threads(recipe.threads)
+    out.mkdir(parents=True, exist_ok=True)
+    trainer, rows, began = Trainer(recipe, cache), [], time.time()
+    trainer.resume(out)
+    read_cache(cache, trainer.scenes)
+    trainer.sam.train()
+    while trainer.done < recipe.steps:
+        rows.append(trainer.step())
+        if trainer.done % 50 == 0:
+            line = {"step": trainer.done, "seconds": round(time.time() - began)} | {k: round(float(np.mean([r[k] for r in rows])), 4) for k in rows[0]}
+            with open(out / "log.jsonl", "a") as log:
+                log.write(json.dumps(line) + "\n")
+            rows.clear()
+        if trainer.done % recipe.save_every == 0 or trainer.done == recipe.steps:
+            trainer.save(out)
+
+
+def export(out: Path, target: Path) -> None:
+    """The moving average of the last checkpoint as fp16 safetensors, keys of `build_tiny()`."""
+    mean = torch.load(out / "last.pt", weights_only=True)["mean"]
+    state = {k.removeprefix("module."): v for k, v in mean.items() if k.startswith("module.")}
+    save_file({k: v.half().contiguous() if v.is_floating_point() else v for k, v in state.items()}, target)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for field in fields(Recipe):
+        p.add_argument(f"--{field.name.replace('_', '-')}", type=field.type, default=field.default)
+    p.add_argument("--cache", type=Path, default=Path("scenes"))
+    p.add_argument("--out", type=Path, default=Path("run"))
+    p.add_argument("--pictures", help="folder with the unpacked free pictures (backends/train/pictures.py)")
+    p.add_argument("--render", type=int, help="only render this many scenes into the cache")
+    p.add_argument("--export", type=Path, help="only write the trained weights to this file")
+    a = vars(p.parse_args())
+    recipe = Recipe(**{f.name: a[f.name] for f in fields(Recipe)})
+    if a["render"]:
+        render_cache(a["cache"], a["render"], a["pictures"])
+    elif a["export"]:
+        export(a["out"], a["export"])
+    else:
+        print(json.dumps(asdict(recipe)))
+        train(recipe, a["cache"], a["out"])
+
+
+if __name__ == "__main__":
+    main()
