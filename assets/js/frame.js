@@ -1,0 +1,144 @@
+/* The frame's few lines in the browser: colours, language, address bar, copying, saving, and pressing Run.
+   Loaded from the head before the page is drawn; everything is reached through window.glassbox. */
+(() => {
+  const root = document.documentElement;
+  const keep = {
+    get: (key) => { try { return localStorage.getItem('glassbox-' + key); } catch { return null; } },
+    set: (key, value) => { try { localStorage.setItem('glassbox-' + key, value); } catch { /* private mode */ } },
+  };
+  const links = {};        // slug -> query string of its state
+  const computed = new Set();
+  let active = null;       // slug of the tab on screen; null until the first state has been restored
+
+  function language(code) {
+    root.dataset.language = code;
+    root.lang = code === 'zh' ? 'zh-Hans' : 'en';
+    keep.set('language', code);
+  }
+
+  function colours(name) {
+    document.body.classList.toggle('dark', name === 'dark');
+    keep.set('theme', name);
+  }
+
+  function firstColours() {
+    const asked = new URLSearchParams(location.search).get('__theme');
+    const stored = keep.get('theme');
+    if (!asked && stored) document.body.classList.toggle('dark', stored === 'dark');
+  }
+
+  // The tabs' queries replace each other in the address bar; keys that start with "__" belong to Gradio and stay.
+  function address(query) {
+    const url = new URL(location.href);
+    const own = [...url.searchParams].filter(([key]) => key.startsWith('__'));
+    const next = new URLSearchParams(query);
+    for (const [key, value] of own) next.set(key, value);
+    if (String(next).length < 6000) history.replaceState(history.state, '', '?' + next + url.hash);
+  }
+
+  function remember(slug, query) {
+    links[slug] = query;
+    if (slug === active) address(query);
+  }
+
+  async function press(slug) {
+    for (let wait = 0; wait < 400; wait += 1) {
+      const button = document.getElementById(slug + '-run');
+      if (button && !button.disabled) { computed.add(slug); button.click(); return; }
+      await new Promise((done) => setTimeout(done, 25));
+    }
+  }
+
+  function opened(slug, answersAtOnce) {
+    if (active === null || slug === active) return;
+    active = slug;
+    address(links[slug] || 'tab=' + slug);
+    if (answersAtOnce && !computed.has(slug)) press(slug);
+  }
+
+  // order: "slug" or "slug run"; a long run starts by itself only when a link with a state asked for it
+  function ready(order) {
+    const [slug, run] = order.split(' ');
+    active = slug;
+    root.dataset.tab = slug;
+    const long = document.getElementById(slug + '-stop');
+    if (run || !long) press(slug);
+    root.dataset.ready = 'true';
+  }
+
+  function element(tag, attributes, text) {
+    const node = Object.assign(document.createElement(tag), attributes);
+    if (text) node.textContent = text;
+    return node;
+  }
+
+  function dialog() {
+    const found = document.getElementById('gb-share');
+    if (found) return found;
+    const box = element('dialog', { id: 'gb-share' });
+    const title = element('h2', { id: 'gb-share-title' });
+    box.setAttribute('aria-labelledby', title.id);
+    const field = element('textarea', { id: 'gb-share-text', readOnly: true, spellcheck: false });
+    field.setAttribute('aria-labelledby', title.id);
+    const note = element('p', { id: 'gb-share-note' });
+    note.setAttribute('role', 'status');
+    const close = element('button', { type: 'button', id: 'gb-share-close' }, 'Close');
+    close.addEventListener('click', () => box.close());
+    box.addEventListener('click', (event) => { if (event.target === box) box.close(); });
+    box.append(title, field, note, close);
+    (document.querySelector('.gradio-container') || document.body).append(box);
+    return box;
+  }
+
+  async function copied(text) {
+    try { await navigator.clipboard.writeText(text); return true; } catch { return false; }
+  }
+
+  // Shows the text selected in a read-only field, so that it can be taken without the clipboard permission as well.
+  async function share(kind, text) {
+    const box = dialog();
+    const link = kind === 'link';
+    const whole = link ? location.origin + location.pathname + '?' + text : text;
+    box.querySelector('h2').textContent = link ? 'Link to this view' : 'Python for this view';
+    const field = box.querySelector('textarea');
+    field.value = whole;
+    field.rows = link ? 3 : 16;
+    box.querySelector('p').textContent = '';
+    if (!box.open) box.showModal();
+    field.focus();
+    field.select();
+    const done = await copied(whole);
+    box.querySelector('p').textContent = done ? 'Copied.' : 'Selected: press Ctrl+C or ⌘C to copy.';
+    box.dataset.copied = done;
+  }
+
+  function save(name, text, type) {
+    const url = URL.createObjectURL(new Blob([text], { type: type || 'text/csv' }));
+    element('a', { href: url, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  }
+
+  // Arrow keys move between tabs, as the tab pattern promises.
+  function arrows(event) {
+    const here = event.target.closest && event.target.closest('[role=tab]');
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!here || !step) return;
+    const all = [...here.parentElement.querySelectorAll('[role=tab]')].filter((tab) => tab.offsetParent);
+    const next = all[(all.indexOf(here) + step + all.length) % all.length];
+    next.focus();
+    next.click();
+  }
+
+  function pressed(event) {
+    const button = event.target.closest && event.target.closest('[data-glassbox]');
+    if (!button) return;
+    if (button.dataset.glassbox === 'theme') colours(document.body.classList.contains('dark') ? 'light' : 'dark');
+    if (button.dataset.glassbox === 'language') language(root.dataset.language === 'zh' ? 'en' : 'zh');
+  }
+
+  language(keep.get('language') || (navigator.language.startsWith('zh') ? 'zh' : 'en'));
+  document.addEventListener('click', pressed);
+  document.addEventListener('keydown', arrows);
+  document.addEventListener('DOMContentLoaded', firstColours);
+  window.glassbox = { share, save, remember, opened, ready, run: press, element };
+})();

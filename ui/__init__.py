@@ -1,0 +1,8 @@
+"""The page: the only place where gradio is imported.
+
+``TABS`` lists the tabs in display order. Adding a tab is one new file and one line here.
+"""
+
+from ui.tab import Tab
+
+TABS: tuple[Tab, ...] = ()

@@ -1,0 +1,1 @@
+"""Results to plotly figures and canvas scenes: pure functions without gradio."""

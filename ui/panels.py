@@ -1,0 +1,142 @@
+"""The parts of a tab's page: heading, presets, controls, figures, tables and text. Element ids are ``<slug>-<part>``."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ui import markup, permalink
+from ui.explain import prose
+from ui.tab import Param, ParamError, Tab
+
+
+@dataclass(frozen=True)
+class Head:
+    """The heading's buttons, and the hidden field that carries a text from Python to the browser."""
+
+    link: gr.Button
+    python: gr.Button
+    carrier: gr.Textbox
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a run fills: the checks, then figure and table of each view; the download buttons and their carrier."""
+
+    outputs: list[Any]
+    downloads: list[gr.Button]
+    carrier: gr.Textbox
+
+
+def head(tab: Tab) -> Head:
+    """Title, one-line question, *copy link* and *copy Python*."""
+    chinese = prose(tab, "zh")
+    with gr.Row(elem_classes="gb-head"):
+        gr.HTML(markup.title(tab, chinese.title, chinese.question), elem_classes="gb-heading")
+        link = gr.Button("Copy link", size="sm", elem_id=f"{tab.slug}-link", elem_classes="gb-quiet", scale=0)
+        python = gr.Button("Copy Python", size="sm", elem_id=f"{tab.slug}-python", elem_classes="gb-quiet", scale=0)
+    return Head(link, python, _carrier())
+
+
+def _carrier() -> gr.Textbox:
+    return gr.Textbox(visible=False, interactive=True, max_length=None)
+
+
+def presets(tab: Tab) -> list[gr.Button]:
+    """One button for each preset, in a row that wraps."""
+    if not tab.presets:
+        return []
+    with gr.Row(elem_classes="gb-presets"):
+        return [
+            gr.Button(p.name, size="sm", scale=0, elem_id=f"{tab.slug}-preset-{i}", elem_classes="gb-chip")
+            for i, p in enumerate(tab.presets)
+        ]
+
+
+def buttons(tab: Tab) -> tuple[gr.Button, gr.Button | None]:
+    """Run and Stop. A tab that answers at once hides Run: the frame presses it after a link or a preset."""
+    with gr.Row(elem_classes="gb-run" if tab.streams else "gb-away"):
+        run = gr.Button("Run", variant="primary", elem_id=f"{tab.slug}-run")
+        stop = gr.Button("Stop", elem_id=f"{tab.slug}-stop") if tab.streams else None
+    return run, stop
+
+
+def widget(tab: Tab, param: Param, value: Any) -> Any:
+    """The component of one parameter."""
+    c = param.control
+    common = {"label": c.label, "info": c.help or None, "elem_id": f"{tab.slug}-{param.name}", "value": to_widget(param, value)}
+    if c.kind == "slider":
+        step = c.step or (1 if param.type is int else None)
+        return gr.Slider(c.range[0], c.range[1], step=step, **common)
+    if c.kind == "number":
+        return gr.Number(precision=0 if param.type is int else None, step=c.step or 1, **common)
+    if c.kind in ("radio", "dropdown"):
+        options = [(str(o), o) for o in c.choices]
+        return (gr.Radio if c.kind == "radio" else gr.Dropdown)(options, **common)
+    if c.kind == "checkbox":
+        return gr.Checkbox(**common)
+    lines = 4 if c.kind == "lines" else 1
+    return gr.Textbox(lines=lines, max_lines=12, max_length=c.max_length, visible=c.kind != "hidden", **common)
+
+
+def to_widget(param: Param, value: Any) -> Any:
+    """A parameter as its component shows it: JSON for kinds "json" and "hidden" of structured types."""
+    return value if _direct(param) else json.dumps(permalink.plain(value), ensure_ascii=False)
+
+
+def from_widget(param: Param, value: Any) -> Any:
+    """A component's value as the parameter's plain value; ``ParamError`` when a JSON field is not readable."""
+    if _direct(param):
+        return value
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError) as error:
+        raise ParamError(f"{param.control.label} must be written as JSON, for example [1, 2].") from error
+
+
+def _direct(param: Param) -> bool:
+    return param.type in (int, float, str, bool) or param.control.kind in ("radio", "dropdown")
+
+
+def explanation(tab: Tab) -> None:
+    """The *what to look at* text in both languages."""
+    with gr.Column(elem_id=f"{tab.slug}-explain", elem_classes="gb-explain"):
+        for language in ("en", "zh"):
+            gr.Markdown(prose(tab, language).body, elem_classes=[f"gb-{language}"])
+
+
+def figures(tab: Tab) -> Shown:
+    """The checks strip, then each view as caption, figure and a closed table twin with a download."""
+    outputs: list[Any] = [gr.HTML(elem_id=f"{tab.slug}-checks")]
+    downloads = []
+    for index, view in enumerate(tab.views):
+        name = f"{tab.slug}-figure-{index}"
+        gr.HTML(markup.caption(view))
+        if view.kind != "table":
+            outputs.append(_figure(view.kind, name))
+        with gr.Accordion("Table", open=view.kind == "table", elem_classes="gb-twin", elem_id=f"{name}-twin"):
+            outputs.append(gr.HTML(elem_id=f"{name}-table"))
+            downloads.append(gr.Button("Download CSV", size="sm", elem_id=f"{name}-csv", elem_classes="gb-quiet"))
+    return Shown(outputs, downloads, _carrier())
+
+
+def _figure(kind: str, name: str) -> Any:
+    if kind == "plot":
+        return gr.Plot(show_label=False, elem_id=name, elem_classes="gb-figure", container=False)
+    from ui.scene import Scene
+
+    return Scene(elem_id=name, elem_classes="gb-figure")
+
+
+def paint(tab: Tab, params: Any, result: Any) -> list[Any]:
+    """The values of ``Shown.outputs`` for one result."""
+    preset = next((p for p in tab.presets if p.params == params), None)
+    held = preset is not None and bool(preset.holds(result))
+    values: list[Any] = [markup.checks(tuple(getattr(result, "checks", ())), preset, held)]
+    for view in tab.views:
+        drawn = view.draw(result)
+        if view.kind != "table":
+            values.append(drawn)
+        values.append(markup.table(markup.table_of(view, result, drawn), view.title))
+    return values
