@@ -1,0 +1,78 @@
+"""Handle on one click canvas in a page: picture coordinates in, state out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page
+
+
+class Board:
+    """The canvas with the given element id. Coordinates are picture pixels, (x, y); a click goes to the pixel's centre."""
+
+    def __init__(self, page: Page, elem_id: str = "canvas") -> None:
+        self.page = page
+        self.root = f"#{elem_id} .gx"
+
+    def ready(self, image_id: str) -> "Board":
+        """Wait until the picture is shown and the last request is answered."""
+        self.page.wait_for_selector(f'{self.root}[data-ready="{image_id}"]', timeout=30_000)
+        return self.settled()
+
+    def settled(self) -> "Board":
+        """Wait until the newest request was answered and painted."""
+        script = "s => { const d = document.querySelector(s).dataset; return d.phase !== 'encode' && +d.shown > 0 && d.sent === d.shown; }"
+        self.page.wait_for_function(script, arg=self.root, timeout=60_000)
+        return self
+
+    def state(self) -> dict[str, Any]:
+        return self.page.evaluate("s => document.querySelector(s + ' .gx-canvas').__gx.state()", self.root)
+
+    def steps(self) -> list[dict[str, Any]]:
+        """Steps of the active object."""
+        state = self.state()
+        return state["objects"][state["active"]]["steps"]
+
+    def client(self, x: float, y: float) -> tuple[float, float]:
+        """Window position of the centre of pixel (x, y)."""
+        script = "([s, x, y]) => document.querySelector(s + ' .gx-canvas').__gx.toClient(x + 0.5, y + 0.5)"
+        return tuple(self.page.evaluate(script, [self.root, x, y]))
+
+    def under(self, cx: float, cy: float) -> tuple[float, float]:
+        """Picture position (floats) under a window position."""
+        script = "([s, x, y]) => document.querySelector(s + ' .gx-canvas').__gx.toPicture(x, y)"
+        return tuple(self.page.evaluate(script, [self.root, cx, cy]))
+
+    def click(self, x: float, y: float, button: str = "left") -> None:
+        self.page.mouse.click(*self.client(x, y), button=button)
+
+    def drag(self, a: tuple[float, float], b: tuple[float, float], button: str = "left") -> None:
+        self.page.mouse.move(*self.client(*a))
+        self.page.mouse.down(button=button)
+        end = self.client(*b)
+        self.page.mouse.move(*end, steps=4)
+        self.page.mouse.up(button=button)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def tool(self, name: str) -> None:
+        """Press a button of the canvas by its class, e.g. "undo"."""
+        self.page.click(f"{self.root} .gx-{name}")
+
+    def sample(self, image_id: str) -> "Board":
+        epoch = self.page.get_attribute(self.root, "data-epoch")
+        self.page.click(f'{self.root} .gx-sample[data-id="{image_id}"]')
+        self.page.wait_for_function("([s, e]) => document.querySelector(s).dataset.epoch !== e", arg=[self.root, epoch], timeout=30_000)
+        return self.ready(image_id)
+
+    def text(self, name: str) -> str:
+        return self.page.inner_text(f"{self.root} .gx-{name}")
+
+    def pixel(self, x: int, y: int) -> list[int]:
+        """Painted RGBA at the centre of a picture pixel."""
+        script = """([s, x, y]) => { const c = document.querySelector(s + ' .gx-canvas'), r = c.getBoundingClientRect(), k = c.width / r.width;
+            const [cx, cy] = c.__gx.toClient(x + 0.5, y + 0.5);
+            return [...c.getContext('2d').getImageData((cx - r.left) * k, (cy - r.top) * k, 1, 1).data]; }"""
+        return self.page.evaluate(script, [self.root, x, y])
