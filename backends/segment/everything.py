@@ -156,9 +156,7 @@ def _crops(size: tuple[int, int], params: Params) -> list[_Crop]:
 def _stream(segmenter: Segmenter, image: np.ndarray, params: Params, crops: list[_Crop]) -> Iterator[Batch]:
     total, done, kept = sum(len(crop.points) for crop in crops), 0, []
     for crop in crops:
-        x0, y0, x1, y1 = crop.box
-        whole = len(crops) == 1 or crop is crops[0]
-        e = segmenter.embed(image) if whole else segmenter.encode(np.ascontiguousarray(image[y0:y1, x0:x1]), (segmenter.name, segmenter.digest, ""))
+        e = _embedded(segmenter, image, crop.box)
         for start in range(0, len(crop.points), params.points_per_batch):
             points = crop.points[start : start + params.points_per_batch]
             new = _click(segmenter, e, points, crop.box, image.shape[:2], params)
@@ -168,6 +166,14 @@ def _stream(segmenter: Segmenter, image: np.ndarray, params: Params, crops: list
         kept += _best(crop.found, params)
         crop.found.clear()
     yield Batch(total, total, [Record(c) for c in _final(kept, len(crops), params)], final=True)
+
+
+def _embedded(segmenter: Segmenter, image: np.ndarray, crop: tuple[int, int, int, int]) -> Embedding:
+    """The whole picture goes through the cache; a crop is needed once, and would crowd out other pictures."""
+    x0, y0, x1, y1 = crop
+    if image.shape[:2] == (y1 - y0, x1 - x0):
+        return segmenter.embed(image)
+    return segmenter.encode(np.ascontiguousarray(image[y0:y1, x0:x1]), (segmenter.name, segmenter.digest, ""))
 
 
 def _suppress(boxes: list[tuple[int, ...]], scores: list[float], threshold: float) -> list[int]:

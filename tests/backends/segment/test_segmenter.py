@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from segment_anything import SamPredictor
 from segment_anything.utils.transforms import ResizeLongestSide
 
-from backends.segment import SegmentError, Segmenter, prompts, segmenter
+from backends.segment import Segmenter, SegmentError, prompts, segmenter
 
 SIZES = [(200, 300), (300, 200), (64, 64), (37, 411)]
 POINTS, LABELS = np.array([[10.0, 20.5], [30.0, 5.0], [10.0, 20.5]]), np.array([1, 0, 1])
@@ -31,7 +31,8 @@ def test_masks_scores_and_logits_equal_those_of_sam_predictor(small, sam, make_n
     labels = None if points is None else LABELS[: len(points)]
     box = BOX if kind in ("box", "both", "all") else None
     mask = np.random.default_rng(1).normal(0, 5, (1, 64, 64)).astype(np.float32) if kind in ("mask", "all") else None
-    masks, scores, logits = official(sam, image, point_coords=points, point_labels=labels, box=box, mask_input=mask, multimask_output=multimask)
+    prompt = {"point_coords": points, "point_labels": labels, "box": box, "mask_input": mask, "multimask_output": multimask}
+    masks, scores, logits = official(sam, image, **prompt)
     e = small.embed(image)
     raw_logits, raw_scores = small.decode(e, points, labels, box, mask, multimask)
     assert np.array_equal(raw_scores.numpy(), scores) and np.array_equal(raw_logits.numpy(), logits)
