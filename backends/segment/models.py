@@ -46,7 +46,7 @@ def _build_tiny() -> Sam:
 
 
 MODELS: dict[str, Model] = {
-    "tiny": Model("Tiny (shipped)", _build_tiny, "segment-tiny", 512, 6.0, "ResNet-10-T with a pyramid"),
+    "tiny": Model("Tiny (shipped)", _build_tiny, "segment-tiny", 512, 6.1, "ResNet-10-T with a pyramid"),
     "vit_b": Model("SAM ViT-B", sam_model_registry["vit_b"], "vit_b", 1024, 93.7, "ViT, 12 layers of 768"),
     "vit_l": Model("SAM ViT-L", sam_model_registry["vit_l"], "vit_l", 1024, 312.3, "ViT, 24 layers of 1024"),
     "vit_h": Model("SAM ViT-H", sam_model_registry["vit_h"], "vit_h", 1024, 641.1, "ViT, 32 layers of 1280"),
