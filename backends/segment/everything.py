@@ -32,7 +32,6 @@ from backends.segment.errors import SegmentError
 if TYPE_CHECKING:
     from backends.segment.segmenter import Embedding, Segmenter
 
-CHUNK_PIXELS = 1 << 24  # full-size logits in memory at a time: 64 MiB as float32
 EIGHT_NEIGHBOURS = np.ones((3, 3), int)
 
 
@@ -232,14 +231,14 @@ def input_points(points: np.ndarray, size: tuple[int, int], side: int) -> Tensor
 
 
 def _upscaled(segmenter: Segmenter, e: Embedding, logits: Tensor) -> Iterator[Tensor]:
-    """(k, h, w) -> k full-size float32 (H, W), a few at a time.
+    """(k, h, w) -> k full-size float32 (H, W), three at a time.
 
-    Never one alone: torch interpolates single-channel pictures by another routine, which differs in the last bit.
+    Always three, filled up with the last: torch interpolates pictures of three channels by a routine of their own, which
+    differs from the others in the last bit, and the original upscales three masks per point.
     """
-    step = max(2, CHUNK_PIXELS // (e.size[0] * e.size[1]))
-    for start in range(0, len(logits), step):
-        chunk = logits[start : start + step]
-        yield from segmenter.upscale(e, chunk if len(chunk) > 1 else chunk.repeat(2, 1, 1))[: len(chunk)]
+    for start in range(0, len(logits), 3):
+        some = logits[start : start + 3]
+        yield from segmenter.upscale(e, torch.cat([some, some[-1:].expand(3 - len(some), -1, -1)]))[: len(some)]
 
 
 def _candidate(full: Tensor, threshold: float, params: Params) -> Candidate | None:

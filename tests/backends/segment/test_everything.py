@@ -91,13 +91,21 @@ def test_a_record_reads_like_a_dict(colour, make_scene):
         record["nothing"]
 
 
-def test_few_full_size_masks_are_in_memory_at_a_time(colour, make_scene, monkeypatch):
+def test_three_full_size_masks_are_in_memory_at_a_time(colour, make_scene, monkeypatch):
     sizes, upscale = [], colour.upscale
     monkeypatch.setattr(colour, "upscale", lambda e, x: sizes.append(len(x)) or upscale(e, x))
-    monkeypatch.setattr(everything, "CHUNK_PIXELS", 3 * 60 * 80)
-    image, settings = make_scene(60, 80), {"points_per_side": 6, "pred_iou_thresh": 0.5}
-    assert_equal(final(colour, image, **settings), official(colour.sam, image, points_per_batch=16, **settings))
-    assert 1 < max(sizes) <= 3
+    final(colour, make_scene(60, 80), points_per_side=6, pred_iou_thresh=0.5)
+    assert len(sizes) > 4 and set(sizes) == {3}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_full_size_logits_equal_the_originals_to_the_last_bit(small, make_noise, count):
+    e = small.embed(make_noise(170, 99))
+    logits = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    wanted = small.sam.postprocess_masks(logits, e.input_size, e.size).flatten(0, 1)
+    pick = torch.randperm(12, generator=torch.Generator().manual_seed(count))[:count]
+    got = list(everything._upscaled(small, e, logits.flatten(0, 1)[pick]))
+    assert len(got) == count and torch.equal(torch.stack(got), wanted[pick])
 
 
 def test_crops_do_not_crowd_out_embeddings_of_pictures(colour, make_scene):

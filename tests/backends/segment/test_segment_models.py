@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import save_file
 
 from backends import weights
-from backends.segment import MODELS, SegmentError, Segmenter, models
+from backends.segment import MODELS, Segmenter, SegmentError, models
 from backends.segment.tinyvit import build_mobile_sam
 
-MOBILE_KEY = "image_encoder.layers.0.blocks.0.conv1.c.weight"
+PATCHES, MOBILE_KEY = "image_encoder.patch_embed.proj.weight", "image_encoder.layers.0.blocks.0.conv1.c.weight"
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,8 @@ def test_a_named_model_comes_from_the_manifest_with_its_digest(monkeypatch, vit_
     monkeypatch.setattr(weights, "entry", lambda name: SimpleNamespace(sha256=f"digest of {name}"), raising=False)
     monkeypatch.setattr(weights, "load", lambda name: make_sam(seed=7).state_dict(), raising=False)
     s = Segmenter("vit_b", "cpu")
-    assert s.digest == "digest of vit_b" and torch.equal(s.sam.mask_decoder.iou_token.weight, make_sam(seed=7).mask_decoder.iou_token.weight)
+    wanted = make_sam(seed=7).mask_decoder.iou_token.weight
+    assert s.digest == "digest of vit_b" and torch.equal(s.sam.mask_decoder.iou_token.weight, wanted)
 
 
 def test_an_unknown_name_is_refused_at_once():
@@ -99,15 +100,16 @@ def test_an_unknown_name_is_refused_at_once():
         Segmenter("sam9")
 
 
+TOKEN = "mask_decoder.iou_token.weight"
 BROKEN = {
-    "a missing key": ({"mask_decoder.iou_token.weight": None}, "1 keys are missing and 0 are not known .first: mask_decoder.iou_token.weight is missing"),
+    "a missing key": ({TOKEN: None}, f"1 keys are missing and 0 are not known .first: {TOKEN} is missing"),
     "an extra key": ({"extra": torch.zeros(1)}, "0 keys are missing and 1 are not known .first: extra is not known"),
-    "a wrong shape": ({"mask_decoder.iou_token.weight": torch.zeros(1, 3)}, r"iou_token.weight has shape \(1, 3\), not \(1, 64\)"),
-    "a wrong type": ({"mask_decoder.iou_token.weight": torch.zeros(1, 64, dtype=torch.int64)}, "holds torch.int64"),
-    "no encoder": ({"image_encoder.patch_embed.proj.weight": None}, "is no checkpoint of tiny, vit_b"),
-    "an unknown width": ({"image_encoder.patch_embed.proj.weight": torch.zeros(7, 3, 16, 16)}, "is no checkpoint of"),
-    "another architecture": ({MOBILE_KEY: torch.zeros(1), "image_encoder.patch_embed.proj.weight": None}, "does not fit mobile_sam"),
-    "the names of transformers": ({"image_encoder.patch_embed.proj.weight": None, "vision_encoder.pos_embed": torch.zeros(1)}, "transformers"),
+    "a wrong shape": ({TOKEN: torch.zeros(1, 3)}, r"iou_token.weight has shape \(1, 3\), not \(1, 64\)"),
+    "a wrong type": ({TOKEN: torch.zeros(1, 64, dtype=torch.int64)}, "holds torch.int64"),
+    "no encoder": ({PATCHES: None}, "is no checkpoint of tiny, vit_b"),
+    "an unknown width": ({PATCHES: torch.zeros(7, 3, 16, 16)}, "is no checkpoint of"),
+    "another architecture": ({MOBILE_KEY: torch.zeros(1), PATCHES: None}, "does not fit mobile_sam"),
+    "the names of transformers": ({PATCHES: None, "vision_encoder.pos_embed": torch.zeros(1)}, "transformers"),
 }
 
 

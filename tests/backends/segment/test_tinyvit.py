@@ -27,7 +27,8 @@ def official_encoder_keys():
                 keys += [k for c in (1, 2, 3) for k in conv_norm(f"{block}.conv{c}")]
                 continue
             keys += [f"{block}.attn.attention_biases", *conv_norm(f"{block}.local_conv")]
-            keys += [k for part in ("attn.norm", "attn.qkv", "attn.proj", "mlp.norm", "mlp.fc1", "mlp.fc2") for k in linear(f"{block}.{part}")]
+            parts = ("attn.norm", "attn.qkv", "attn.proj", "mlp.norm", "mlp.fc1", "mlp.fc2")
+            keys += [k for part in parts for k in linear(f"{block}.{part}")]
         if i < 3:
             keys += [k for c in (1, 2, 3) for k in conv_norm(f"layers.{i}.downsample.conv{c}")]
     keys += linear("norm_head") + linear("head") + ["neck.0.weight", "neck.2.weight"] + linear("neck.1") + linear("neck.3")
@@ -87,7 +88,7 @@ def randomised(module, seed=0):
 def naive_attention(attn, x):
     """(h, w, c) float64 in, same out: loops over windows, heads, queries and keys; zeros beyond the right and bottom."""
     p = {k: v.detach().double().numpy() for k, v in attn.state_dict().items()}
-    s, heads, (h, w, c) = int(round(p["attention_biases"].shape[1] ** 0.5)), attn.heads, x.shape
+    s, heads, (h, w, c) = round(p["attention_biases"].shape[1] ** 0.5), attn.heads, x.shape
     d, out = c // heads, np.zeros_like(x)
     for top in range(0, h, s):
         for left in range(0, w, s):
@@ -99,7 +100,8 @@ def naive_attention(attn, x):
             for head in range(heads):
                 q, k, v = qkv[:, 3 * d * head : 3 * d * (head + 1)].reshape(-1, 3, d).transpose(1, 0, 2)
                 for i, (y, z) in enumerate(cells):
-                    score = [q[i] @ k[j] / d**0.5 + p["attention_biases"][head, abs(y - b) * s + abs(z - a)] for j, (b, a) in enumerate(cells)]
+                    bias = [p["attention_biases"][head, abs(y - b) * s + abs(z - a)] for b, a in cells]
+                    score = [q[i] @ k[j] / d**0.5 + bias[j] for j in range(s * s)]
                     weight = np.exp(np.array(score) - max(score))
                     mixed[i, head * d : (head + 1) * d] = weight / weight.sum() @ v
             for (y, z), value in zip(cells, mixed @ p["proj.weight"].T + p["proj.bias"], strict=True):
@@ -122,7 +124,8 @@ def timm_key(key):
     if ".downsample." in key:
         stage = int(key.split(".")[1])
         key = key.replace(f"layers.{stage}.", f"stages.{stage + 1}.")
-    return key.replace("layers.", "stages.").replace("norm_head", "head.norm").replace("head.weight", "head.fc.weight").replace("head.bias", "head.fc.bias")
+    key = key.replace("layers.", "stages.").replace("norm_head", "head.norm")
+    return key.replace("head.weight", "head.fc.weight").replace("head.bias", "head.fc.bias")
 
 
 @pytest.mark.parametrize("side", [128, 224])
