@@ -6,6 +6,7 @@ A loaded module is shared by all users of the process: it is frozen, in evaluati
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,9 +119,9 @@ class Source:
         """From what the user gave.  Raises SegmentError if it is neither a known name nor a file."""
         if str(model) in MODELS:
             return cls(str(model), None)
-        if Path(model).is_file():
+        if os.path.isfile(model):
             return cls(Path(model).name, Path(model))
-        raise SegmentError(f"There is no model or checkpoint file called {str(model)!r}; the models are {', '.join(MODELS)}.")
+        raise SegmentError(f"There is no model or checkpoint file called {str(model)[:80]!r}; the models are {', '.join(MODELS)}.")
 
     def digest(self) -> str:
         """SHA-256 (hex) of the weights file: from the manifest for a name, computed for a path."""

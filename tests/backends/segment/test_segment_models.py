@@ -98,6 +98,9 @@ def test_a_named_model_comes_from_the_manifest_with_its_digest(monkeypatch, vit_
 def test_an_unknown_name_is_refused_at_once():
     with pytest.raises(SegmentError, match="no model or checkpoint file called 'sam9'; the models are tiny, vit_b"):
         Segmenter("sam9")
+    for name in ("", "a" * 9999, "nul\0", "."):
+        with pytest.raises(SegmentError, match="no model or checkpoint"):
+            Segmenter(name)
 
 
 TOKEN = "mask_decoder.iou_token.weight"
