@@ -1,0 +1,167 @@
+"""The one door for pictures: whatever comes in, RGB uint8 upright comes out, or one clear sentence.
+
+Frame of everything downstream: pixels of the EXIF-transposed picture, x to the right, y down.
+Conversions, and why: 16-bit and float pictures are stretched between percentiles (a plain cast turns most of them white);
+alpha is blended on white (dropping it shows colours that nobody saw); CMYK goes through Pillow's conversion; of an animation the
+first frame is taken.  Size is read from the header, before memory is spent.
+"""
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MAX_PIXELS = 40_000_000
+MAX_ASPECT = 50
+MIN_SIDE = 2
+STRETCH = (0.5, 99.5)          # percentiles that become 0 and 255 in 16-bit and float pictures
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "samples"
+DEEP = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+OTHER_FORMATS = {b"<svg": "an SVG drawing", b"<?xml": "an XML or SVG file", b"%PDF": "a PDF", b"<!doc": "an HTML page", b"<html": "an HTML page"}
+
+
+class ImageError(ValueError):
+    """The picture cannot be used; the message is one sentence for the user."""
+
+
+def load(source: str | Path | bytes | BinaryIO) -> np.ndarray:
+    """A file, its bytes or an open binary file -> uint8 (H, W, 3), RGB, contiguous.
+
+    Raises ImageError for what is not a whole picture, is larger than MAX_PIXELS, thinner than MIN_SIDE or longer than MAX_ASPECT : 1.
+    """
+    data = _read(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as picture:
+                _check_size(*picture.size)
+                picture.load()
+                return _rgb(ImageOps.exif_transpose(picture))
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(f"This picture is larger than {MAX_PIXELS // 10**6} megapixels; please scale it down first.") from None
+    except UnidentifiedImageError:
+        raise ImageError(_what_it_is(data)) from None
+    except Exception:
+        raise ImageError("This picture is damaged or incomplete; please save it again, for example as PNG or JPEG.") from None
+
+
+def _read(source: str | Path | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes | bytearray):
+        data = bytes(source)
+    elif isinstance(source, str | Path):
+        try:
+            data = Path(source).read_bytes()
+        except OSError:
+            raise ImageError("This picture file cannot be read.") from None
+    else:
+        data = source.read()
+    if not data:
+        raise ImageError("This file is empty.")
+    return data
+
+
+def _what_it_is(data: bytes) -> str:
+    head = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for start, what in OTHER_FORMATS.items():
+        if head.startswith(start):
+            return f"This is {what}, not a photograph; please export it as PNG or JPEG first."
+    if data[4:8] == b"ftyp":
+        return "HEIC pictures are not supported; please save this one as JPEG or PNG first."
+    return "This file is not a picture that can be read; please use PNG, JPEG, WebP, GIF, BMP or TIFF."
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"This picture has {width * height / 1e6:.0f} megapixels; the limit is {MAX_PIXELS // 10**6}.")
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(f"This picture is {width} x {height} pixels; at least {MIN_SIDE} are needed on each side.")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise ImageError(f"This picture is {width} x {height} pixels; a strip longer than {MAX_ASPECT} : 1 cannot be used.")
+
+
+def _rgb(picture: Image.Image) -> np.ndarray:
+    if picture.mode in DEEP:
+        grey = _stretch(np.asarray(picture, np.float64))
+        return np.repeat(grey[..., None], 3, 2)
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return np.array(picture.convert("RGB"), np.uint8, order="C")
+
+
+def _stretch(grey: np.ndarray) -> np.ndarray:
+    """(H, W) float -> uint8, percentiles STRETCH to 0 and 255; a constant picture keeps its place in the 16-bit range."""
+    grey = np.nan_to_num(grey, posinf=0.0, neginf=0.0)
+    low, high = np.percentile(grey, STRETCH)
+    if high <= low:
+        low, high = float(grey.min()), float(grey.max())
+    if high <= low:
+        return np.full(grey.shape, np.clip(low / 65535 * 255 if low > 1 else low * 255, 0, 255), np.uint8)
+    return (np.clip((grey - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def digest(image: np.ndarray) -> str:
+    """SHA-256 (hex) of shape, type and pixels: equal pictures, equal digests."""
+    sha = hashlib.sha256(f"{image.shape}{image.dtype}".encode())
+    sha.update(np.ascontiguousarray(image).data)
+    return sha.hexdigest()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture that ships: file in assets/samples, title, licence, where it is from, and the file of exact region ids, if any."""
+
+    file: str
+    title: str
+    licence: str
+    source: str
+    truth: str | None = None
+
+
+_SCIKIT = "scikit-image 0.26.0, skimage/data"
+_OWN = "rendered by backends.train.scenes, without pictures of others"
+
+SAMPLES: dict[str, Sample] = {
+    "chelsea": Sample("chelsea.png", "Cat", "CC0 1.0", f"Stéfan van der Walt; {_SCIKIT}"),
+    "coffee": Sample("coffee.png", "Coffee", "CC0 1.0", f"Rachel Michetti; {_SCIKIT}"),
+    "rocket": Sample("rocket.jpg", "Rocket", "public domain", f"SpaceX; {_SCIKIT}"),
+    "astronaut": Sample("astronaut.png", "Astronaut", "public domain", f"NASA; {_SCIKIT}"),
+    "coins": Sample("coins.png", "Coins", "no known copyright restrictions", f"Brooklyn Museum; {_SCIKIT}"),
+    "horse": Sample("horse.png", "Horse", "CC0 1.0", f"Andreas Preuss; {_SCIKIT}"),
+    "scene-a": Sample("scene-a.png", "Scene A", "Apache-2.0", f"seed 2000005, {_OWN}", "scene-a.ids.png"),
+    "scene-b": Sample("scene-b.png", "Scene B", "Apache-2.0", f"seed 2000010, {_OWN}", "scene-b.ids.png"),
+    "scene-c": Sample("scene-c.png", "Scene C", "Apache-2.0", f"seed 2000021, {_OWN}", "scene-c.ids.png"),
+}
+
+
+def _sample(name: str) -> Sample:
+    if name not in SAMPLES:
+        raise ImageError(f"There is no sample called {str(name)[:40]!r}; the samples are {', '.join(SAMPLES)}.")
+    return SAMPLES[name]
+
+
+def sample_path(name: str) -> Path:
+    """Where the sample's file lies.  Raises ImageError for an unknown name."""
+    return FOLDER / _sample(name).file
+
+
+def sample(name: str) -> np.ndarray:
+    """The sample as uint8 (H, W, 3).  Raises ImageError for an unknown name."""
+    return load(sample_path(name))
+
+
+def truth(name: str) -> np.ndarray | None:
+    """Exact object ids uint8 (H, W), 0 = no object, of a rendered scene; None for a photograph."""
+    file = _sample(name).truth
+    if file is None:
+        return None
+    with Image.open(FOLDER / file) as ids:
+        return np.array(ids, np.uint8)

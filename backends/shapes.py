@@ -1,0 +1,60 @@
+"""Declared axes, checked at run time, and the live checks that a result carries.
+
+    @dataclass(frozen=True)
+    class Result:
+        weights: Annotated[Tensor, "h n n"]
+        values: Annotated[Tensor, "h n d"]
+
+`check(result)` binds every letter to one length across all fields; a number is that length.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+class ShapeError(ValueError):
+    """A tensor field does not have the axes it declares; the message names field, expected and found."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One invariant, evaluated on the present input: `value` against `bound`, the verdict, and what it says in words."""
+
+    name: str
+    value: float
+    bound: float
+    ok: bool
+    text: str
+
+
+def check(obj: T) -> T:
+    """Returns the dataclass `obj` if the axes declared by its fields agree, else raises ShapeError.  Fields that are None are skipped."""
+    hints = get_type_hints(type(obj), include_extras=True)
+    bound: dict[str, tuple[int, str]] = {}
+    for field in fields(obj):  # type: ignore[arg-type]
+        axes, value = declared_axes(hints[field.name]), getattr(obj, field.name)
+        if axes is not None and value is not None:
+            _bind(field.name, axes, tuple(value.shape), bound)
+    return obj
+
+
+def declared_axes(hint: Any) -> list[str] | None:
+    """The letters of `Annotated[Tensor, "h n n"]`, also inside Optional; None for a hint without axes."""
+    if get_origin(hint) is Annotated:
+        text = next((note for note in get_args(hint)[1:] if isinstance(note, str)), None)
+        return None if text is None else text.split()
+    found = [axes for part in get_args(hint) if (axes := declared_axes(part)) is not None]
+    return found[0] if found else None
+
+
+def _bind(name: str, axes: list[str], shape: tuple[int, ...], bound: dict[str, tuple[int, str]]) -> None:
+    if len(axes) != len(shape):
+        raise ShapeError(f"{name} should have axes ({' '.join(axes)}) but has shape {shape}.")
+    for axis, length in zip(axes, shape):
+        expected, first = (int(axis), name) if axis.isdigit() else bound.setdefault(axis, (length, name))
+        if length != expected:
+            why = "" if first == name else f" as in {first}"
+            raise ShapeError(f"{name} should have axes ({' '.join(axes)}) with {axis} = {expected}{why} but has shape {shape}.")

@@ -1,0 +1,92 @@
+"""The tiny model: geodesic maps against Dijkstra, geometry of the prompt maps, and the Sam contract."""
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import dijkstra
+from segment_anything import SamPredictor
+
+from backends.segment import tiny
+
+
+@pytest.fixture(scope="module")
+def sam():
+    torch.manual_seed(0)
+    return tiny.build_tiny()
+
+
+def shortest_paths(cost: np.ndarray, y: int, x: int) -> np.ndarray:
+    """Dijkstra on the 4-connected grid, an edge costs the mean of its cells: the naive oracle."""
+    h, w = cost.shape
+    at = np.arange(h * w).reshape(h, w)
+    pairs = [(at[:, :-1], at[:, 1:]), (at[:-1], at[1:])]
+    rows, columns = (np.concatenate([p[i].ravel() for p in pairs]) for i in (0, 1))
+    flat = cost.ravel()
+    graph = coo_matrix(((flat[rows] + flat[columns]) / 2, (rows, columns)), shape=(h * w, h * w)).tocsr()
+    return dijkstra(graph, directed=False, indices=at[y, x]).reshape(h, w)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (5, 9), (9, 5), (1, 7)], ids=str)
+def test_geodesic_map_equals_dijkstra_once_the_sweeps_have_converged(shape):
+    cost = torch.rand(1, 1, *shape, generator=torch.Generator().manual_seed(1)) ** 3 * 3 + 0.02
+    seeds = torch.zeros(1, 1, *shape, dtype=torch.bool)
+    y, x = shape[0] // 2, shape[1] // 3
+    seeds[0, 0, y, x] = True
+    expected = np.minimum(shortest_paths(cost[0, 0].numpy().astype(np.float64), y, x), tiny.FAR)
+    np.testing.assert_allclose(tiny.geodesic(cost, seeds, rounds=40)[0, 0], expected, atol=2e-4)
+
+
+def test_geodesic_map_goes_round_a_wall_and_few_sweeps_never_undershoot():
+    cost = torch.full((1, 1, 16, 16), 0.02)
+    cost[0, 0, :12, 8] = 10.0
+    seeds = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    seeds[0, 0, 2, 2] = True
+    few, many = tiny.geodesic(cost, seeds, 1), tiny.geodesic(cost, seeds, 20)
+    assert (few >= many - 1e-4).all()
+    assert many[0, 0, 2, 14] < 1.0 < 10.0
+
+
+def test_without_a_seed_everything_is_far():
+    far = tiny.geodesic(torch.rand(1, 3, 8, 8) + 0.1, torch.zeros(1, 1, 8, 8, dtype=torch.bool))
+    assert (far == tiny.FAR).all()
+
+
+def test_discs_and_boxes_land_on_their_own_cells_in_x_y_order():
+    sparse = torch.tensor([[[6.5, 2.5, 1.0], [1.0, 3.0, 2.0], [4.0, 7.0, 3.0]]])
+    disc = tiny.discs(sparse, tiny.FOREGROUND, 9, 1.5)[0, 0]
+    assert disc.argmax() == 2 * 9 + 6
+    box = tiny.box_map(sparse, 9)[0, 0]
+    ys, xs = torch.nonzero(box, as_tuple=True)
+    assert (xs.min(), xs.max(), ys.min(), ys.max()) == (1, 3, 3, 6)
+
+
+def test_similarity_is_one_under_a_positive_click_and_minus_one_without_a_negative_one(sam):
+    with torch.no_grad():
+        feat8, _, keys, _ = tiny.split(sam.image_encoder(torch.randn(1, 3, 128, 128)))
+        maps, clicked = tiny.similar(feat8, keys, torch.tensor([[[5.5, 9.5, 1.0]]]), 1)
+    torch.testing.assert_close(maps[0][0, :, 9, 5], torch.ones(tiny.HEADS))
+    assert (maps[1] == -1).all()
+    torch.testing.assert_close(clicked[0], feat8[0, :, 9, 5])
+
+
+@pytest.mark.parametrize("size", [(321, 481), (480, 200), (64, 512)], ids=str)
+@pytest.mark.parametrize("prompt", ["point", "box", "both"])
+def test_sam_predictor_runs_the_tiny_model_unchanged(sam, size, prompt):
+    predictor = SamPredictor(sam)
+    predictor.set_image(np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8))
+    point = {"point_coords": np.array([[30.0, 40.0]]), "point_labels": np.array([1])}
+    box = {"box": np.array([5.0, 6.0, 60.0, 50.0])}
+    given = {"point": point, "box": box, "both": point | box}[prompt]
+    masks, scores, logits = predictor.predict(**given)
+    assert masks.shape == (3, *size) and logits.shape == (3, 128, 128) and ((0 <= scores) & (scores <= 1)).all()
+    again, _, _ = predictor.predict(**given, mask_input=logits[:1], multimask_output=False)
+    assert again.shape == (1, *size)
+
+
+def test_prompts_on_one_picture_do_not_see_each_other(sam):
+    sparse = torch.tensor([[[40.0, 60.0, 1.0]], [[200.0, 90.0, 1.0]]])
+    with torch.no_grad():
+        embedding = sam.image_encoder(torch.randn(1, 3, 256, 256))
+        together, _ = sam.mask_decoder.predict_all(embedding, sparse, torch.zeros(2, 2, 64, 64))
+        alone, _ = sam.mask_decoder.predict_all(embedding, sparse[1:], torch.zeros(1, 2, 64, 64))
+    torch.testing.assert_close(together[1:], alone, atol=1e-4, rtol=1e-4)

@@ -1,0 +1,76 @@
+"""Each recipe runs: scenes are exact and repeatable, two steps train, a run resumes where it stopped, the export loads."""
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from backends.segment.tiny import build_tiny
+from backends.train import scenes, segment_tiny
+from backends.train.pictures import Bank
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory, monkeypatch_module):
+    folder = tmp_path_factory.mktemp("scenes")
+    monkeypatch_module.setattr(segment_tiny, "CHUNK", 3)
+    segment_tiny.render_cache(folder, 3, None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+def test_a_scene_is_the_same_for_the_same_seed_and_its_leaves_have_owners():
+    one, two = scenes.render(5, Bank()), scenes.render(5, Bank())
+    assert np.array_equal(one.image, two.image) and np.array_equal(one.ids, two.ids)
+    leaves = np.unique(one.ids[one.ids > 0])
+    assert len(leaves) and (one.parent[leaves] > 0).all() and (one.parent[leaves] <= leaves).all()
+    assert one.image.dtype == np.uint8 and one.image.shape == (512, 512, 3)
+
+
+def test_an_error_click_lies_in_the_larger_error_and_carries_its_sign():
+    rng = np.random.default_rng(0)
+    truth = np.zeros((32, 32), np.float32)
+    truth[4:20, 4:20] = 1
+    missed = np.full((32, 32), -5.0)
+    x, y, label = segment_tiny.error_click(rng, missed, truth)
+    assert label == 1 and truth[int(y / 4), int(x / 4)] == 1
+    x, y, label = segment_tiny.error_click(rng, np.full((32, 32), 5.0), truth)
+    assert label == 0 and truth[int(y / 4), int(x / 4)] == 0
+    assert segment_tiny.error_click(rng, np.where(truth > 0, 5.0, -5.0), truth) is None
+
+
+def test_mask_loss_is_zero_for_a_sure_right_mask_and_large_for_a_sure_wrong_one():
+    target = (torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    right, wrong = (target * 2 - 1) * 30, (1 - target * 2) * 30
+    loss = segment_tiny.mask_loss(torch.cat([right, wrong], 1), target)
+    assert (loss[:, 0] < 1e-3).all() and (loss[:, 1] > 10).all()
+
+
+def test_two_steps_train_resume_and_export(cache, tmp_path):
+    small = dict(batch=2, prompts=2, save_every=1, warmup=1)
+    segment_tiny.train(segment_tiny.Recipe(steps=1, **small), cache, tmp_path)
+    segment_tiny.train(segment_tiny.Recipe(steps=2, **small), cache, tmp_path)
+    assert torch.load(tmp_path / "last.pt", weights_only=True)["done"] == 2
+    segment_tiny.export(tmp_path, tmp_path / "tiny.safetensors")
+    state = load_file(tmp_path / "tiny.safetensors")
+    assert {v.dtype for v in state.values() if v.is_floating_point()} == {torch.float16}
+    build_tiny().load_state_dict(state, strict=True)
+
+
+def test_interrupted_training_ends_where_an_uninterrupted_one_ends(cache, tmp_path):
+    small = dict(batch=1, prompts=2, save_every=1, warmup=1)
+    segment_tiny.train(segment_tiny.Recipe(steps=2, **small), cache, tmp_path / "whole")
+    parts = segment_tiny.Trainer(segment_tiny.Recipe(steps=2, **small), cache)
+    parts.sam.train()
+    parts.step()
+    (tmp_path / "parts").mkdir()
+    parts.save(tmp_path / "parts")
+    segment_tiny.train(segment_tiny.Recipe(steps=2, **small), cache, tmp_path / "parts")
+    whole, resumed = (torch.load(tmp_path / f / "last.pt", weights_only=True)["sam"] for f in ("whole", "parts"))
+    assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+
+
