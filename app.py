@@ -33,7 +33,9 @@ def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, 
     from ui.shell import look
 
     page.queue(max_size=64, api_open=False)
-    settings = {
+    fixed = {"run_history": False, "show_error": False, "state_session_capacity": 200, "footer_links": []}
+    absent = {"mcp_server": False, "ssr_mode": False, "pwa": False, "enable_monitoring": False}
+    chosen = {
         "server_name": args.host,
         "server_port": args.port or None,
         "share": args.share,
@@ -41,11 +43,8 @@ def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, 
         "auth": tuple(args.auth.split(":", 1)) if args.auth else None,
         "max_file_size": f"{args.max_upload}mb",
         "favicon_path": str(ICON),
-        "footer_links": ["api"],
-        **{"run_history": False, "show_error": False, "state_session_capacity": 200, "mcp_server": False},
-        **{"ssr_mode": False, "pwa": False, "enable_monitoring": False, **look()},
     }
-    return page.launch(**(settings | more))
+    return page.launch(**(fixed | absent | chosen | look() | more))
 
 
 def main() -> None:

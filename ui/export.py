@@ -16,6 +16,7 @@ Run it inside a checkout of Glassbox after `pip install -r requirements.txt`.
 """
 
 import json
+from typing import Any
 
 {imports}
 

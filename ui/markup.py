@@ -25,7 +25,7 @@ def number(value: Any) -> str:
 
 def checks(results: tuple[Any, ...], preset: Preset | None = None, held: bool = False) -> str:
     """The strip of live checks (``shapes.Check``), and the observation of the preset that is on screen."""
-    items = [_check(c.ok, c.name, f"{number(c.value)} / {number(c.bound)}", c.text) for c in results]
+    items = [_check(c.ok, c.name, f"{number(c.value)} (bound {number(c.bound)})", c.text) for c in results]
     if preset is not None:
         items.append(_check(held, preset.name, "", preset.observation))
     return f'<ul class="gb-checks" aria-live="polite">{"".join(items)}</ul>' if items else ""

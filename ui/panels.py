@@ -10,6 +10,8 @@ from ui import markup, permalink
 from ui.explain import prose
 from ui.tab import Param, ParamError, Tab
 
+QUIET = ("gb-quiet", "gb-word")
+
 
 @dataclass(frozen=True)
 class Head:
@@ -34,8 +36,8 @@ def head(tab: Tab) -> Head:
     chinese = prose(tab, "zh")
     with gr.Row(elem_classes="gb-head"):
         gr.HTML(markup.title(tab, chinese.title, chinese.question), elem_classes="gb-heading")
-        link = gr.Button("Copy link", size="sm", elem_id=f"{tab.slug}-link", elem_classes="gb-quiet", scale=0)
-        python = gr.Button("Copy Python", size="sm", elem_id=f"{tab.slug}-python", elem_classes="gb-quiet", scale=0)
+        link = gr.Button("Copy link", size="sm", elem_id=f"{tab.slug}-link", elem_classes=[*QUIET, "gb-word-link"], scale=0)
+        python = gr.Button("Copy Python", size="sm", elem_id=f"{tab.slug}-python", elem_classes=[*QUIET, "gb-word-python"], scale=0)
     return Head(link, python, _carrier())
 
 
@@ -57,8 +59,8 @@ def presets(tab: Tab) -> list[gr.Button]:
 def buttons(tab: Tab) -> tuple[gr.Button, gr.Button | None]:
     """Run and Stop. A tab that answers at once hides Run: the frame presses it after a link or a preset."""
     with gr.Row(elem_classes="gb-run" if tab.streams else "gb-away"):
-        run = gr.Button("Run", variant="primary", elem_id=f"{tab.slug}-run")
-        stop = gr.Button("Stop", elem_id=f"{tab.slug}-stop") if tab.streams else None
+        run = gr.Button("Run", variant="primary", elem_id=f"{tab.slug}-run", elem_classes=["gb-word", "gb-word-run"])
+        stop = gr.Button("Stop", elem_id=f"{tab.slug}-stop", elem_classes=["gb-word", "gb-word-stop"]) if tab.streams else None
     return run, stop
 
 
@@ -101,6 +103,8 @@ def _direct(param: Param) -> bool:
 
 def explanation(tab: Tab) -> None:
     """The *what to look at* text in both languages."""
+    if not prose(tab, "en").body:
+        return
     with gr.Column(elem_id=f"{tab.slug}-explain", elem_classes="gb-explain"):
         for language in ("en", "zh"):
             gr.Markdown(prose(tab, language).body, elem_classes=[f"gb-{language}"])
@@ -115,10 +119,15 @@ def figures(tab: Tab) -> Shown:
         gr.HTML(markup.caption(view))
         if view.kind != "table":
             outputs.append(_figure(view.kind, name))
-        with gr.Accordion("Table", open=view.kind == "table", elem_classes="gb-twin", elem_id=f"{name}-twin"):
+        place = gr.Column(elem_id=f"{name}-twin") if view.kind == "table" else _twin(name)
+        with place:
             outputs.append(gr.HTML(elem_id=f"{name}-table"))
-            downloads.append(gr.Button("Download CSV", size="sm", elem_id=f"{name}-csv", elem_classes="gb-quiet"))
+            downloads.append(gr.Button("Download CSV", size="sm", elem_id=f"{name}-csv", elem_classes=[*QUIET, "gb-word-csv"]))
     return Shown(outputs, downloads, _carrier())
+
+
+def _twin(name: str) -> gr.Accordion:
+    return gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{name}-twin")
 
 
 def _figure(kind: str, name: str) -> Any:

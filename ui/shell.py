@@ -9,8 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui import permalink
-from ui.build import TRIVIAL, Built, render, unlist, warn
-from ui.explain import prose
+from ui.build import TRIVIAL, Built, render, warn
 from ui.markup import both
 from ui.tab import Tab
 
@@ -20,10 +19,13 @@ SENTENCE = both(
     "改变机制，保留你的输入，看什么会失效。",
 )
 HEADER = f"""
-<div class="gb-brand"><h1>Glassbox</h1><p>{SENTENCE}</p></div>
+<div class="gb-brand"><h1>Glassbox</h1><p>{SENTENCE}</p></div>"""
+TOOLS = """
 <div class="gb-tools" role="group" aria-label="Page settings">
-<button type="button" data-glassbox="language" aria-label="Language: English or Chinese"><span class="gb-en">中文</span><span class="gb-zh">EN</span></button>
-<button type="button" data-glassbox="theme" aria-label="Light or dark colours"><span class="gb-light-only">Dark</span><span class="gb-dark-only">Light</span></button>
+<button type="button" data-glassbox="language" aria-label="Language: English or Chinese">
+<span class="gb-en">中文</span><span class="gb-zh">EN</span></button>
+<button type="button" data-glassbox="theme" aria-label="Light or dark colours">
+<span class="gb-light-only">Dark</span><span class="gb-dark-only">Light</span></button>
 </div>"""
 WAITING = f'<span class="gb-dot" data-state="wait"></span>{both("Starting", "正在启动")}'
 log = logging.getLogger("glassbox")
@@ -35,6 +37,7 @@ def build(tabs: tuple[Tab, ...]) -> gr.Blocks:
         with gr.Row(elem_id="gb-header"):
             gr.HTML(HEADER, elem_id="gb-headline")
             status = gr.HTML(WAITING, elem_id="gb-status")
+            gr.HTML(TOOLS, elem_id="gb-settings")
         with gr.Tabs(elem_id="gb-tabs") as shelf:
             built = [_draw(tab) for tab in tabs]
         _restores(page, tabs, built, shelf)

@@ -6,6 +6,10 @@
     get: (key) => { try { return localStorage.getItem('glassbox-' + key); } catch { return null; } },
     set: (key, value) => { try { localStorage.setItem('glassbox-' + key, value); } catch { /* private mode */ } },
   };
+  const WORDS = {
+    en: { link: 'Link to this view', python: 'Python for this view', close: 'Close', copied: 'Copied.', selected: 'Selected: press Ctrl+C or ⌘C.' },
+    zh: { link: '此视图的链接', python: '此视图的 Python 代码', close: '关闭', copied: '已复制。', selected: '已选中：请按 Ctrl+C 或 ⌘C。' },
+  };
   const links = {};        // slug -> query string of its state
   const computed = new Set();
   let active = null;       // slug of the tab on screen; null until the first state has been restored
@@ -17,14 +21,19 @@
   }
 
   function colours(name) {
-    document.body.classList.toggle('dark', name === 'dark');
     keep.set('theme', name);
+    enforce();
   }
 
-  function firstColours() {
-    const asked = new URLSearchParams(location.search).get('__theme');
-    const stored = keep.get('theme');
-    if (!asked && stored) document.body.classList.toggle('dark', stored === 'dark');
+  // Gradio sets the class from the system's preference while it mounts; a choice made here wins over that.
+  function enforce() {
+    const chosen = new URLSearchParams(location.search).get('__theme') ? null : keep.get('theme');
+    if (chosen) document.body.classList.toggle('dark', chosen === 'dark');
+  }
+
+  function watchColours() {
+    enforce();
+    new MutationObserver(enforce).observe(document.body, { attributes: true, attributeFilter: ['class'] });
   }
 
   // The tabs' queries replace each other in the address bar; keys that start with "__" belong to Gradio and stay.
@@ -82,7 +91,7 @@
     field.setAttribute('aria-labelledby', title.id);
     const note = element('p', { id: 'gb-share-note' });
     note.setAttribute('role', 'status');
-    const close = element('button', { type: 'button', id: 'gb-share-close' }, 'Close');
+    const close = element('button', { type: 'button', id: 'gb-share-close' });
     close.addEventListener('click', () => box.close());
     box.addEventListener('click', (event) => { if (event.target === box) box.close(); });
     box.append(title, field, note, close);
@@ -99,7 +108,9 @@
     const box = dialog();
     const link = kind === 'link';
     const whole = link ? location.origin + location.pathname + '?' + text : text;
-    box.querySelector('h2').textContent = link ? 'Link to this view' : 'Python for this view';
+    const words = WORDS[root.dataset.language];
+    box.querySelector('h2').textContent = words[kind];
+    box.querySelector('button').textContent = words.close;
     const field = box.querySelector('textarea');
     field.value = whole;
     field.rows = link ? 3 : 16;
@@ -108,7 +119,7 @@
     field.focus();
     field.select();
     const done = await copied(whole);
-    box.querySelector('p').textContent = done ? 'Copied.' : 'Selected: press Ctrl+C or ⌘C to copy.';
+    box.querySelector('p').textContent = done ? words.copied : words.selected;
     box.dataset.copied = done;
   }
 
@@ -139,6 +150,6 @@
   language(keep.get('language') || (navigator.language.startsWith('zh') ? 'zh' : 'en'));
   document.addEventListener('click', pressed);
   document.addEventListener('keydown', arrows);
-  document.addEventListener('DOMContentLoaded', firstColours);
+  document.addEventListener('DOMContentLoaded', watchColours);
   window.glassbox = { share, save, remember, opened, ready, run: press, element };
 })();

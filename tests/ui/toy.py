@@ -7,7 +7,7 @@ from ui.figures import theme
 from ui.tab import Preset, Tab, Table, View
 
 
-def wave(result: WaveResult):  # noqa: ANN201 - plotly is imported on first use
+def wave(result: WaveResult) -> object:
     """One period of the sum."""
     figure = theme.figure(x="phase", y="amplitude")
     figure.add_scatter(x=result.x, y=result.y, name="sum")

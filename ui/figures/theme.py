@@ -1,6 +1,7 @@
 """Colours and the plotly template. Backgrounds are transparent; assets/css recolours text and grid for dark pages.
 
-Categories: Okabe and Ito's colour-blind-safe palette (2008), yellow left out because it vanishes on white.
+Categories: Okabe and Ito's colour-blind-safe palette (2008), without yellow (it vanishes on white) and with the blue
+made lighter (#0072B2 vanishes on black).
 Maps: "Cividis" for magnitudes (readable with any colour vision), "RdBu" for signed values, centred at zero.
 plotly is imported on the first figure, so that the page is up before.
 """
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6B7280")
+CATEGORIES = ("#2a7fbf", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6B7280")
 MAGNITUDE = "Cividis"
 SIGNED = "RdBu"
 INK = "#5b6472"

@@ -1,0 +1,138 @@
+"""The link codec: every state survives, and no link can break the page."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qs
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ui.toy import TEXT
+from tests.ui.toy_backend import WaveParams
+from ui import permalink
+from ui.tab import ParamError, Tab, declared
+
+
+@dataclass(frozen=True)
+class Step:
+    """A nested value, such as one click."""
+
+    point: tuple[float, float] | None = None
+    choice: int | None = None
+    kept: bool = True
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Every type that a link can carry."""
+
+    whole: int = 3
+    real: float = 0.5
+    flag: bool = True
+    text: str = "start"
+    kind: Literal["left", "right"] = "left"
+    maybe: float | None = 1.0
+    pair: tuple[int, int] = (1, 2)
+    many: tuple[float, ...] = ()
+    steps: tuple[Step, ...] = ()
+    bounded: int = field(default=2, metadata={"range": (0, 8)})
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+nested = st.builds(Step, st.none() | st.tuples(finite, finite), st.none() | st.integers(), st.booleans())
+states = st.builds(
+    Mixed,
+    whole=st.integers(),
+    real=finite,
+    flag=st.booleans(),
+    text=st.text(max_size=200),
+    kind=st.sampled_from(["left", "right"]),
+    maybe=st.none() | finite,
+    pair=st.tuples(st.integers(), st.integers()),
+    many=st.lists(finite, max_size=4).map(tuple),
+    steps=st.lists(nested, max_size=3).map(tuple),
+    bounded=st.integers(0, 8),
+)
+
+
+@given(states)
+def test_every_state_survives_the_round_trip_exactly(state):
+    again, sentences = permalink.decode(Mixed, permalink.encode("mixed", state))
+    assert repr(again) == repr(state) and sentences == ()
+
+
+@given(st.text(max_size=300))
+def test_any_text_as_a_query_gives_usable_parameters(query):
+    state, sentences = permalink.decode(Mixed, query)
+    assert isinstance(state, Mixed) and all(s.endswith(".") for s in sentences)
+
+
+@given(st.sampled_from([p.name for p in declared(Mixed)]), st.text(max_size=60))
+def test_any_value_of_a_known_key_gives_usable_parameters(name, text):
+    state, sentences = permalink.decode(Mixed, {name: text})
+    assert isinstance(state, Mixed) and len(sentences) <= 1
+
+
+@pytest.mark.parametrize("text", ["", "0", "false", "你好 🐈", "${alert(1)}", "{{n}}", "\"'`<b>&amp;", "a\nb\r\nc", "a=1&b=2", "+%20 +"])
+def test_awkward_texts_survive(text):
+    assert permalink.decode(Mixed, permalink.encode("mixed", Mixed(text=text)))[0].text == text
+
+
+@pytest.mark.parametrize("state", [Mixed(whole=0), Mixed(real=0.0), Mixed(real=-0.0), Mixed(flag=False), Mixed(text=""), Mixed(maybe=None)])
+def test_zero_false_and_empty_are_written_and_read(state):
+    assert repr(permalink.decode(Mixed, permalink.encode("mixed", state))[0]) == repr(state)
+
+
+def test_defaults_are_left_out():
+    assert permalink.encode("mixed", Mixed()) == "tab=mixed&v=1"
+    assert parse_qs(permalink.encode("mixed", Mixed(whole=4))) == {"tab": ["mixed"], "v": ["1"], "whole": ["4"]}
+
+
+def test_unknown_keys_are_ignored():
+    assert permalink.decode(Mixed, "?tab=mixed&v=1&colour=red&__theme=dark") == (Mixed(), ())
+
+
+@pytest.mark.parametrize(
+    ("query", "part"),
+    [
+        ("whole=1.5", "Whole must be a whole number."),
+        ("real=NaN", "Real must be a number."),
+        ("flag=1", "Flag must be true or false."),
+        ("kind=up", "Kind must be one of left, right."),
+        ("pair=[1]", "Pair must be a list of 2."),
+        ("bounded=9", "Bounded must lie between 0 and 8."),
+        ("many=[[", "Many must be a list."),
+        ('steps=[{"point":"x"}]', "Steps must be a list or empty."),
+        ("text=" + "x" * 2001, "Text may have at most 2000 characters."),
+    ],
+)
+def test_a_bad_value_costs_one_sentence_and_falls_back_to_the_default(query, part):
+    state, sentences = permalink.decode(Mixed, query + "&whole=7" * (not query.startswith("whole")))
+    assert sentences == (f"{part} The link's value was ignored.",)
+    assert state == Mixed(whole=3 if query.startswith("whole") else 7)
+
+
+def test_another_version_shows_the_defaults_and_says_so():
+    state, sentences = permalink.decode(Mixed, "v=2&whole=7")
+    assert state == Mixed() and "another version" in sentences[0]
+
+
+def test_a_combination_that_the_dataclass_refuses_falls_back_with_its_sentence():
+    state, sentences = permalink.decode(WaveParams, "terms=7&flip=true")
+    assert state == WaveParams() and sentences == ("Seven harmonics cannot be flipped. The defaults are shown.",)
+
+
+def test_a_page_value_that_cannot_be_used_is_refused_by_name():
+    with pytest.raises(ParamError, match="Terms must lie between 0 and 12"):
+        permalink.make(WaveParams, {"terms": 13})
+    assert permalink.make(WaveParams, {"terms": 4.0, "note": TEXT}) == WaveParams(terms=4, note=TEXT)
+
+
+def test_parameter_names_that_belong_to_the_page_are_refused():
+    @dataclass(frozen=True)
+    class Bad:
+        v: int = 1
+
+    with pytest.raises(ValueError, match="reserved"):
+        Tab("bad", "Bad", "?", Bad, run=lambda p: p)
