@@ -151,7 +151,7 @@ def _pickled(file: Path) -> dict[str, Tensor]:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise WeightsError(f"{file.name} holds more than tensors and would have to run code, or is damaged; it was not loaded.") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError, TypeError):
         raise WeightsError(f"{file.name} is damaged or not a PyTorch checkpoint.") from None
     if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{file.name} is not a plain state dict of tensors.")

@@ -95,6 +95,18 @@ def test_a_named_model_comes_from_the_manifest_with_its_digest(monkeypatch, vit_
     assert s.digest == "digest of vit_b" and torch.equal(s.sam.mask_decoder.iou_token.weight, wanted)
 
 
+def test_a_named_file_with_another_digest_is_refused_and_the_loaded_model_goes_on(monkeypatch, vit_file, make_noise):
+    true = weights.Entry("vit_b", vit_file.stat().st_size, weights.digest_of(vit_file), "none", "vit_b", file=vit_file.name)
+    monkeypatch.setattr(weights, "FOLDER", vit_file.parent)
+    monkeypatch.setattr(weights, "manifest", lambda: (true,))
+    good, image = Segmenter("vit_b", "cpu"), make_noise(20, 20)
+    e = good.embed(image)
+    monkeypatch.setattr(weights, "manifest", lambda: (replace(true, sha256="0" * 64),))
+    with pytest.raises(weights.WeightsError, match="SHA-256 differs"):
+        Segmenter("vit_b", "cpu").embed(image)
+    assert good.embed(image).cached and good.predict(e, [[3, 4]], [1]).masks.shape == (3, 20, 20)
+
+
 def test_an_unknown_name_is_refused_at_once():
     with pytest.raises(SegmentError, match="no model or checkpoint file called 'sam9'; the models are tiny, vit_b"):
         Segmenter("sam9")
@@ -129,9 +141,9 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_the_loaded_model_goes_on(
     assert after.sam is good.sam and np.array_equal(after.predict(e, [[3, 4]], [1]).masks, before.masks)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "text", "empty"])
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "another text"])
 def test_a_file_that_cannot_be_read_is_refused(vit_file, damage, make_noise):
-    data = {"truncated": vit_file.read_bytes()[:5000], "text": b"hello", "empty": b""}[damage]
+    data = {"truncated": vit_file.read_bytes()[:5000], "text": b"hello", "empty": b"", "another text": b"broken"}[damage]
     bad = vit_file.with_name("bad.pth")
     bad.write_bytes(data)
     with pytest.raises((weights.WeightsError, SegmentError)) as caught:
