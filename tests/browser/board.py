@@ -34,7 +34,8 @@ class Board:
         return state["objects"][state["active"]]["steps"]
 
     def client(self, x: float, y: float) -> tuple[float, float]:
-        """Window position of the centre of pixel (x, y)."""
+        """Window position of the centre of pixel (x, y); scrolls the page so that the canvas is in sight."""
+        self.page.evaluate("s => document.querySelector(s + ' .gx-canvas').scrollIntoView({block: 'nearest'})", self.root)
         script = "([s, x, y]) => document.querySelector(s + ' .gx-canvas').__gx.toClient(x + 0.5, y + 0.5)"
         return tuple(self.page.evaluate(script, [self.root, x, y]))
 
@@ -72,7 +73,8 @@ class Board:
 
     def pixel(self, x: int, y: int) -> list[int]:
         """Painted RGBA at the centre of a picture pixel."""
-        script = """([s, x, y]) => { const c = document.querySelector(s + ' .gx-canvas'), r = c.getBoundingClientRect(), k = c.width / r.width;
+        script = """([s, x, y]) => { const c = document.querySelector(s + ' .gx-canvas');
+            const r = c.getBoundingClientRect(), k = c.width / r.width;
             const [cx, cy] = c.__gx.toClient(x + 0.5, y + 0.5);
             return [...c.getContext('2d').getImageData((cx - r.left) * k, (cy - r.top) * k, 1, 1).data]; }"""
         return self.page.evaluate(script, [self.root, x, y])

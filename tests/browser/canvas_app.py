@@ -48,7 +48,8 @@ def answer(ask: dict) -> dict:
     for index in ask["want"]:
         masks = [disc_mask(width, height, ask["objects"][index]["steps"], r) for r in RADII]
         areas = [int(m.sum()) for m in masks]
-        results.append({"index": index, "masks": [runs(m) for m in masks], "areas": areas, "scores": [0.7, 0.9, 0.8], "chosen": 1, "truth": None})
+        rated = {"areas": areas, "scores": [0.7, 0.9, 0.8], "chosen": 1, "truth": None}
+        results.append({"index": index, "masks": [runs(m) for m in masks], **rated})
     times = {"encoder": 12.0, "cached": ask["seq"] > 1, "click": 3.0 if results else None}
     return {"kind": "reply", "seq": ask["seq"], "epoch": ask["epoch"], "results": results, "times": times, "error": None}
 

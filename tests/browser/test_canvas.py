@@ -72,7 +72,9 @@ def test_after_zoom_a_resize_keeps_the_middle_and_clicks_stay_exact(board):
     box = board.page.locator(f"{board.root} .gx-canvas").bounding_box()
     middle = board.under(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     board.page.set_viewport_size({"width": 600, "height": 900})
-    board.page.wait_for_function("s => { const c = document.querySelector(s); return c.width === Math.round(c.getBoundingClientRect().width) && c.width < 600; }", arg=f"{board.root} .gx-canvas")
+    resized = """s => { const c = document.querySelector(s), w = c.getBoundingClientRect().width;
+        return w < 600 && c.width === Math.round(w); }"""
+    board.page.wait_for_function(resized, arg=f"{board.root} .gx-canvas")
     box = board.page.locator(f"{board.root} .gx-canvas").bounding_box()
     after = board.under(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert abs(after[0] - middle[0]) < 2 and abs(after[1] - middle[1]) < 2
@@ -304,7 +306,8 @@ def test_a_picture_can_be_chosen_dropped_or_pasted(board, tmp_path, way):
         board.page.set_input_files(f"{board.root} .gx-file", path)
     else:
         board.page.evaluate(FILE_EVENT, [f"{board.root} .gx-canvas", way, list(path.read_bytes())])
-    board.page.wait_for_function("n => document.querySelector('#uploaded textarea, #uploaded input').value.endsWith(n)", arg=f" {path.stat().st_size}")
+    arrived = "n => document.querySelector('#uploaded textarea, #uploaded input').value.endsWith(n)"
+    board.page.wait_for_function(arrived, arg=f" {path.stat().st_size}")
     board.page.wait_for_function("s => document.querySelector(s).textContent.includes('only counted')", arg=f"{board.root} .gx-error-text")
 
 

@@ -68,10 +68,11 @@ class Feed(gr.HTML):
         super().__init__(
             None,
             html_template="<span></span>",
-            css_template="display: none;",
+            css_template="",
             js_on_load=(HERE / "js" / "feed.js").read_text(encoding="utf-8"),
             apply_default_css=False,
             target=target,
+            elem_classes="gb-away",
             **kwargs,
         )
 

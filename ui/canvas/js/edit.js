@@ -12,7 +12,7 @@ function freeName() {
 }
 
 function cleanName(name) {                           // no control characters, capped
-  return Array.from(String(name || '').replace(/[\u0000-\u001f\u007f]/g, ' ').trim()).slice(0, LIMITS.name).join('');
+  return Array.from(String(name || '').replace(/[\u0000-\u001f\u007f]/g, ' ').trim()).slice(0, LIMITS.name).join('').trim();
 }
 
 const snapshot = () => JSON.stringify({ objects: S.objects, active: S.active });
@@ -132,6 +132,7 @@ function remember(key, result) {
 
 function changed() {
   S.preview = null;
+  fail('');
   renderPanel();
   invalidate();
   send();

@@ -115,7 +115,7 @@ function renderSamples() {
   const box = part('samples'), samples = props.samples || [];
   box.hidden = !samples.length;
   box.replaceChildren(...samples.map(sample => {
-    const node = button('gx-sample', sample.title, () => trigger('sample', { id: sample.id })), image = make('img');
+    const node = button('gx-sample', sample.title, () => { fail(''); trigger('sample', { id: sample.id }); }), image = make('img');
     image.src = sample.thumb;
     image.alt = '';
     node.dataset.id = sample.id;

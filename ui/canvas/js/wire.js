@@ -41,7 +41,8 @@ function receive(reply) {
   const keys = S.pending.get(reply.seq);
   S.shown = reply.seq;
   for (const seq of S.pending.keys()) if (seq <= reply.seq) S.pending.delete(seq);
-  fail(reply.error);
+  if (reply.error || S.failed) fail(reply.error);                   // a notice stays until the user goes on
+  S.failed = Boolean(reply.error);
   if (!reply.error) S.encoded = true;
   for (const item of reply.results || []) if (keys) remember(keys[item.index], { ...item, masks: item.masks.map(decode) });
   if (reply.times) S.times = { ...reply.times, click: reply.times.click === null && S.times ? S.times.click : reply.times.click };
@@ -66,7 +67,6 @@ async function adopt(scene) {                        // Python set a picture, a 
   if (!scene || !scene.epoch || scene.epoch === S.epoch) return;
   S.epoch = scene.epoch;
   const fresh = scene.image_id !== S.imageId;
-  fail('');
   if (fresh) {
     setPhase('load', 'Loading the picture');
     const picture = await loadPicture(scene.image.url).catch(() => null);
@@ -129,6 +129,7 @@ function save(file) {
 
 async function uploadPicture(file) {
   if (!file) return;
+  fail('');
   setPhase('upload', 'Uploading ' + (file.size / 1e6).toFixed(1) + ' MB');
   try {
     const { path } = await upload(file);
@@ -167,7 +168,7 @@ watch('value', () => adopt(props.value));
 canvas.__gx = {                                      // for tests: where a picture point is on screen, and the state
   toClient, toPicture,
   state: () => ({ objects: S.objects.map(plain), active: S.active, sign: S.sign, cursor: S.cursor, view: { ...S.view }, seq: S.seq, shown: S.shown,
-    size: [S.width, S.height], records: S.records.length, hovered: S.hovered, scores: (resultOf(active()) || { scores: [] }).scores,
+    size: [S.width, S.height], records: S.records.length, recordAreas: S.records.map(record => record.area), hovered: S.hovered, scores: (resultOf(active()) || { scores: [] }).scores,
     areas: (resultOf(active()) || { areas: [] }).areas, chosen: active() ? chosenIndex(active()) : -1, times: S.times, preview: S.preview }),
 };
 renderSamples();

@@ -1,0 +1,253 @@
+"""The Segment tab in the real frame, with the disc segmenter in the place of the shipped model."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from backends.segment import rle
+from tests.browser.board import Board
+from tests.conftest import serving
+
+CANVAS = "segment-canvas"
+DPR2 = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    with serving(["-m", "tests.browser.segment_app", "--device", "cpu"], tmp_path_factory.mktemp("segment")) as address:
+        yield address
+
+
+@pytest.fixture
+def start(open_page, url):
+    """Open the tab in a new browser context; gives the board of its canvas."""
+
+    def opened(picture="chelsea", query="", **context) -> Board:
+        return Board(open_page(url + query, **context), CANVAS).ready(picture)
+
+    return opened
+
+
+def saved(path: Path, image: Image.Image, **options) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def quadrants(size=(90, 60)) -> Image.Image:
+    """Red, green / blue, white: the orientation can be read off the corners."""
+    w, h = size
+    pixels = np.zeros((h, w, 3), np.uint8)
+    pixels[: h // 2, : w // 2], pixels[: h // 2, w // 2 :] = (255, 0, 0), (0, 255, 0)
+    pixels[h // 2 :, : w // 2], pixels[h // 2 :, w // 2 :] = (0, 0, 255), (255, 255, 255)
+    return Image.fromarray(pixels)
+
+
+def upload(board: Board, path: Path) -> Board:
+    epoch = board.page.get_attribute(board.root, "data-epoch")
+    board.page.set_input_files(f"{board.root} .gx-file", path)
+    board.page.wait_for_function("([s, e]) => document.querySelector(s).dataset.epoch !== e", arg=[board.root, epoch])
+    return board.settled()
+
+
+def error_text(board: Board) -> str:
+    board.page.wait_for_selector(f"{board.root} .gx-error:not([hidden])")
+    return board.text("error-text")
+
+
+def test_a_click_gives_masks_with_scores_and_times(start):
+    board = start()
+    assert "encoder" in board.text("figures")
+    board.click(200, 150)
+    board.settled()
+    state = board.state()
+    assert state["scores"] == pytest.approx([0.75, 0.95, 0.85]) and state["chosen"] == 1
+    assert "0.950" in board.text("figures") and "last click" in board.text("figures")
+    first = state["areas"][1]
+    board.click(230, 150, button="right")
+    board.settled()
+    assert board.state()["areas"][1] < first
+
+
+def test_a_procedural_scene_shows_iou_against_its_truth(start):
+    board = start()
+    board.sample("scene-a")
+    board.click(200, 200)
+    board.settled()
+    assert "IoU vs truth" in board.text("figures")
+
+
+def test_a_link_shows_the_same_objects_and_numbers_in_another_browser(start, url):
+    board = start()
+    board.sample("scene-b")
+    board.click(180, 160)
+    board.settled()
+    board.press("3")
+    board.click(220, 160, button="right")
+    board.tool("add")
+    board.drag((60, 60), (140, 120))
+    board.settled()
+    board.page.locator(f"{board.root} .gx-rename").nth(1).click()
+    board.page.fill(f"{board.root} .gx-input", "box; 名|:%~")
+    board.press("Enter")
+    board.settled()
+    board.page.click("#segment-link")
+    board.page.wait_for_function("document.querySelector('#gb-share-text')?.value")
+    link = board.page.input_value("#gb-share-text")
+    mine = board.state()
+    query = parse_qs(urlsplit(link).query)
+    assert query["picture"] == ["scene-b"]
+    assert query["objects"] == ["object 1:180,160+~2;220,160-|box%3B 名%7C%3A%25~:b60,60,140,120"]
+    other = start("scene-b", "?" + urlsplit(link).query)
+    theirs = other.state()
+    for key in ("objects", "active", "scores", "areas", "chosen"):
+        assert theirs[key] == mine[key], key
+    other.page.locator(f"{other.root} .gx-name").first.click()
+    board.page.click("#gb-share-close")
+    board.page.locator(f"{board.root} .gx-name").first.click()
+    assert other.settled().state()["areas"] == board.settled().state()["areas"]
+
+
+def test_copied_python_holds_the_objects_of_the_page(start):
+    board = start()
+    board.click(200, 150)
+    board.settled()
+    board.page.click("#segment-python")
+    board.page.wait_for_function("document.querySelector('#gb-share-text')?.value")
+    text = board.page.input_value("#gb-share-text")
+    assert "Step(points=((200, 150, 1),)" in text and "images.sample('chelsea')" in text
+
+
+def test_the_four_downloads_hold_the_masks_that_are_on_the_page(start):
+    board = start()
+    board.click(200, 150)
+    board.settled()
+    area, (width, height), files = board.state()["areas"][1], board.state()["size"], {}
+    for kind in ("cutout", "mask", "coco", "polygons"):
+        with board.page.expect_download() as download:
+            board.page.click(f"#segment-{kind}")
+        files[kind] = (download.value.suggested_filename, Path(download.value.path()).read_bytes())
+    assert [name for name, _ in files.values()] == [
+        "chelsea-object-1-cutout.png",
+        "chelsea-object-1-mask.png",
+        "chelsea-coco.json",
+        "chelsea-polygons.json",
+    ]
+    rgba, mask = (np.asarray(Image.open(BytesIO(files[k][1]))) for k in ("cutout", "mask"))
+    assert rgba.shape == (height, width, 4) and (rgba[..., 3] == 255).sum() == area == (mask > 0).sum()
+    coco = json.loads(files["coco"][1])
+    assert np.array_equal(rle.decode(coco["annotations"][0]["segmentation"]), mask > 0)
+    assert json.loads(files["polygons"][1])["objects"][0]["name"] == "object 1"
+
+
+def test_an_export_without_an_object_says_so(start):
+    board = start()
+    board.page.click("#segment-mask")
+    assert "click on the picture first" in error_text(board)
+
+
+@pytest.mark.parametrize("orientation", [6, 3])
+def test_an_exif_rotated_picture_stands_upright_and_clicks_are_in_its_frame(start, tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / "turned.jpg", quadrants(), exif=exif, quality=95)
+    board = start()
+    upload(board, path)
+    size = {6: [60, 90], 3: [90, 60]}[orientation]
+    assert board.state()["size"] == size
+    red = {6: (size[0] - 5, 5), 3: (size[0] - 5, size[1] - 5)}[orientation]
+    r, g, b, _ = board.pixel(*red)
+    assert r > 200 and g < 60 and b < 60
+    board.click(*red)
+    assert board.steps()[-1]["point"] == [*red, 1]
+
+
+def test_bad_uploads_are_one_sentence_and_leave_the_session_alone(start, tmp_path):
+    board = start()
+    board.click(200, 150)
+    board.settled()
+    before = board.state()
+    whole = saved(tmp_path / "whole.png", quadrants()).read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.png").write_text("hello <b>world</b>")
+    (tmp_path / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
+    for name in ("cut.png", "text.png", "drawing.svg"):
+        board.page.set_input_files(f"{board.root} .gx-file", tmp_path / name)
+        text = error_text(board)
+        assert text.endswith(".") and text.count("\n") == 0 and "Traceback" not in text
+        board.tool("error-close")
+    after = board.state()
+    assert after["objects"] == before["objects"] and after["size"] == before["size"]
+    board.click(230, 150, button="right")
+    assert board.settled().state()["areas"][1] < before["areas"][1]
+
+
+def test_two_browsers_never_see_each_others_picture(start, tmp_path):
+    ann, bob = start(), start()
+    upload(ann, saved(tmp_path / "ann.png", quadrants((80, 50))))
+    upload(bob, saved(tmp_path / "bob.png", quadrants((50, 80))))
+    for _ in range(2):
+        for board, size in ((ann, [80, 50]), (bob, [50, 80])):
+            board.click(20, 20)
+            board.settled()
+            assert board.state()["size"] == size
+    own = ann.page.evaluate("s => document.querySelector(s).dataset.ready", ann.root)
+    assert own.startswith("own-") and own != bob.page.get_attribute(bob.root, "data-ready")
+    ann.page.click("#segment-link")
+    ann.page.wait_for_function("document.querySelector('#gb-share-text')?.value")
+    eve = start("chelsea", "?" + urlsplit(ann.page.input_value("#gb-share-text")).query)
+    assert "own picture" in error_text(eve) and eve.state()["size"] != [80, 50]
+
+
+def test_a_model_that_is_not_here_offers_its_download_and_changes_nothing(start):
+    board = start()
+    board.click(200, 150)
+    board.settled()
+    board.page.click("#segment-model label:has-text('MobileSAM')")
+    board.page.wait_for_selector("#segment-download:has-text('40.7 MB')")
+    assert "Apache" in board.page.inner_text("#segment-facts")
+    board.click(230, 150, button="right")
+    assert board.settled().state()["scores"] == pytest.approx([0.75, 0.95, 0.85])
+
+
+def test_a_refused_checkpoint_leaves_the_previous_model_active(start, tmp_path):
+    (tmp_path / "mine.safetensors").write_bytes(b"\x00" * 64)
+    board = start()
+    board.page.set_input_files("#segment-checkpoint ~ input, input[accept*=safetensors]", tmp_path / "mine.safetensors")
+    assert error_text(board).endswith(".")
+    assert board.page.is_checked("#segment-model input[value=tiny]")
+    board.click(200, 150)
+    assert len(board.settled().state()["areas"]) == 3
+
+
+def test_everything_streams_regions_and_a_picked_one_equals_its_record(start):
+    board = start()
+    board.sample("scene-a")
+    board.page.click("#segment-find")
+    board.page.wait_for_selector(f"{board.root}[data-records=final]")
+    width, height = board.state()["size"]
+    board.click(width // 2, height // 2)
+    board.settled()
+    state = board.state()
+    assert state["records"] > 3 and len(board.steps()) == 1 and board.steps()[0]["choice"] in (0, 1, 2)
+    assert state["areas"][state["chosen"]] == state["recordAreas"][state["hovered"]]
+
+
+def test_an_old_or_damaged_link_opens_the_defaults_with_one_sentence(start):
+    board = start("chelsea", "?tab=segment&v=1&objects=%3Cimg%20src%3Dx%3E&picture=nowhere")
+    assert board.state()["objects"] == [{"name": "object 1", "steps": []}]
+
+
+def test_the_tab_fits_a_phone_and_clicks_are_exact_there(start):
+    board = start(**DPR2)
+    assert board.page.evaluate("document.documentElement.scrollWidth") <= 390
+    width, height = board.state()["size"]
+    board.page.locator(f"{board.root} .gx-canvas").scroll_into_view_if_needed()
+    for x, y in ((0, 0), (width - 1, height - 1), (width // 2, height // 2)):
+        board.click(x, y)
+        px, py, _ = board.steps()[-1]["point"]
+        assert abs(px - x) <= 1 and abs(py - y) <= 1
