@@ -94,7 +94,8 @@ def load(name: str) -> dict[str, Tensor]:
     """The tensors of an entry, on the CPU.  Raises WeightsError if the file is missing, or has another size or digest."""
     e, file = entry(name), path(name)
     if not file.is_file():
-        raise WeightsError(f"The weights {name} are not on this machine" + ("; please download them first." if e.url else " (weights/ is incomplete)."))
+        advice = "; please download them first." if e.url else ": weights/ is incomplete."
+        raise WeightsError(f"The weights {name} are not on this machine{advice}")
     if file.stat().st_size != e.bytes or digest_of(file) != e.sha256:
         raise WeightsError(f"The file {file.name} is not the one in the manifest (its SHA-256 differs), so it was not loaded.")
     return load_file(file)

@@ -28,7 +28,8 @@ BACKGROUND, FOREGROUND, CORNER0, CORNER1 = 0, 1, 2, 3   # point labels, as in SA
 
 def conv_block(cin: int, cout: int, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
     pad = dilation * (kernel // 2)
-    return nn.Sequential(nn.Conv2d(cin, cout, kernel, padding=pad, dilation=dilation, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True))
+    conv = nn.Conv2d(cin, cout, kernel, padding=pad, dilation=dilation, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True))
 
 
 class Residual(nn.Module):
@@ -252,7 +253,8 @@ def similar(feat8: Tensor, keys: Tensor, cells: Tensor, each: int) -> tuple[list
     for sign in (FOREGROUND, BACKGROUND):
         mine = (cells[..., 2] == sign)[..., None, None, None]
         maps.append(torch.where(mine, cosine, -1.0).amax(1))
-    under = feat8.flatten(2).gather(2, at[:, None].expand(-1, FEAT8, -1)).view(m, FEAT8, each, n).permute(0, 2, 3, 1).reshape(m * each, n, FEAT8)
+    under = feat8.flatten(2).gather(2, at[:, None].expand(-1, FEAT8, -1)).view(m, FEAT8, each, n)
+    under = under.permute(0, 2, 3, 1).reshape(m * each, n, FEAT8)
     positive = (cells[..., 2] == FOREGROUND).float()[..., None]
     return maps, (under * positive).sum(1) / positive.sum(1).clamp(min=1)
 

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from backends.segment.tiny import STRIDE, build_tiny
 from backends.train.pictures import load_bank
@@ -86,7 +87,7 @@ def crop_of(rng: np.random.Generator, scene: dict, size: int) -> tuple[np.ndarra
 # ---- targets and clicks, all on the stride-4 grid ----
 
 def choose_targets(rng: np.random.Generator, ids: np.ndarray, parent: np.ndarray, count: int) -> list[np.ndarray]:
-    """`count` float masks (n, n) at stride 4, fraction of each cell covered; a leaf, or the whole object that owns it. Larger ones more often."""
+    """`count` float masks (n, n) at stride 4, fraction of each cell covered: a leaf, or the whole object that owns it, large ones more often."""
     leaves, areas = np.unique(ids[ids > 0], return_counts=True)
     big = areas > 0.004 * ids.size
     leaves, areas = leaves[big], areas[big]
@@ -176,17 +177,18 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.cache, self.done = recipe, cache, 0
         self.sam = build_tiny().to(memory_format=torch.channels_last)
-        self.mean = torch.optim.swa_utils.AveragedModel(self.sam, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+        self.mean = AveragedModel(self.sam, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
         decayed = [p for p in self.sam.parameters() if p.ndim > 1]
         plain = [p for p in self.sam.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": recipe.decay}, {"params": plain, "weight_decay": 0.0}], lr=recipe.rate)
+        groups = [{"params": decayed, "weight_decay": recipe.decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate)
         self.scenes: dict[str, dict] = {}
 
     def pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, list[np.ndarray]]:
         """Normalised pictures (m, 3, s, s), leaf ids (m, s, s) and m x prompts targets."""
         images, leaves, targets = [], [], []
         size = int(rng.choice(list(CROPS), p=list(CROPS.values())))
-        while len(images) < round(self.recipe.batch * (256 / size) ** 2):
+        while len(images) < max(1, round(self.recipe.batch * (256 / size) ** 2)):
             chunk = self.scenes[rng.choice(list(self.scenes))]
             scene = {k: v[i] for i in [rng.integers(len(chunk["image"]))] for k, v in chunk.items()}
             image, ids = crop_of(rng, scene, size)
@@ -226,8 +228,9 @@ class Trainer:
         self.optimizer.step()
         self.mean.update_parameters(self.sam)
         self.done += 1
-        picked = exact.gather(1, 1 + rating[:, 1:].argmax(1, keepdim=True)).mean()
-        return {k: v.item() for k, v in parts.items()} | {"miou": float(exact[:, 0].mean()), "picked": float(picked), "oracle": float(exact[:, 1:].amax(1).mean())}
+        picked = exact.gather(1, 1 + rating[:, 1:].argmax(1, keepdim=True))
+        reported = parts | {"miou": exact[:, 0], "picked": picked, "oracle": exact[:, 1:].amax(1)}
+        return {name: value.detach().mean().item() for name, value in reported.items()}
 
     def clicks(self, rng: np.random.Generator, embedding: Tensor, targets: list[np.ndarray]) -> tuple[Tensor, Tensor]:
         """Plays 1..6 rounds of clicks, the last one with gradient: logits (b, 4, n, n), predicted IoU (b, 4)."""
@@ -276,7 +279,8 @@ def train(recipe: Recipe, cache: Path, out: Path) -> None:
     while trainer.done < recipe.steps:
         rows.append(trainer.step())
         if trainer.done % 50 == 0:
-            line = {"step": trainer.done, "seconds": round(time.time() - began)} | {k: round(float(np.mean([r[k] for r in rows])), 4) for k in rows[0]}
+            means = {k: round(float(np.mean([r[k] for r in rows])), 4) for k in rows[0]}
+            line = {"step": trainer.done, "seconds": round(time.time() - began)} | means
             with open(out / "log.jsonl", "a") as log:
                 log.write(json.dumps(line) + "\n")
             rows.clear()

@@ -48,7 +48,7 @@ def test_geodesic_map_goes_round_a_wall_and_few_sweeps_never_undershoot():
 
 def test_without_a_seed_everything_is_far():
     far = tiny.geodesic(torch.rand(1, 3, 8, 8) + 0.1, torch.zeros(1, 1, 8, 8, dtype=torch.bool))
-    assert (far == tiny.FAR).all()
+    assert (far > tiny.FAR - 0.01).all()
 
 
 def test_discs_and_boxes_land_on_their_own_cells_in_x_y_order():
