@@ -181,22 +181,19 @@ def _everything(parts: Parts, values: list[Any]) -> None:
 
 
 def _exports(parts: Parts, values: list[Any]) -> None:
-    """One button for each kind of file; the browser saves what comes back."""
-    for kind, button in parts.exports.items():
-        button.click(_exporter(kind, parts.files.GRADIO_CACHE), values, [parts.files, parts.notes], **QUIET, **HEAVY)
+    """A file for the browser to save."""
+    folder = parts.files.GRADIO_CACHE
 
-
-def _exporter(kind: str, folder: str) -> Callable[..., tuple[Any, Any]]:
-    def export(request: gr.Request, *given: Any) -> tuple[Any, Any]:
+    def export(event: gr.EventData, request: gr.Request, *given: Any) -> tuple[Any, Any]:
         from ui.segmenting import downloads
 
         try:
-            name, content = downloads.file_of(request.session_hash, read(*given), kind)
+            name, content = downloads.file_of(request.session_hash, read(*given), event._data["kind"])
         except Exception as error:
             return gr.skip(), notice(error)
         return {"kind": "file", "name": name, "file": save_bytes_to_cache(content, name, folder), "nonce": secrets.token_hex(4)}, gr.skip()
 
-    return export
+    parts.canvas.export(export, values, [parts.files, parts.notes], **QUIET, **HEAVY)
 
 
 def _models(parts: Parts) -> None:

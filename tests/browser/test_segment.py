@@ -129,7 +129,7 @@ def test_the_four_downloads_hold_the_masks_that_are_on_the_page(start):
     area, (width, height), files = board.state()["areas"][1], board.state()["size"], {}
     for kind in ("cutout", "mask", "coco", "polygons"):
         with board.page.expect_download() as download:
-            board.page.click(f"#segment-{kind}")
+            board.page.click(f"{board.root} [data-kind={kind}]")
         files[kind] = (download.value.suggested_filename, Path(download.value.path()).read_bytes())
     assert [name for name, _ in files.values()] == [
         "chelsea-object-1-cutout.png",
@@ -144,10 +144,14 @@ def test_the_four_downloads_hold_the_masks_that_are_on_the_page(start):
     assert json.loads(files["polygons"][1])["objects"][0]["name"] == "object 1"
 
 
-def test_an_export_without_an_object_says_so(start):
+def test_an_export_of_an_object_without_a_click_says_so(start):
     board = start()
-    board.page.click("#segment-mask")
-    assert "click on the picture first" in error_text(board)
+    assert board.page.is_hidden(f"{board.root} .gx-exports")
+    board.click(200, 150)
+    board.tool("add")
+    board.settled()
+    board.page.click(f"{board.root} [data-kind=mask]")
+    assert "no click yet" in error_text(board)
 
 
 @pytest.mark.parametrize("orientation", [6, 3])

@@ -11,9 +11,13 @@ from backends.segment.interact import Result
 from ui.segmenting import answers, pictures
 from ui.segmenting.state import Params, Thing
 
+KINDS = ("cutout", "mask", "coco", "polygons")
+
 
 def file_of(session: str, params: Params, kind: str) -> tuple[str, bytes]:
     """Name and content of one download. SegmentError when there is nothing to export."""
+    if kind not in KINDS:
+        raise SegmentError(f"There is no export called {str(kind)[:20]!r}.")
     found = answers.objects_of(session, params)
     if not found:
         raise SegmentError("There is no object to export yet: click on the picture first.")
@@ -26,10 +30,9 @@ def file_of(session: str, params: Params, kind: str) -> tuple[str, bytes]:
 
 
 def _active(params: Params, found: list[tuple[Thing, Result]]) -> tuple[Thing, Result]:
-    things = params.things
-    wanted = things[min(params.active, len(things) - 1)]
+    wanted = params.things[min(params.active, len(params.things) - 1)]
     for thing, result in found:
-        if thing is wanted or thing == wanted:
+        if thing == wanted:
             return thing, result
     raise SegmentError("The selected object has no click yet.")
 

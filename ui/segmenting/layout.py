@@ -12,7 +12,6 @@ from ui.segmenting.state import EVERYTHING, Params
 from ui.tab import Tab, declared
 
 CANVAS = "segment-canvas"
-EXPORTS = {"cutout": "Cut-out PNG", "mask": "Mask PNG", "coco": "COCO JSON", "polygons": "Polygons JSON"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,6 @@ class Parts:
     notes: Feed
     files: Feed
     run: gr.Button
-    exports: dict[str, gr.Button]
     model: gr.Radio
     facts: gr.HTML
     download: gr.Button
@@ -46,7 +44,6 @@ def draw(tab: Tab) -> Parts:
     for name in ("replies", "records", "notes", "files"):
         made[name] = Feed(CANVAS)
     made["run"] = gr.Button("Run", elem_id="segment-run", elem_classes="gb-away")
-    made["exports"] = _exports()
     with gr.Row(elem_classes="gb-body"):
         with gr.Column(scale=4, min_width=280, elem_classes="gb-side"):
             made |= _model(tab)
@@ -55,12 +52,6 @@ def draw(tab: Tab) -> Parts:
         with gr.Column(scale=5, min_width=300):
             panels.explanation(tab)
     return Parts(**{f.name: made[f.name] for f in fields(Parts)})
-
-
-def _exports() -> dict[str, gr.Button]:
-    with gr.Row(elem_id="segment-exports"):
-        quiet = {"size": "sm", "scale": 0, "elem_classes": "gb-quiet"}
-        return {kind: gr.Button(text, elem_id=f"segment-{kind}", **quiet) for kind, text in EXPORTS.items()}
 
 
 def _model(tab: Tab) -> dict[str, Any]:

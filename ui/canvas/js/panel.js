@@ -7,6 +7,7 @@ function renderPanel() {
   part('undo').disabled = !S.undo.length;
   part('redo').disabled = !S.redo.length;
   part('clear').disabled = !active() || !active().steps.length;
+  part('save').hidden = !S.objects.some(object => chosenIndex(object) >= 0);
   part('hint').textContent = hint();
 }
 
@@ -143,4 +144,5 @@ const CLICKS = {
   in: () => zoomMiddle(1.25), out: () => zoomMiddle(0.8), regions: () => showRegions(!S.regionsOn),
   open: () => part('file').click(), 'error-close': () => fail(''),
 };
+for (const node of part('exports').children) node.addEventListener('click', () => trigger('export', { kind: node.dataset.kind }));
 for (const [name, run] of Object.entries(CLICKS)) part(name).addEventListener('click', () => run());
