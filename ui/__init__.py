@@ -3,6 +3,7 @@
 ``TABS`` lists the tabs in display order. Adding a tab is one new file and one line here.
 """
 
+from ui.segment import TAB as SEGMENT
 from ui.tab import Tab
 
-TABS: tuple[Tab, ...] = ()
+TABS: tuple[Tab, ...] = (SEGMENT,)

@@ -66,29 +66,37 @@ def warn(error: Exception) -> None:
 def _share(tab: Tab, built: Built, head: panels.Head) -> None:
     """Wire *copy link*, *copy Python* and the address bar."""
 
-    def text_of(make: Callable[[Any], str]) -> Callable[..., str]:
-        def inner(*values: Any) -> Any:
-            try:
-                return make(built.read(*values))
-            except ParamError as error:
-                warn(error)
-                return gr.skip()
-
-        return inner
+    def link(params: Any) -> str:
+        return permalink.encode(tab.slug, params)
 
     def shared(params: Any) -> str:
         if tab.caveat and tab.caveat(params):
             gr.Info(escape(tab.caveat(params)), title="About this link")
-        return permalink.encode(tab.slug, params)
+        return link(params)
 
-    link = text_of(lambda params: permalink.encode(tab.slug, params))
-    code = text_of(lambda params: export.script(tab, params))
-    for button, make, kind in ((head.link, text_of(shared), "link"), (head.python, code, "python")):
-        made = button.click(make, built.values, head.carrier, **TRIVIAL)
+    def code(params: Any) -> str:
+        return export.script(tab, params)
+
+    for button, make, kind in ((head.link, shared, "link"), (head.python, code, "python")):
+        made = button.click(_text(built, make), built.values, head.carrier, **PRIVATE)
         made.success(None, head.carrier, None, js=f"(text) => glassbox.share('{kind}', text)")
     for event in built.changes:
-        told = event.then(link, built.values, head.carrier, **TRIVIAL)
+        told = event.then(_text(built, link, quiet=True), built.values, head.carrier, **TRIVIAL)
         told.success(None, head.carrier, None, js=f"(text) => glassbox.remember('{tab.slug}', text)")
+
+
+def _text(built: Built, make: Callable[[Any], str], quiet: bool = False) -> Callable[..., Any]:
+    """A handler from the state's components to a text; a state that cannot be read keeps the text that was there."""
+
+    def inner(*values: Any) -> Any:
+        try:
+            return make(built.read(*values))
+        except ParamError as error:
+            if not quiet:
+                warn(error)
+            return gr.skip()
+
+    return inner
 
 
 def build(tab: Tab) -> Built:
@@ -117,6 +125,11 @@ def build(tab: Tab) -> Built:
     return Built(controls, read, write, run, changes)
 
 
+def touched(control: Any) -> Any:
+    """The event of a person changing ``control``. Gradio's text ``input`` misses pasting and Chinese input methods."""
+    return control.change if isinstance(control, gr.Textbox | gr.Number) else control.input
+
+
 def _computes(tab: Tab, read: Callable[..., Any], controls: list[Any], run: gr.Button, shown: panels.Shown) -> Any:
     """The one event that computes: the hidden or visible Run button, and every control of a tab that answers at once."""
 
@@ -133,7 +146,7 @@ def _computes(tab: Tab, read: Callable[..., Any], controls: list[Any], run: gr.B
             warn(RuntimeError("This could not be computed; what you see is the last good state. The server's log says why."))
             yield gr.skip()
 
-    live = [] if tab.streams else [c.input for c in controls]
+    live = [] if tab.streams else [touched(c) for c in controls]
     return gr.on(
         [run.click, *live],
         paint,
@@ -156,7 +169,7 @@ def _verifies(read: Callable[..., Any], controls: list[Any]) -> Any:
         except ParamError as error:
             warn(error)
 
-    return gr.on([c.input for c in controls], verify, controls, None, trigger_mode="always_last", **TRIVIAL)
+    return gr.on([touched(c) for c in controls], verify, controls, None, trigger_mode="always_last", **PRIVATE)
 
 
 def _downloads(tab: Tab, read: Callable[..., Any], controls: list[Any], shown: panels.Shown) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui import permalink
-from ui.build import TRIVIAL, Built, render, warn
+from ui.build import PRIVATE, Built, render, warn
 from ui.markup import both
 from ui.tab import Tab
 
@@ -41,7 +41,7 @@ def build(tabs: tuple[Tab, ...]) -> gr.Blocks:
         with gr.Tabs(elem_id="gb-tabs") as shelf:
             built = [_draw(tab) for tab in tabs]
         _restores(page, tabs, built, shelf)
-        page.load(state_of_machine, None, status, api_visibility="private", show_progress="hidden")
+        page.load(state_of_machine, None, status, **PRIVATE)
     return page
 
 
@@ -58,7 +58,7 @@ def _restores(page: gr.Blocks, tabs: tuple[Tab, ...], built: list[Built], shelf:
         return
     order = gr.Textbox(visible=False)
     outputs = [shelf, order, *(value for b in built for value in b.values)]
-    restored = page.load(restorer(tabs, built), None, outputs, **TRIVIAL)
+    restored = page.load(restorer(tabs, built), None, outputs, **PRIVATE)
     restored.then(None, order, None, js="(order) => glassbox.ready(order)")
 
 

@@ -150,6 +150,6 @@
   language(keep.get('language') || (navigator.language.startsWith('zh') ? 'zh' : 'en'));
   document.addEventListener('click', pressed);
   document.addEventListener('keydown', arrows);
-  document.addEventListener('DOMContentLoaded', watchColours);
+  if (document.body) watchColours(); else document.addEventListener('DOMContentLoaded', watchColours);
   window.glassbox = { share, save, remember, opened, ready, run: press, element };
 })();
