@@ -23,7 +23,7 @@ MIN_SIDE = 2
 STRETCH = (0.5, 99.5)          # percentiles that become 0 and 255 in 16-bit and float pictures
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "samples"
 DEEP = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
-OTHER_FORMATS = {b"<svg": "an SVG drawing", b"<?xml": "an XML or SVG file", b"%pdf": "a PDF", b"<!doc": "a web page", b"<html": "a web page"}
+OTHER_FORMATS = {b"<svg": "an SVG drawing", b"<?xml": "an XML or SVG file", b"%pdf": "a PDF", b"<!doc": "HTML", b"<html": "HTML"}
 
 
 class ImageError(ValueError):

@@ -1,7 +1,7 @@
 """Recipe of `weights/segment-tiny.safetensors`: click segmentation learned from procedural scenes with exact masks.
 
     python -m backends.train.segment_tiny --cache scenes --render 4000 --pictures FOLDER     render scenes once
-    python -m backends.train.segment_tiny --cache scenes --out run --steps 6000              train, resume from run/last.pt
+    python -m backends.train.segment_tiny --cache scenes --out run --steps 3000              train, resume from run/last.pt
     python -m backends.train.segment_tiny --out run --export weights/segment-tiny.safetensors
 
 Clicks are iterative (Sofiiuk et al., RITM, arXiv 2102.06583): the first one lies in the target, each next one in the largest error of
@@ -36,7 +36,7 @@ CROPS = {256: 0.7, 384: 0.2, 512: 0.1}   # side of a training crop in pixels: pr
 class Recipe:
     """Hyperparameters; a step takes `batch` pictures of 256 px (or as many pixels in larger crops), `prompts` targets in each."""
     seed: int = 0
-    steps: int = 6000
+    steps: int = 3000
     batch: int = 6
     prompts: int = 4
     rate: float = 1.5e-3
@@ -87,15 +87,15 @@ def crop_of(rng: np.random.Generator, scene: dict, size: int) -> tuple[np.ndarra
 # ---- targets and clicks, all on the stride-4 grid ----
 
 def choose_targets(rng: np.random.Generator, ids: np.ndarray, parent: np.ndarray, count: int) -> list[np.ndarray]:
-    """`count` float masks (n, n) at stride 4, fraction of each cell covered: a leaf, or the whole object that owns it, large ones more often."""
+    """`count` float masks (n, n) at stride 4, fraction of each cell covered: a leaf or the object that owns it, large ones more often."""
     leaves, areas = np.unique(ids[ids > 0], return_counts=True)
-    big = areas > 0.004 * ids.size
+    big = areas > 0.008 * ids.size
     leaves, areas = leaves[big], areas[big]
     if not len(leaves):
         return []
     targets = []
-    for leaf in rng.choice(leaves, count, p=np.sqrt(areas) / np.sqrt(areas).sum()):
-        same = parent[ids] == parent[leaf] if rng.random() < 0.6 else ids == leaf
+    for leaf in rng.choice(leaves, count, p=areas**0.7 / (areas**0.7).sum()):
+        same = parent[ids] == parent[leaf] if rng.random() < 0.75 else ids == leaf
         targets.append(cover(same))
     return targets
 
@@ -121,7 +121,7 @@ def first_prompt(rng: np.random.Generator, target: np.ndarray) -> list[tuple[flo
     """A click in the target, or (one in eight) its box with corners moved by up to a tenth."""
     solid = target > 0.5 if (target > 0.5).any() else target == target.max()
     if rng.random() > 0.125:
-        return [(*click_in(rng, solid, 0.5), 1)]
+        return [(*click_in(rng, solid, 0.65), 1)]
     ys, xs = np.nonzero(solid)
     low, high = np.array([xs.min(), ys.min()]) * 4.0, np.array([xs.max() + 1, ys.max() + 1]) * 4.0
     jitter = (high - low) * 0.1

@@ -25,7 +25,10 @@ def test_auto_prefers_cuda_then_mps_then_cpu(machine, cuda, mps, expected):
     assert device.resolve("auto").type == expected
 
 
-@pytest.mark.parametrize("name, says", [("cuda", "no usable cuda"), ("mps", "no usable mps"), ("tpu", "Unknown"), ("meta", "Unknown"), ("", "Unknown")])
+NOT_THERE = [("cuda", "no usable cuda"), ("mps", "no usable mps"), ("tpu", "Unknown"), ("meta", "Unknown"), ("", "Unknown")]
+
+
+@pytest.mark.parametrize("name, says", NOT_THERE)
 def test_a_device_that_is_not_there_is_refused_in_one_sentence(machine, name, says):
     machine(False, False)
     with pytest.raises(device.DeviceError, match=says):
