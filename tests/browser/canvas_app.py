@@ -109,4 +109,4 @@ def _sample(folder: Path):
 
 def _picture(evt: gr.EventData) -> tuple[str, dict]:
     path = Path(evt._data["path"])
-    return f"{path.name} {path.stat().st_size}", {"kind": "notice", "text": "Uploads are only counted here."}
+    return f"{path.name} {path.stat().st_size}", {"kind": "notice", "text": "Uploads are only counted here.", "nonce": next(EPOCH)}

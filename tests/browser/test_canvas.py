@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from tests.browser.board import Board
 from tests.browser.canvas_app import PROMPTS, SIZES, build
+from tests.browser.conftest import Guard
 
 NARROW = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 PHONE = {**NARROW, "has_touch": True, "is_mobile": True}
@@ -26,9 +29,27 @@ def open_board(server, open_page):
     return lambda **options: Board(open_page(server, wait=False, **options)).ready("wide")
 
 
+@pytest.fixture(scope="module")
+def desk(chromium, server):
+    """One page for the tests that do not ask for a special browser, guarded like all others."""
+    page = chromium.new_context(**WIDE).new_page()
+    page.guard = Guard(urlsplit(server).netloc)
+    page.guard.watch(page)
+    page.goto(server)
+    yield Board(page).ready("wide")
+    page.context.close()
+
+
 @pytest.fixture
-def board(open_board):
-    return open_board()
+def board(desk):
+    """The shared page with a fresh picture, no objects and the view of the start."""
+    desk.page.set_viewport_size(WIDE["viewport"])
+    desk.sample("square").sample("wide")
+    desk.tool("include")
+    desk.page.mouse.move(2, 2)
+    yield desk
+    assert not desk.page.guard.unexpected()
+    desk.page.guard.complaints.clear()
 
 
 def five_pixels(name):
