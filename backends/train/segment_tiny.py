@@ -47,6 +47,19 @@ class Recipe:
     threads: int = 1
 
 
+@dataclass(frozen=True)
+class Focus:
+    """What is asked for: leaves of at least `smallest` of the crop, drawn with probability ~ area ** `power`; with probability `whole`
+    the object that owns the leaf; a first click in the very middle with probability `centre`."""
+    power: float
+    smallest: float
+    whole: float
+    centre: float
+
+
+EARLY, LATE, LATE_FROM = Focus(0.5, 0.004, 0.6, 0.5), Focus(0.7, 0.008, 0.75, 0.65), 1000
+
+
 # ---- scenes on disk ----
 
 def render_cache(cache: Path, count: int, pictures: str | None) -> None:
@@ -86,16 +99,16 @@ def crop_of(rng: np.random.Generator, scene: dict, size: int) -> tuple[np.ndarra
 
 # ---- targets and clicks, all on the stride-4 grid ----
 
-def choose_targets(rng: np.random.Generator, ids: np.ndarray, parent: np.ndarray, count: int) -> list[np.ndarray]:
-    """`count` float masks (n, n) at stride 4, fraction of each cell covered: a leaf or the object that owns it, large ones more often."""
+def choose_targets(rng: np.random.Generator, ids: np.ndarray, parent: np.ndarray, count: int, focus: Focus) -> list[np.ndarray]:
+    """`count` float masks (n, n) at stride 4, the fraction of each cell that is covered; none where the crop has no target."""
     leaves, areas = np.unique(ids[ids > 0], return_counts=True)
-    big = areas > 0.008 * ids.size
+    big = areas > focus.smallest * ids.size
     leaves, areas = leaves[big], areas[big]
     if not len(leaves):
         return []
     targets = []
-    for leaf in rng.choice(leaves, count, p=areas**0.7 / (areas**0.7).sum()):
-        same = parent[ids] == parent[leaf] if rng.random() < 0.75 else ids == leaf
+    for leaf in rng.choice(leaves, count, p=areas**focus.power / (areas**focus.power).sum()):
+        same = parent[ids] == parent[leaf] if rng.random() < focus.whole else ids == leaf
         targets.append(cover(same))
     return targets
 
@@ -117,11 +130,11 @@ def click_in(rng: np.random.Generator, mask: np.ndarray, centre: float) -> tuple
     return float(x * 4 + rng.uniform(0, 4)), float(y * 4 + rng.uniform(0, 4))
 
 
-def first_prompt(rng: np.random.Generator, target: np.ndarray) -> list[tuple[float, float, int]]:
+def first_prompt(rng: np.random.Generator, target: np.ndarray, focus: Focus) -> list[tuple[float, float, int]]:
     """A click in the target, or (one in eight) its box with corners moved by up to a tenth."""
     solid = target > 0.5 if (target > 0.5).any() else target == target.max()
     if rng.random() > 0.125:
-        return [(*click_in(rng, solid, 0.65), 1)]
+        return [(*click_in(rng, solid, focus.centre), 1)]
     ys, xs = np.nonzero(solid)
     low, high = np.array([xs.min(), ys.min()]) * 4.0, np.array([xs.max() + 1, ys.max() + 1]) * 4.0
     jitter = (high - low) * 0.1
@@ -184,6 +197,10 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate)
         self.scenes: dict[str, dict] = {}
 
+    @property
+    def focus(self) -> Focus:
+        return EARLY if self.done < LATE_FROM else LATE
+
     def pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, list[np.ndarray]]:
         """Normalised pictures (m, 3, s, s), leaf ids (m, s, s) and m x prompts targets."""
         images, leaves, targets = [], [], []
@@ -192,7 +209,7 @@ class Trainer:
             chunk = self.scenes[rng.choice(list(self.scenes))]
             scene = {k: v[i] for i in [rng.integers(len(chunk["image"]))] for k, v in chunk.items()}
             image, ids = crop_of(rng, scene, size)
-            found = choose_targets(rng, ids, scene["parent"], self.recipe.prompts)
+            found = choose_targets(rng, ids, scene["parent"], self.recipe.prompts, self.focus)
             if found:
                 images.append(image), leaves.append(ids.astype(np.int64)), targets.extend(found)
         x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
@@ -235,7 +252,7 @@ class Trainer:
     def clicks(self, rng: np.random.Generator, embedding: Tensor, targets: list[np.ndarray]) -> tuple[Tensor, Tensor]:
         """Plays 1..6 rounds of clicks, the last one with gradient: logits (b, 4, n, n), predicted IoU (b, 4)."""
         size, decoder = embedding.shape[-1] * STRIDE, self.sam.mask_decoder
-        prompts = [first_prompt(rng, t) if t.any() else [(1.0, 1.0, 1)] for t in targets]
+        prompts = [first_prompt(rng, t, self.focus) if t.any() else [(1.0, 1.0, 1)] for t in targets]
         dense = torch.zeros(len(targets), 2, size // 4, size // 4)
         with torch.no_grad(), torch.autocast(embedding.device.type, torch.bfloat16):
             frozen = embedding.detach()
