@@ -101,7 +101,7 @@ def state_of_machine() -> str:
         ready = sum(weights.available(entry.name) for entry in shipped)
     except (ValueError, RuntimeError) as error:
         return f'<span class="gb-dot" data-state="bad"></span>{escape(str(error))}'
-    state = "ok" if ready == len(shipped) else "bad"
+    state = "ok" if shipped and ready == len(shipped) else "bad"
     text = both(f"{name}, weights {ready} of {len(shipped)}", f"{name}，权重 {ready}/{len(shipped)}")
     return f'<span class="gb-dot" data-state="{state}"></span>{text}'
 

@@ -114,10 +114,12 @@
     const field = box.querySelector('textarea');
     field.value = whole;
     field.rows = link ? 3 : 16;
+    field.wrap = link ? 'soft' : 'off';
     box.querySelector('p').textContent = '';
     if (!box.open) box.showModal();
     field.focus();
     field.select();
+    field.scrollTop = 0;
     const done = await copied(whole);
     box.querySelector('p').textContent = done ? words.copied : words.selected;
     box.dataset.copied = done;

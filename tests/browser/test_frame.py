@@ -92,7 +92,7 @@ def test_copy_python_reproduces_the_numbers_of_the_page(open_page, toy_url, tmp_
 def test_copying_works_without_and_with_the_clipboard_permission(open_page, toy_url):
     page = open_page(toy_url)
     energy(page)
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new DOMException('refused', 'NotAllowedError'))")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
     link = shared(page, "link")
     assert page.get_attribute("#gb-share", "data-copied") == "false" and link == f"{toy_url}?tab=toy&v=1"
     free = open_page(toy_url, permissions=["clipboard-read", "clipboard-write"])
@@ -136,6 +136,16 @@ def test_a_long_run_starts_on_demand_streams_and_a_link_starts_it(open_page, toy
     fresh = open_page(linked(toy_url, state, "growing"))
     expected = f"{run(state).energy:.4g}"
     fresh.wait_for_function("e => document.querySelector('#growing-figure-1-table')?.innerText.includes(e)", arg=expected)
+
+
+def test_a_long_run_can_be_stopped_and_shows_what_it_had(open_page, toy_url):
+    page = open_page(linked(toy_url, WaveParams(terms=12, pause=0.5), "growing"))
+    energy(page, "growing")
+    page.click("#growing-stop")
+    page.wait_for_timeout(800)
+    stopped = energy(page, "growing")
+    page.wait_for_timeout(1200)
+    assert energy(page, "growing") == stopped != f"{run(WaveParams(terms=12)).energy:.4g}"
 
 
 def test_the_tab_in_the_address_follows_the_tab_on_screen(toy_page):

@@ -45,7 +45,7 @@ def test_controls_follow_from_types_and_metadata():
     kinds = {p.name: p.control.kind for p in declared(WaveParams)}
     assert kinds == {
         **{"terms": "slider", "damping": "slider", "shape": "radio", "note": "text"},
-        **{"flip": "checkbox", "gains": "json", "seed": "slider"},
+        **{"flip": "checkbox", "gains": "json", "seed": "slider", "pause": "slider"},
     }
     assert [p.control.label for p in declared(WaveParams)][2] == "Base wave"
 

@@ -1,5 +1,6 @@
 """A small mechanism for tests of the frame: a sum of odd harmonics with damping. Pure numpy, no page code."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -29,6 +30,7 @@ class WaveParams:
     flip: bool = False
     gains: tuple[float, float] = (1.0, 1.0)
     seed: int = field(default=1, metadata={"range": (0, 99)})
+    pause: float = field(default=0.0, metadata={"range": (0.0, 0.5), "help": "seconds between two steps of a long run"})
 
     def __post_init__(self) -> None:
         if self.terms == 7 and self.flip:
@@ -54,6 +56,7 @@ def run(params: WaveParams) -> WaveResult:
 def grow(params: WaveParams) -> Iterator[WaveResult]:
     """The same sum, one harmonic after the other."""
     for terms in range(params.terms + 1):
+        time.sleep(params.pause)
         yield _wave(params, terms)
 
 
