@@ -15,6 +15,7 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 from gradio.processing_utils import save_bytes_to_cache
 
 from ui.build import PRIVATE, Built
@@ -77,14 +78,22 @@ def build(tab: Tab) -> Built:
     parts = draw(tab)
     values = [parts.scene, parts.said, *parts.settings]
     shown = _scenes(parts)
-    prompted = _prompts(parts)
+    said = _said(parts)
+    _prompts(parts)
     _everything(parts, values)
     _exports(parts, values)
     _models(parts)
     _endpoints()
+    Context.root_block.unload(forget)
     changed = [s.input for s in parts.settings]
     settled = gr.on(changed, lambda: None, None, None, **PRIVATE)
-    return Built(values, read, write, parts.run, (shown, prompted, settled))
+    return Built(values, read, write, parts.run, (shown, said, settled))
+
+
+def forget(request: gr.Request) -> None:
+    """A visitor has left: their pictures and checkpoints are not found any more."""
+    pictures.OWN_PICTURES.drop(request.session_hash)
+    pictures.OWN_CHECKPOINTS.drop(request.session_hash)
 
 
 def _scenes(parts: Parts) -> Any:
@@ -143,41 +152,66 @@ def _usable(session: str, scene: dict[str, Any]) -> tuple[dict[str, Any], Except
         return {**scene, "model": "tiny", "epoch": secrets.token_hex(4)}, ParamError(f"{sentence(error)} The tiny model answers instead.")
 
 
-def _prompts(parts: Parts) -> Any:
-    """Every change of the objects asks for masks."""
+def _said(parts: Parts) -> Any:
+    """Remember what the user said. Unqueued requests can overtake each other, so the latest turn wins."""
 
-    def prompt(scene: dict[str, Any], event: gr.EventData, request: gr.Request) -> tuple[Any, Any]:
+    def remember(scene: dict[str, Any], said: dict[str, Any], event: gr.EventData) -> Any:
+        told = event._data
+        overtaken = said and said["epoch"] == told["epoch"] and said["turn"] > told["turn"]
+        if overtaken or told["epoch"] != scene.get("epoch"):
+            return gr.skip()
+        try:
+            objects = format_things(things_of(told["objects"]))
+            return {"epoch": told["epoch"], "turn": int(told["turn"]), "objects": objects, "active": int(told["active"])}
+        except ValueError:
+            return gr.skip()
+
+    return parts.canvas.said(remember, [parts.scene, parts.said], parts.said, queue=False, **QUIET)
+
+
+def _prompts(parts: Parts) -> None:
+    """Answer with masks."""
+
+    def prompt(scene: dict[str, Any], event: gr.EventData, request: gr.Request) -> Any:
         from ui.segmenting import answers
 
         ask = event._data
         frame = {"kind": "reply", "seq": ask["seq"], "epoch": ask["epoch"]}
         if ask["epoch"] != scene.get("epoch"):
-            return gr.skip(), gr.skip()
+            return gr.skip()
         try:
-            said = {"epoch": ask["epoch"], "objects": format_things(things_of(ask["objects"])), "active": int(ask["active"])}
-            return {**frame, **answers.reply(request.session_hash, scene["model"], scene["picture"], ask)}, said
+            return {**frame, **answers.reply(request.session_hash, scene["model"], scene["picture"], ask)}
         except Exception as error:
-            return {**frame, "results": [], "times": None, "error": sentence(error)}, gr.skip()
+            return {**frame, "results": [], "times": None, "error": sentence(error)}
 
-    return parts.canvas.prompt(prompt, parts.scene, [parts.replies, parts.said], **QUIET, **HEAVY)
+    parts.canvas.prompt(prompt, parts.scene, parts.replies, **QUIET, **HEAVY)
 
 
 def _everything(parts: Parts, values: list[Any]) -> None:
     """Find everything, streamed; Stop closes the generator at its next batch."""
 
-    def find(request: gr.Request, *given: Any) -> Iterator[tuple[Any, Any]]:
+    def find(request: gr.Request, *given: Any) -> Iterator[tuple[Any, ...]]:
         from ui.segmenting import answers
 
         scene = given[0] or {}
         where = {"image_id": scene.get("picture"), "epoch": scene.get("epoch")}
+        yield gr.skip(), gr.skip(), *_finding("Looking at the picture")
         try:
             for message in answers.regions(request.session_hash, read(*given)):
-                yield {**message, **where}, gr.skip()
+                yield {**message, **where}, gr.skip(), *_finding(f"{message['done']} of {message['total']} points")
+            yield gr.skip(), gr.skip(), *_finding("")
         except Exception as error:
-            yield gr.skip(), notice(error)
+            yield gr.skip(), notice(error), *_finding("")
 
-    finding = parts.find.click(find, values, [parts.records, parts.notes], **QUIET, concurrency_id="everything", concurrency_limit=1)
-    parts.stop.click(None, None, None, cancels=[finding], api_visibility="private")
+    buttons = [parts.find, parts.stop]
+    alone = {"concurrency_id": "everything", "concurrency_limit": 1}
+    finding = parts.find.click(find, values, [parts.records, parts.notes, *buttons], **QUIET, **alone)
+    parts.stop.click(lambda: _finding(""), None, buttons, cancels=[finding], **PRIVATE)
+
+
+def _finding(progress: str) -> tuple[gr.Button, gr.Button]:
+    """Find and Stop while everything mode runs (``progress`` is a few words), or at rest (empty)."""
+    return gr.Button(progress or "Find everything", interactive=not progress), gr.Button(interactive=bool(progress))
 
 
 def _exports(parts: Parts, values: list[Any]) -> None:
@@ -249,7 +283,8 @@ def _offer(session: str, model: str) -> list[Any]:
     from ui.segmenting import models
 
     button = gr.Button(models.offer(model), visible=True, interactive=True)
-    return [models.facts(session, model), button, gr.Button(visible=False), models.kept_part(model)]
+    text = '<p class="gb-note">Until it is here, the current model goes on answering.</p>'
+    return [models.facts(session, model) + text, button, gr.Button(visible=False), models.kept_part(model)]
 
 
 def _downloads(parts: Parts) -> Any:

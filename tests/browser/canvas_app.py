@@ -15,6 +15,7 @@ from ui.canvas import Feed, SegCanvas
 SIZES = {"wide": (300, 120), "tall": (120, 300), "square": (200, 200), "large": (1600, 1100)}
 RADII = (0.08, 0.13, 0.2)
 PROMPTS: list[dict] = []
+SAID: list[dict] = []
 EPOCH = itertools.count(1)
 
 
@@ -94,10 +95,15 @@ def build() -> gr.Blocks:
         uploaded = gr.Textbox(elem_id="uploaded", label="uploaded")
         find = gr.Button("Everything", elem_id="find")
         canvas.prompt(prompt, None, [replies, last], show_progress="hidden", trigger_mode="multiple", concurrency_limit=4)
+        canvas.said(_remember, None, None, queue=False, show_progress="hidden")
         canvas.sample(_sample(folder), None, canvas, show_progress="hidden")
         canvas.picture(_picture, None, [uploaded, others], show_progress="hidden")
         find.click(records, last, others, show_progress="hidden")
     return demo
+
+
+def _remember(evt: gr.EventData) -> None:
+    SAID.append(evt._data)
 
 
 def _sample(folder: Path):

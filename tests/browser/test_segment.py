@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from gradio_client import Client, handle_file
 from PIL import Image
 
 from backends.segment import rle
@@ -239,6 +240,36 @@ def test_everything_streams_regions_and_a_picked_one_equals_its_record(start):
     state = board.state()
     assert state["records"] > 3 and len(board.steps()) == 1 and board.steps()[0]["choice"] in (0, 1, 2)
     assert state["areas"][state["chosen"]] == state["recordAreas"][state["hovered"]]
+
+
+def test_everything_can_be_stopped(start):
+    board = start()
+    board.page.click("#segment-settings button")
+    board.page.fill("#segment-points_per_side input[type=number]", "32")
+    board.page.keyboard.press("Tab")
+    board.page.click("#segment-find")
+    board.page.wait_for_selector("#segment-find:has-text('1024 points')")
+    board.page.click("#segment-stop-find")
+    board.page.wait_for_selector("#segment-find:has-text('Find everything')")
+    found = board.page.get_attribute(board.root, "data-records")
+    assert found != "final" and board.state()["records"] > 0
+    board.page.wait_for_timeout(600)
+    assert board.page.get_attribute(board.root, "data-records") == found
+
+
+def test_the_public_endpoints_answer_and_open_no_path(url, tmp_path):
+    client = Client(url, verbose=False)
+    path = saved(tmp_path / "mine.png", quadrants())
+    answer = client.predict(handle_file(path), [[20, 20]], [1], None, "tiny", api_name="/segment")
+    assert rle.decode(answer["masks"][0]).shape == (60, 90) and len(answer["scores"]) == 3
+    boxed = client.predict("scene-a", None, None, [10, 10, 90, 90], api_name="/segment")
+    assert len(boxed["masks"]) == 1 and boxed["milliseconds"]["click"] > 0
+    found = client.predict("scene-a", points_per_side=3, api_name="/everything")
+    assert found["records"][0]["area"] > 0
+    for bad in ("/etc/passwd", {"path": "/etc/passwd"}):
+        with pytest.raises(Exception, match=r"Send a picture|not uploaded|allowed|Cannot|File"):
+            client.predict(bad, [[1, 1]], api_name="/segment")
+    assert not [name for name in client.view_api(return_format="dict")["named_endpoints"] if name not in ("/segment", "/everything")]
 
 
 def test_an_old_or_damaged_link_opens_the_defaults_with_one_sentence(start):

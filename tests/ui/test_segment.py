@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import save_file
 
 from backends import images, weights
 from backends.segment import SegmentError, interact, rle
+from backends.segment.tiny import build_tiny
 from tests.discs import discs
 from ui import permalink
 from ui.segmenting import answers, downloads, endpoints, models, pictures
@@ -203,6 +205,14 @@ def test_a_model_that_is_not_here_and_a_file_that_is_no_checkpoint_are_refused(f
     (folder / "x.pth").write_bytes(b"no")
     with pytest.raises(weights.WeightsError, match="safetensors"):
         models.add_checkpoint("ann", str(folder / "x.pth"))
+
+
+def test_a_good_checkpoint_of_ones_own_is_found_by_its_session_only(folder, monkeypatch):
+    save_file({k: v.clone() for k, v in build_tiny().state_dict().items()}, folder / "mine.safetensors")
+    model = models.add_checkpoint("ann", str(folder / "mine.safetensors"))
+    assert models.segmenter("ann", model).sam.mask_threshold == 0 and "Your own" in models.facts("ann", model)
+    with pytest.raises(weights.WeightsError, match="not here any more"):
+        models.segmenter("bob", model)
 
 
 def test_replay_and_page_agree_on_steps():

@@ -9,7 +9,8 @@ Messages (``contracts`` in short):
 * Python -> canvas, ``SegCanvas.value``: a *scene* ``{"image", "image_id", "width", "height", "objects", "active", "epoch"}``;
   a new ``epoch`` makes the canvas adopt it.
 * Python -> canvas, through a ``Feed``: ``{"kind": "reply" | "records" | "file" | "notice", ...}``, see ``js/wire.js``.
-* canvas -> Python: ``prompt`` {seq, epoch, image_id, objects, active, want}, ``picture`` {path}, ``sample`` {id},
+* canvas -> Python: ``said`` {turn, epoch, objects, active} after every change,
+  ``prompt`` {seq, epoch, image_id, objects, active, want} for masks, ``picture`` {path}, ``sample`` {id},
   ``export`` {kind}.
 """
 
@@ -37,7 +38,7 @@ def as_file(path: str | Path) -> dict[str, Any]:
 
 
 class SegCanvas(gr.HTML):
-    """Click-to-segment canvas. Events: ``prompt``, ``picture``, ``sample``, ``export`` (custom ``gr.HTML`` events)."""
+    """Click-to-segment canvas. Events: ``said``, ``prompt``, ``picture``, ``sample``, ``export`` (custom ``gr.HTML`` events)."""
 
     def __init__(self, value: dict[str, Any] | None = None, *, samples: list[dict[str, str]] | None = None, **kwargs: Any) -> None:
         """``samples``: buttons above the canvas, each ``{"id", "title", "thumb"}`` with ``thumb`` an image URL."""

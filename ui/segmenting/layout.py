@@ -72,7 +72,7 @@ def _everything(tab: Tab) -> dict[str, Any]:
     gr.HTML('<h3 class="gb-caption">Everything mode <small>a grid of clicks, filtered</small></h3>')
     with gr.Row():
         find = gr.Button("Find everything", variant="primary", size="sm", min_width=120, elem_id="segment-find")
-        stop = gr.Button("Stop", size="sm", min_width=60, scale=0, elem_id="segment-stop-find")
+        stop = gr.Button("Stop", size="sm", min_width=60, scale=0, interactive=False, elem_id="segment-stop-find")
     with gr.Accordion("Settings", open=False, elem_id="segment-settings"):
         settings = [panels.widget(tab, p, getattr(tab.opening, p.name)) for p in declared(Params) if p.name in EVERYTHING]
     return {"find": find, "stop": stop, "settings": settings}

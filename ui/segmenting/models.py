@@ -12,10 +12,9 @@ from typing import Any
 
 from backends import weights
 from backends.segment import MODELS, Segmenter
-from ui.segmenting.pictures import Shelf, uploaded
+from ui.segmenting.pictures import OWN_CHECKPOINTS, uploaded
 
 OWN = "own-"
-OWN_CHECKPOINTS = Shelf(3, 64)
 
 
 @cache

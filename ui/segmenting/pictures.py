@@ -68,6 +68,7 @@ def decoded() -> Any:
 
 
 OWN_PICTURES = Shelf(PER_SESSION, IN_ALL)
+OWN_CHECKPOINTS = Shelf(3, 64)
 
 
 def uploaded(path: Any) -> Path:

@@ -11,7 +11,7 @@ const S = {
   picture: null, imageId: '', epoch: '', width: 0, height: 0,          // what is shown
   objects: [], active: 0, undo: [], redo: [], uid: 0,                  // what the user said
   sign: 1, cursor: null, drag: null, pointer: null, preview: null,     // what the user is doing
-  seq: 0, shown: 0, pending: new Map(), results: new Map(), encoded: false, busy: -Infinity, again: false, failed: false,   // what the server said
+  seq: 0, shown: 0, turn: 0, pending: new Map(), results: new Map(), encoded: false, busy: -Infinity, again: false, failed: false,   // what the server said
   records: [], regions: null, regionsOn: false, hovered: -1,           // everything mode
   view: { scale: 1, tx: 0, ty: 0, fit: 1, custom: false },             // device pixels per picture pixel, offset in device pixels
 };

@@ -69,6 +69,7 @@ function thumbnail(mask, [x, y, w, h]) {             // the dimmed picture with 
 }
 
 function renderObjects() {
+  if (part('objects').querySelector('input')) return;            // an answer must not end a renaming
   part('objects').replaceChildren(...S.objects.map(objectRow));
 }
 
@@ -93,7 +94,7 @@ function startRename(row, i) {
   input.maxLength = LIMITS.name;
   input.setAttribute('aria-label', 'New name');
   let done = false;
-  const finish = keep => { if (!done) { done = true; renameObject(i, keep ? input.value : S.objects[i].name); } };
+  const finish = keep => { if (done) return; done = true; input.remove(); renameObject(i, keep ? input.value : S.objects[i].name); };
   input.addEventListener('keydown', event => { if (event.key === 'Enter' || event.key === 'Escape') finish(event.key === 'Enter'); });
   input.addEventListener('blur', () => finish(true));
   row.replaceChildren(input);

@@ -19,8 +19,10 @@ const plain = object => JSON.parse(JSON.stringify({ name: object.name, steps: ob
 
 // One request at a time; what happens meanwhile goes out as one request with the answer. (Gradio's own trigger_mode "always_last" would
 // repeat the data of the first event.) An answer that is overdue does not block: after ten seconds the next change is sent all the same.
+// What is said is told at once, apart from the masks, so that a link or an export never lags behind a slow model.
 function send() {
   if (!S.picture) return;
+  trigger('said', { turn: ++S.turn, epoch: S.epoch, objects: S.objects.map(plain), active: S.active });
   S.again = performance.now() - S.busy < 10000;
   root.dataset.sent = S.seq + 1;
   if (!S.again) sendNow();
@@ -48,7 +50,7 @@ function receive(reply) {
   if (reply.times) S.times = { ...reply.times, click: reply.times.click === null && S.times ? S.times.click : reply.times.click };
   setPhase(reply.error ? 'failed' : 'ready', '');
   if (S.match) settleMatch();
-  if (S.again) send();
+  if (S.again) sendNow();
   renderPanel();
   invalidate();
   announce(reply);
