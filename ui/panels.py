@@ -8,6 +8,7 @@ import gradio as gr
 
 from ui import markup, permalink
 from ui.explain import prose
+from ui.scene import Scene
 from ui.tab import Param, ParamError, Tab
 
 QUIET = ("gb-quiet", "gb-word")
@@ -133,8 +134,6 @@ def _twin(name: str) -> gr.Accordion:
 def _figure(kind: str, name: str) -> Any:
     if kind == "plot":
         return gr.Plot(show_label=False, elem_id=name, elem_classes="gb-figure", container=False)
-    from ui.scene import Scene
-
     return Scene(elem_id=name, elem_classes="gb-figure")
 
 

@@ -87,6 +87,10 @@ class View:
     table: Callable[[Any], Table] | None = None
     alt: str = ""
 
+    def __post_init__(self) -> None:
+        if self.kind == "scene" and self.table is None:
+            raise ValueError(f"the scene {self.title!r} needs a table: its picture holds rounded values only")
+
 
 @dataclass(frozen=True)
 class Tab:

@@ -165,6 +165,20 @@ def test_the_rows_of_a_figure_can_be_downloaded(toy_page):
     assert download.value.path().read_text().startswith("note,energy\nhello,")
 
 
+def test_a_scene_is_drawn_and_answers_pointer_and_keyboard(toy_page):
+    energy(toy_page)
+    canvas, note = toy_page.locator("#toy-figure-2 canvas"), toy_page.locator("#toy-figure-2 p")
+    canvas.scroll_into_view_if_needed()
+    assert canvas.evaluate("c => [c.width, c.height]") == [64, 64]
+    box = canvas.bounding_box()
+    toy_page.mouse.move(box["x"] + box["width"] * 10.5 / 64, box["y"] + box["height"] * 20.5 / 64)
+    assert note.inner_text().startswith("sample 20, sample 10: about ")
+    canvas.press("ArrowRight")
+    assert note.inner_text().startswith("sample 20, sample 11: about ")
+    toy_page.click("#toy-preset-0")
+    toy_page.wait_for_function("() => document.querySelector('#toy-figure-2 p').textContent.includes('e-')")
+
+
 def test_the_language_is_remembered_and_nothing_but_one_language_is_shown(toy_page):
     energy(toy_page)
     assert "改变机制" not in toy_page.inner_text("#gb-header")

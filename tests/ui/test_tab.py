@@ -1,5 +1,6 @@
 """What a tab promises: presets hold, scripts and tables follow, prose is there in two languages."""
 
+import base64
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 from tests.ui.toy import GROWING, TEXT, TOY, TOYS
 from tests.ui.toy_backend import WaveParams, run
 from ui import TABS, explain, export, markup
-from ui.figures import theme
+from ui.figures import scenes, theme
 from ui.memo import Memo
 from ui.tab import ParamError, Table, View, declared
 
@@ -92,6 +93,22 @@ def test_a_table_twin_is_read_off_lines_and_maps():
     grid.add_heatmap(z=np.eye(2))
     assert markup.table_of(View("v", lambda r: grid), None) == Table(("y \\ x", "0", "1"), ((0, 1.0, 0.0), (1, 0.0, 1.0)))
     assert markup.csv_of(Table(("a", "b"), ((1, 'say "hi"'),))) == 'a,b\n1,"say ""hi"""\n'
+
+
+def test_a_scene_keeps_its_scale_in_one_byte_a_cell():
+    scene = scenes.matrix([[0.0, 1.0, 2.0], [np.nan, 4.0, 2.0]])
+    levels = np.frombuffer(base64.b64decode(scene["data"]), np.uint8)
+    assert (scene["rows"], scene["columns"], scene["low"], scene["high"]) == (2, 3, 0.0, 4.0)
+    assert levels.tolist() == [0, 64, 128, 0, 255, 128]
+    assert [scenes.matrix([[-1.0, 3.0]], signed=True)[k] for k in ("low", "high")] == [-3.0, 3.0]
+    assert scenes.matrix([[2.0]])["high"] == 3.0
+    with pytest.raises(ValueError, match="rows and columns"):
+        scenes.matrix([1.0])
+
+
+def test_a_scene_without_a_table_is_refused():
+    with pytest.raises(ValueError, match="needs a table"):
+        View("map", lambda r: {}, kind="scene")
 
 
 def test_the_memory_of_results_is_bounded_and_runs_once():
