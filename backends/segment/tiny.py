@@ -27,6 +27,7 @@ BACKGROUND, FOREGROUND, CORNER0, CORNER1 = 0, 1, 2, 3   # point labels, as in SA
 
 
 def conv_block(cin: int, cout: int, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
+    """Convolution that keeps the size, batch norm, ReLU: (b, cin, h, w) -> (b, cout, h, w)."""
     pad = dilation * (kernel // 2)
     conv = nn.Conv2d(cin, cout, kernel, padding=pad, dilation=dilation, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True))
@@ -70,6 +71,7 @@ class TinyEncoder(nn.Module):
 
 
 def up(x: Tensor) -> Tensor:
+    """(b, c, h, w) -> (b, c, 2h, 2w), bilinear."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
@@ -99,6 +101,7 @@ def geodesic(cost: Tensor, seeds: Tensor, rounds: int = 6) -> Tensor:
 
 
 def running_sum(cost: Tensor, dim: int) -> Tensor:
+    """S of `geodesic`: price of walking from the first cell of a row (dim 3) or column (dim 2) to each of its cells, same shape as cost."""
     n = cost.shape[dim]
     steps = (cost.narrow(dim, 0, n - 1) + cost.narrow(dim, 1, n - 1)) / 2
     return torch.cat([torch.zeros_like(cost.narrow(dim, 0, 1)), steps.cumsum(dim)], dim)
@@ -183,6 +186,7 @@ class TinyMaskDecoder(nn.Module):
 
 
 def repeat(x: Tensor, each: int) -> Tensor:
+    """(m, ...) -> (m x each, ...): every picture's tensor, once for each of its prompts."""
     return x if each == 1 else x.repeat_interleave(each, 0)
 
 
@@ -261,4 +265,5 @@ def similar(feat8: Tensor, keys: Tensor, cells: Tensor, each: int) -> tuple[list
 
 def build_tiny(img_size: int = IMG_SIZE, backbone: str = "resnet10t") -> Sam:
     """A `segment_anything.modeling.Sam` with the tiny parts, random weights; load `weights/segment-tiny.safetensors` into it."""
-    return Sam(TinyEncoder(img_size, backbone), TinyPromptEncoder(img_size), TinyMaskDecoder()).eval()
+    sam = Sam(TinyEncoder(img_size, backbone), TinyPromptEncoder(img_size), TinyMaskDecoder())
+    return sam.eval().to(memory_format=torch.channels_last)

@@ -42,6 +42,7 @@ def load_bank(folder: str | Path | None) -> Bank:
 
 
 def shrink(picture: Image.Image) -> np.ndarray:
+    """uint8 (H, W, 3) with the longer side at most LONG_SIDE."""
     picture.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
     return np.asarray(picture)
 

@@ -8,6 +8,7 @@ Lee et al., "Dead leaves" (IJCV 2001) for the layered model; Baradad et al., arX
 A scene is `Scene(image, ids, parent)`: ids (H, W) uint8 leaf index, 0 = not a target; parent[leaf] = object that owns the leaf.
 """
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -204,7 +205,8 @@ def rods(rng: np.random.Generator, side: int) -> np.ndarray:
     return drawn(side, lambda draw, s: draw.line([tuple(p) for p in points * s], fill=255, width=max(3, int(width * s)), joint="curve"))
 
 
-def drawn(side: int, stroke) -> np.ndarray:
+def drawn(side: int, stroke: Callable[[ImageDraw.ImageDraw, int], None]) -> np.ndarray:
+    """What `stroke(draw, size)` draws in white at twice the size, anti-aliased: float (side, side) in [0, 1]."""
     canvas = Image.new("L", (2 * side, 2 * side))
     stroke(ImageDraw.Draw(canvas), 2 * side)
     return np.asarray(canvas.resize((side, side), Image.Resampling.BOX), np.float32) / 255
@@ -234,6 +236,7 @@ def paste(rng: np.random.Generator, scene: Scene, colour: np.ndarray, alpha: np.
 
 
 def drop_shadow(rng: np.random.Generator, image: np.ndarray, alpha: np.ndarray, y: int, x: int) -> None:
+    """Darkens `image` (512, 512, 3) in place under a blurred, displaced copy of the object whose corner is at (x, y)."""
     dark = np.zeros((SIZE * 2, SIZE * 2), np.float32)
     dy, dx = rng.integers(-14, 24, 2)
     y0, x0 = y + SIZE // 2 + dy, x + SIZE // 2 + dx

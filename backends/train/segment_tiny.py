@@ -114,11 +114,13 @@ def choose_targets(rng: np.random.Generator, ids: np.ndarray, parent: np.ndarray
 
 
 def cover(mask: np.ndarray) -> np.ndarray:
+    """bool (s, s) -> float32 (s/4, s/4), the covered fraction of each 4 x 4 cell."""
     n = mask.shape[0] // 4
     return mask.reshape(n, 4, n, 4).mean((1, 3), dtype=np.float32)
 
 
 def depth(mask: np.ndarray) -> np.ndarray:
+    """Distance in cells to the nearest cell outside of the mask; the frame counts as outside."""
     return distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
 
 
@@ -153,6 +155,7 @@ def error_click(rng: np.random.Generator, logits: np.ndarray, target: np.ndarray
 
 
 def sparse_of(prompts: list[list[tuple]], size: int) -> Tensor:
+    """Prompts as rows (x, y, label) of equal length, float32 (b, n, 3); padding has label -1."""
     longest = max(map(len, prompts))
     rows = [p + [(size / 2, size / 2, -1)] * (longest - len(p)) for p in prompts]
     return torch.tensor(rows, dtype=torch.float32)
@@ -170,6 +173,7 @@ def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def iou_of(logits: Tensor, target: Tensor) -> Tensor:
+    """Intersection over union at the threshold: logits (b, k, n, n), target (b, 1, n, n) -> (b, k)."""
     a, b = logits > 0, (target > 0.5).expand_as(logits)
     return (a & b).sum((2, 3)) / (a | b).sum((2, 3)).clamp(min=1)
 
@@ -199,6 +203,7 @@ class Trainer:
 
     @property
     def focus(self) -> Focus:
+        """What is asked for at this step."""
         return EARLY if self.done < LATE_FROM else LATE
 
     def pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, list[np.ndarray]]:
@@ -223,6 +228,7 @@ class Trainer:
         return x.contiguous(memory_format=torch.channels_last), ids, targets
 
     def step(self) -> dict[str, float]:
+        """One update; the losses and IoUs of its batch."""
         rng = np.random.default_rng((self.recipe.seed, self.done))
         if self.done % 100 == 0:
             read_cache(self.cache, self.scenes)
@@ -268,15 +274,18 @@ class Trainer:
             return decoder.predict_all(embedding, sparse_of(prompts, size), dense)
 
     def rate(self) -> float:
+        """Learning rate of the coming step: linear warm-up, then half a cosine down to a hundredth."""
         r = self.recipe
         return r.rate * min(1, (self.done + 1) / r.warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, self.done / r.steps))))
 
     def save(self, out: Path) -> None:
+        """Writes out/last.pt, atomically."""
         state = {"sam": self.sam.state_dict(), "mean": self.mean.state_dict(), "optimizer": self.optimizer.state_dict(), "done": self.done}
         torch.save(state, out / "last.tmp")
         (out / "last.tmp").rename(out / "last.pt")
 
     def resume(self, out: Path) -> None:
+        """Continues from out/last.pt where there is one; the random state follows from seed and step."""
         if (out / "last.pt").exists():
             state = torch.load(out / "last.pt", weights_only=True)
             self.sam.load_state_dict(state["sam"])
@@ -313,6 +322,7 @@ def export(out: Path, target: Path) -> None:
 
 
 def main() -> None:
+    """Command line; every field of Recipe is a flag."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for field in fields(Recipe):
         p.add_argument(f"--{field.name.replace('_', '-')}", type=field.type, default=field.default)
