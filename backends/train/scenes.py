@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from scipy.ndimage import gaussian_filter
 
 from backends.train.pictures import Bank
+from backends.train.regions import merge
 
 SIZE = 512
 
@@ -28,12 +29,23 @@ class Scene:
     parent: np.ndarray
 
 
-def render(seed: int, bank: Bank) -> Scene:
-    """The scene of this seed: same seed and bank, same pixels."""
+@dataclass(frozen=True)
+class Style:
+    """Probabilities: a photograph's own regions as background, a photograph as texture, a cut-out (not a shape) as object."""
+    regions: float = 0.0
+    photo: float = 0.5
+    cutout: float = 0.7
+
+
+PROCEDURAL, PHOTOGRAPHIC = Style(), Style(0.4, 0.75, 0.9)
+
+
+def render(seed: int, bank: Bank, style: Style = PROCEDURAL) -> Scene:
+    """The scene of this seed: same seed, bank and style, same pixels."""
     rng = np.random.default_rng(seed)
-    scene = background(rng, bank)
+    scene = background(rng, bank, style)
     for _ in range(int(rng.choice([0, 1, 2, 3, 5, 8, 12], p=[.04, .2, .22, .22, .16, .1, .06]))):
-        if bank.cutouts and rng.random() < 0.7:
+        if bank.cutouts and rng.random() < style.cutout:
             paste_cutout(rng, scene, bank)
         else:
             paste_shape(rng, scene, bank)
@@ -98,11 +110,12 @@ def palette(rng: np.random.Generator, bank: Bank) -> np.ndarray:
     return np.clip(rng.uniform(20, 235) + rng.normal(0, rng.choice([8, 25, 70]), 3), 5, 250)
 
 
-def texture(rng: np.random.Generator, bank: Bank, base: np.ndarray | None = None, size: int = SIZE) -> np.ndarray:
-    """A fill (size, size, 3) float 0..255 around the colour `base` (random when None)."""
+def texture(rng: np.random.Generator, bank: Bank, base: np.ndarray | None = None, size: int = SIZE,
+            photo: float = PROCEDURAL.photo) -> np.ndarray:
+    """A fill (size, size, 3) float 0..255 around the colour `base` (random when None), a photograph with probability `photo`."""
     keep_base = base is not None
     base = palette(rng, bank) if base is None else base
-    if bank.photos and rng.random() < 0.5:
+    if bank.photos and rng.random() < photo:
         patch = photo_patch(rng, bank, size, 0.1, 0.45)
         return patch + (base - patch.mean((0, 1))) * (rng.uniform(0.5, 1) if keep_base else rng.uniform(0, 0.5))
     contrast = rng.uniform(2, 45)
@@ -118,9 +131,26 @@ def texture(rng: np.random.Generator, bank: Bank, base: np.ndarray | None = None
 
 # ---- background ----
 
-def background(rng: np.random.Generator, bank: Bank) -> Scene:
-    """One photograph (no target), or 1..6 textured regions (each a target), often stacked like sky over land over water."""
+def photo_regions(rng: np.random.Generator, bank: Bank) -> Scene:
+    """A photograph whose own regions are targets: leaves of one scale, owned by the coarser region that holds most of them."""
+    image = photo_patch(rng, bank, SIZE, 0.45, 1.0)
+    small = image.reshape(SIZE // 2, 2, SIZE // 2, 2, 3).mean((1, 3))
+    k = np.exp(rng.uniform(np.log(60), np.log(600)))
+    fine, coarse = merge(small, k, 200), merge(small, 3 * k, 500)
+    largest = np.argsort(-np.bincount(fine.ravel()))[:100]
+    ids, parent, owner = np.zeros_like(fine, np.uint8), np.zeros(256, np.uint8), {}
+    for leaf, region in enumerate(largest, 1):
+        inside = fine == region
+        ids[inside] = leaf
+        parent[leaf] = owner.setdefault(int(np.bincount(coarse[inside]).argmax()), leaf)
+    return Scene(image, ids.repeat(2, 0).repeat(2, 1), parent)
+
+
+def background(rng: np.random.Generator, bank: Bank, style: Style) -> Scene:
+    """One photograph (with its own regions, or no target), or 1..6 textured regions (each a target), often stacked like sky over land."""
     parent = np.zeros(256, np.uint8)
+    if bank.photos and rng.random() < style.regions:
+        return photo_regions(rng, bank)
     if bank.photos and rng.random() < 0.25:
         return Scene(photo_patch(rng, bank, SIZE, 0.5, 1.0), np.zeros((SIZE, SIZE), np.uint8), parent)
     count = int(rng.integers(1, 7))
@@ -130,7 +160,7 @@ def background(rng: np.random.Generator, bank: Bank) -> Scene:
     weights = np.stack([gaussian_filter((ids == i).astype(np.float32), rng.choice([0.6, 1.2, 3.0])) for i in range(count)])
     for i in range(count):
         colour = None if shared is None else shared + rng.normal(0, 22, 3)
-        image += weights[i][..., None] * texture(rng, bank, colour)
+        image += weights[i][..., None] * texture(rng, bank, colour, photo=style.photo)
     parent[1:count + 1] = np.arange(1, count + 1)
     return Scene(image / weights.sum(0)[..., None], (ids + 1).astype(np.uint8), parent)
 

@@ -1,7 +1,8 @@
 """Recipe of `weights/segment-tiny.safetensors`: click segmentation learned from procedural scenes with exact masks.
 
-    python -m backends.train.segment_tiny --cache scenes --render 4000 --pictures FOLDER     render scenes once
-    python -m backends.train.segment_tiny --cache scenes --out run --steps 3000              train, resume from run/last.pt
+    python -m backends.train.segment_tiny --cache scenes --render 2400 --pictures FOLDER     render scenes once
+    python -m backends.train.segment_tiny --cache scenes --render 1200 --photographic --pictures FOLDER
+    python -m backends.train.segment_tiny --cache scenes --out run --steps 3800              train, resume from run/last.pt
     python -m backends.train.segment_tiny --out run --export weights/segment-tiny.safetensors
 
 Clicks are iterative (Sofiiuk et al., RITM, arXiv 2102.06583): the first one lies in the target, each next one in the largest error of
@@ -25,10 +26,9 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from backends.segment.tiny import STRIDE, build_tiny
-from backends.train.pictures import load_bank
-from backends.train.scenes import render
+from backends.train.shelf import PHOTOGRAPHIC_SEED, crop_of, read_cache, render_cache
 
-CHUNK = 100                     # scenes per cache file
+PHOTOGRAPHIC_FROM = 2800        # step from which photographic scenes are used
 CROPS = {256: 0.7, 384: 0.2, 512: 0.1}   # side of a training crop in pixels: probability
 
 
@@ -36,7 +36,7 @@ CROPS = {256: 0.7, 384: 0.2, 512: 0.1}   # side of a training crop in pixels: pr
 class Recipe:
     """Hyperparameters; a step takes `batch` pictures of 256 px (or as many pixels in larger crops), `prompts` targets in each."""
     seed: int = 0
-    steps: int = 3000
+    steps: int = 3800
     batch: int = 6
     prompts: int = 4
     rate: float = 1.5e-3
@@ -58,43 +58,6 @@ class Focus:
 
 
 EARLY, LATE, LATE_FROM = Focus(0.5, 0.004, 0.6, 0.5), Focus(0.7, 0.008, 0.75, 0.65), 1000
-
-
-# ---- scenes on disk ----
-
-def render_cache(cache: Path, count: int, pictures: str | None) -> None:
-    """Renders scenes 0..count-1 into files of CHUNK scenes each; existing files are kept."""
-    bank = load_bank(pictures)
-    cache.mkdir(parents=True, exist_ok=True)
-    for start in range(0, count, CHUNK):
-        path = cache / f"{start:06d}.npz"
-        if not path.exists():
-            scenes = [render(seed, bank) for seed in range(start, min(start + CHUNK, count))]
-            stacked = {name: np.stack([getattr(s, name) for s in scenes]) for name in ("image", "ids", "parent")}
-            np.savez(path.with_suffix(".tmp.npz"), **stacked)
-            path.with_suffix(".tmp.npz").rename(path)
-
-
-def read_cache(cache: Path, known: dict[str, dict]) -> dict[str, dict]:
-    """Adds the cache files that are new since the last look."""
-    for path in sorted(cache.glob("[0-9]*[0-9].npz")):
-        if path.name not in known:
-            known[path.name] = dict(np.load(path))
-    return known
-
-
-def crop_of(rng: np.random.Generator, scene: dict, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A random square of the scene, side size/2..512, resized to `size`: picture (size, size, 3) float, leaf ids (size, size)."""
-    side = int(rng.uniform(max(size / 1.6, 160), 512.99))
-    y, x = rng.integers(513 - side, size=2)
-    image = torch.from_numpy(scene["image"][y:y + side, x:x + side]).permute(2, 0, 1)[None].float()
-    image = F.interpolate(image, (size, size), mode="bilinear", align_corners=False, antialias=True)[0].permute(1, 2, 0).numpy()
-    at = ((np.arange(size) + 0.5) * side / size).astype(int)
-    ids = scene["ids"][y:y + side, x:x + side][np.ix_(at, at)]
-    image = (image - 128) * rng.uniform(0.75, 1.2) + 128 + rng.normal(0, 12) + rng.normal(0, 5, 3)
-    if rng.random() < 0.5:
-        image, ids = image[:, ::-1], ids[:, ::-1]
-    return np.clip(image, 0, 255), ids
 
 
 # ---- targets and clicks, all on the stride-4 grid ----
@@ -206,12 +169,18 @@ class Trainer:
         """What is asked for at this step."""
         return EARLY if self.done < LATE_FROM else LATE
 
+    def file(self, rng: np.random.Generator) -> str:
+        """The cache file of the next scene: photographic ones, where there are any, get most of the late steps."""
+        late = self.done >= PHOTOGRAPHIC_FROM and rng.random() < 0.65
+        names = [name for name in self.scenes if (int(name[:6]) >= PHOTOGRAPHIC_SEED) == late]
+        return rng.choice(names or list(self.scenes))
+
     def pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, list[np.ndarray]]:
         """Normalised pictures (m, 3, s, s), leaf ids (m, s, s) and m x prompts targets."""
         images, leaves, targets = [], [], []
         size = int(rng.choice(list(CROPS), p=list(CROPS.values())))
         while len(images) < max(1, round(self.recipe.batch * (256 / size) ** 2)):
-            chunk = self.scenes[rng.choice(list(self.scenes))]
+            chunk = self.scenes[self.file(rng)]
             scene = {k: v[i] for i in [rng.integers(len(chunk["image"]))] for k, v in chunk.items()}
             image, ids = crop_of(rng, scene, size)
             found = choose_targets(rng, ids, scene["parent"], self.recipe.prompts, self.focus)
@@ -330,11 +299,12 @@ def main() -> None:
     p.add_argument("--out", type=Path, default=Path("run"))
     p.add_argument("--pictures", help="folder with the unpacked free pictures (backends/train/pictures.py)")
     p.add_argument("--render", type=int, help="only render this many scenes into the cache")
+    p.add_argument("--photographic", action="store_true", help="render scenes of photographs, cut-outs and photographs' own regions")
     p.add_argument("--export", type=Path, help="only write the trained weights to this file")
     a = vars(p.parse_args())
     recipe = Recipe(**{f.name: a[f.name] for f in fields(Recipe)})
     if a["render"]:
-        render_cache(a["cache"], a["render"], a["pictures"])
+        render_cache(a["cache"], a["render"], a["pictures"], a["photographic"])
     elif a["export"]:
         export(a["out"], a["export"])
     else:

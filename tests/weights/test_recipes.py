@@ -5,15 +5,15 @@ import torch
 from safetensors.torch import load_file
 
 from backends.segment.tiny import build_tiny
-from backends.train import scenes, segment_tiny
+from backends.train import regions, scenes, segment_tiny, shelf
 from backends.train.pictures import Bank
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory, monkeypatch_module):
     folder = tmp_path_factory.mktemp("scenes")
-    monkeypatch_module.setattr(segment_tiny, "CHUNK", 3)
-    segment_tiny.render_cache(folder, 3, None)
+    monkeypatch_module.setattr(shelf, "CHUNK", 3)
+    shelf.render_cache(folder, 3, None)
     return folder
 
 
@@ -29,6 +29,20 @@ def test_a_scene_is_the_same_for_the_same_seed_and_its_leaves_have_owners():
     leaves = np.unique(one.ids[one.ids > 0])
     assert len(leaves) and (one.parent[leaves] > 0).all() and (one.parent[leaves] <= leaves).all()
     assert one.image.dtype == np.uint8 and one.image.shape == (512, 512, 3)
+
+
+def test_regions_of_a_picture_split_at_its_edge_and_join_what_is_too_small():
+    picture = np.zeros((40, 60, 3), np.float32)
+    picture[:, 30:] = 200
+    picture[5:7, 5:7] = 90
+    found = regions.merge(picture, k=100, smallest=50, blur=0.5)
+    assert len(np.unique(found)) == 2 and len(np.unique(found[:, :28])) == len(np.unique(found[:, 32:])) == 1
+    assert len(np.unique(regions.merge(picture, k=100_000_000, smallest=50))) == 1
+
+
+def test_the_spanning_tree_of_a_picture_has_one_edge_less_than_pixels_lightest_first():
+    a, b, weight = regions.spanning_edges(np.random.default_rng(0).random((5, 7, 3)))
+    assert len(a) == len(b) == 34 and (np.diff(weight) >= 0).all()
 
 
 def test_an_error_click_lies_in_the_larger_error_and_carries_its_sign():
