@@ -21,6 +21,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from ui.build import PRIVATE, Built
 from ui.segmenting import endpoints, pictures
 from ui.segmenting.layout import Parts, draw
+from ui.segmenting.presets import PRESETS
 from ui.segmenting.state import EVERYTHING, Params, format_things, message_of, settings, things_of
 from ui.tab import ParamError, Tab
 
@@ -341,6 +342,7 @@ TAB = Tab(
     question="What lies between a click and the mask?",
     params=Params,
     run=endpoints.run,
+    presets=PRESETS,
     build=build,
     snippet=endpoints.script,
     caveat=caveat,

@@ -133,5 +133,8 @@ class Source:
 
     def _read(self, device: torch.device) -> tuple[Sam, int]:
         state = weights.load_file(self.path) if self.path else weights.load(MODELS[self.name].entry)
-        sam = assemble(infer(state) if self.path else self.name, state).to(device)
+        name = infer(state) if self.path else self.name
+        sam = assemble(name, state).to(device)
+        if name == "tiny":
+            sam = sam.to(memory_format=torch.channels_last)      # all convolutions: about twice as fast on a CPU
         return sam, sum(p.nbytes for p in sam.parameters())

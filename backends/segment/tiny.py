@@ -265,5 +265,4 @@ def similar(feat8: Tensor, keys: Tensor, cells: Tensor, each: int) -> tuple[list
 
 def build_tiny(img_size: int = IMG_SIZE, backbone: str = "resnet10t") -> Sam:
     """A `segment_anything.modeling.Sam` with the tiny parts, random weights; load `weights/segment-tiny.safetensors` into it."""
-    sam = Sam(TinyEncoder(img_size, backbone), TinyPromptEncoder(img_size), TinyMaskDecoder())
-    return sam.eval().to(memory_format=torch.channels_last)
+    return Sam(TinyEncoder(img_size, backbone), TinyPromptEncoder(img_size), TinyMaskDecoder()).eval()

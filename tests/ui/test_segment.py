@@ -131,6 +131,13 @@ def test_a_prompt_gets_the_wanted_masks_only_with_scores_areas_and_truth(fake):
     assert [int(rle.from_runs(m).sum()) for m in item["masks"]] == item["areas"]
 
 
+def test_a_click_is_honoured_when_its_pixel_is_on_the_side_of_its_sign():
+    mask = np.zeros((4, 6), bool)
+    mask[1, 2] = True
+    steps = [Step((2, 1, 1)), Step((1, 2, 1)), Step((5, 3, 0)), Step((2.9, 1.9, 0)), Step(box=(0, 0, 3, 3))]
+    assert answers.honoured(mask, steps) == [2, 4] and answers.honoured(~mask, steps) == [2, 4] and answers.honoured(mask, []) == [0, 0]
+
+
 def test_truth_is_the_best_overlap_with_one_true_object():
     ids = np.zeros((10, 10), np.uint8)
     ids[:5, :4], ids[5:, :4] = 1, 2

@@ -80,20 +80,27 @@ def reply(session: str, model: str, picture: str, ask: dict[str, Any]) -> dict[s
     for index in [i for i in ask["want"] if isinstance(i, int) and 0 <= i < len(things) and things[i].steps]:
         found = interact.replay(segmenter, embedding, backend_steps(things[index].steps))
         click = found.milliseconds
-        results.append(_item(index, found, truth))
+        results.append(_item(index, things[index].steps, found, truth))
     times = {"encoder": embedding.milliseconds, "cached": embedding.cached, "click": click}
     return {"results": results, "times": times, "error": None}
 
 
-def _item(index: int, found: interact.Result, truth: np.ndarray | None) -> dict[str, Any]:
+def _item(index: int, steps: Sequence[Step], found: interact.Result, truth: np.ndarray | None) -> dict[str, Any]:
     return {
         "index": index,
         "masks": [rle.runs(shrunk(m)) for m in found.masks],
         "areas": [int(m.sum()) for m in found.masks],
         "scores": [float(s) for s in found.scores],
         "chosen": found.chosen,
+        "honoured": [honoured(m, steps) for m in found.masks],
         "truth": None if truth is None else [best_overlap(m, truth) for m in found.masks],
     }
+
+
+def honoured(mask: np.ndarray, steps: Sequence[Step]) -> list[int]:
+    """[how many clicks the mask (H, W) honours, of how many]: positive ones inside of it, negative ones outside."""
+    clicks = [step.point for step in steps if step.point is not None]
+    return [sum(bool(mask[int(y), int(x)]) == bool(label) for x, y, label in clicks), len(clicks)]
 
 
 def shrunk(mask: np.ndarray) -> np.ndarray:

@@ -106,6 +106,8 @@ function renderFigures() {
   const object = active(), result = resultOf(object), k = object ? chosenIndex(object) : -1, rows = [];
   if (k >= 0) {
     rows.push(['predicted IoU', result.scores[k].toFixed(3)], ['area', result.areas[k].toLocaleString('en') + ' px']);
+    const [kept, clicks] = result.honoured ? result.honoured[k] : [0, 0];
+    if (clicks) rows.push(['clicks honoured', (kept < clicks ? '\u26a0 ' : '') + kept + ' of ' + clicks]);
     if (result.truth) rows.push(['IoU vs truth', result.truth[k] === null ? 'no object there' : result.truth[k].toFixed(3)]);
   }
   if (S.times) rows.push(['encoder', S.times.encoder.toFixed(0) + ' ms' + (S.times.cached ? ', kept' : '')]);
