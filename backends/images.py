@@ -3,26 +3,33 @@
 Frame of everything downstream: pixels of the EXIF-transposed picture, x to the right, y down.
 Conversions, and why: 16-bit and float pictures are stretched between percentiles (a plain cast turns most of them white);
 alpha is blended on white (dropping it shows colours that nobody saw); CMYK goes through Pillow's conversion; of an animation the
-first frame is taken.  Size is read from the header, before memory is spent.
+first frame is taken.  Size is read from the header, before memory is spent, and only FORMATS are opened: others decode while they are
+opened (ICO) or run a program (EPS).  Nothing global is set, neither in Pillow nor in `warnings`, so threads do not meet here.
 """
 from __future__ import annotations
 
 import hashlib
 import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 MAX_PIXELS = 40_000_000
+MAX_BYTES = 400_000_000        # of the file: MAX_PIXELS of four 16-bit channels are 320 MB
 MAX_ASPECT = 50
 MIN_SIDE = 2
 STRETCH = (0.5, 99.5)          # percentiles that become 0 and 255 in 16-bit and float pictures
+NO_DATA = 1e30                 # beyond it a float pixel means "nothing measured", as -3.4e38 does in maps
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "samples"
 DEEP = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+_T = Image.Transpose
+TURNS = {2: _T.FLIP_LEFT_RIGHT, 3: _T.ROTATE_180, 4: _T.FLIP_TOP_BOTTOM, 5: _T.TRANSPOSE,       # the EXIF orientations
+         6: _T.ROTATE_270, 7: _T.TRANSVERSE, 8: _T.ROTATE_90}
+HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 OTHER_FORMATS = {b"<svg": "an SVG drawing", b"<?xml": "an XML or SVG file", b"%pdf": "a PDF", b"<!doc": "HTML", b"<html": "HTML"}
 
 
@@ -37,15 +44,13 @@ def load(source: str | Path | bytes | BinaryIO) -> np.ndarray:
     """
     data = _read(source)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as picture:
-                _check_size(*picture.size)
-                picture.load()
-                return _rgb(ImageOps.exif_transpose(picture))
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            _check_size(*picture.size)
+            picture.load()
+            return _rgb(_upright(picture))
     except ImageError:
         raise
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(f"This picture is larger than {MAX_PIXELS // 10**6} megapixels; please scale it down first.") from None
     except UnidentifiedImageError:
         raise ImageError(_what_it_is(data)) from None
@@ -57,14 +62,21 @@ def _read(source: str | Path | bytes | BinaryIO) -> bytes:
     if isinstance(source, bytes | bytearray):
         data = bytes(source)
     elif isinstance(source, str | Path):
-        try:
-            data = Path(source).read_bytes()
-        except OSError:
-            raise ImageError("This picture file cannot be read.") from None
+        data = _read_file(Path(source))
     else:
         data = source.read()
     if not data:
         raise ImageError("This file is empty.")
+    return data
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
+    except (OSError, ValueError):          # ValueError: a NUL in the name
+        raise ImageError("This picture file cannot be read.") from None
+    if data is None:
+        raise ImageError(f"This file is larger than {MAX_BYTES // 10**6} MB.")
     return data
 
 
@@ -73,9 +85,9 @@ def _what_it_is(data: bytes) -> str:
     for start, what in OTHER_FORMATS.items():
         if head.startswith(start):
             return f"This is {what}, not a photograph; please export it as PNG or JPEG first."
-    if data[4:8] == b"ftyp":
+    if data[4:8] == b"ftyp" and data[8:12] in HEIC:
         return "HEIC pictures are not supported; please save this one as JPEG or PNG first."
-    return "This file is not a picture that can be read; please use PNG, JPEG, WebP, GIF, BMP or TIFF."
+    return "This file is not a picture that can be read; please use PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF."
 
 
 def _check_size(width: int, height: int) -> None:
@@ -87,9 +99,21 @@ def _check_size(width: int, height: int) -> None:
         raise ImageError(f"This picture is {width} x {height} pixels; a strip longer than {MAX_ASPECT} : 1 cannot be used.")
 
 
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turned and mirrored as its orientation tag says; a tag block that cannot be read is no reason to refuse a sound picture.
+
+    (Pillow's `exif_transpose` also writes the whole block anew, and fails on odd tags that have nothing to do with orientation.)
+    """
+    try:
+        turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+    except Exception:
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
+
+
 def _rgb(picture: Image.Image) -> np.ndarray:
     if picture.mode in DEEP:
-        grey = _stretch(np.asarray(picture, np.float64))
+        grey = _stretch(np.asarray(picture, np.float32), 1.0 if picture.mode == "F" else 65535.0)
         return np.repeat(grey[..., None], 3, 2)
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         layer = picture.convert("RGBA")
@@ -97,15 +121,16 @@ def _rgb(picture: Image.Image) -> np.ndarray:
     return np.array(picture.convert("RGB"), np.uint8, order="C")
 
 
-def _stretch(grey: np.ndarray) -> np.ndarray:
-    """(H, W) float -> uint8, percentiles STRETCH to 0 and 255; a constant picture keeps its place in the 16-bit range."""
-    grey = np.nan_to_num(grey, posinf=0.0, neginf=0.0)
-    low, high = np.percentile(grey, STRETCH)
+def _stretch(grey: np.ndarray, full: float) -> np.ndarray:
+    """(H, W) numbers -> uint8: percentiles STRETCH to 0 and 255; a constant picture keeps its place in 0..full; NaN is darkest."""
+    known = grey[np.abs(grey) < NO_DATA]
+    low, high = map(float, np.percentile(known, STRETCH)) if known.size else (0.0, 0.0)
+    if known.size and high <= low:
+        low, high = float(known.min()), float(known.max())
     if high <= low:
-        low, high = float(grey.min()), float(grey.max())
-    if high <= low:
-        return np.full(grey.shape, np.clip(low / 65535 * 255 if low > 1 else low * 255, 0, 255), np.uint8)
-    return (np.clip((grey - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)
+        low, high = 0.0, full
+    clipped = np.clip(np.nan_to_num(grey, nan=low), low, high)
+    return ((clipped - low) / (high - low) * 255 + 0.5).astype(np.uint8)
 
 
 def digest(image: np.ndarray) -> str:
