@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from backends.weights import WeightsError
+from backends.weights import WeightsError, digest_of
 
 PIECE = 1 << 20
 TIMEOUT = 30                   # seconds without an answer
@@ -62,51 +62,103 @@ class Arriving:
 def fetch(url: str, target: Path, size: int, sha256: str) -> Iterator[Progress]:
     """Downloads `url` to `target`; closing the generator stops and keeps the .part, the next call resumes it by Range.
 
-    Raises WeightsError, one sentence: no connection, an error of the server, a wrong size, or a wrong digest (the .part is then deleted).
+    A target that is whole already is left as it is, without asking the server.  Raises WeightsError, one sentence: no connection, an
+    error of the server, another size, a folder that cannot be written, or a wrong digest (the .part is then deleted).
     """
+    if target.is_file() and target.stat().st_size == size and digest_of(target) == sha256:
+        yield Progress(size, size)
+        return
     part = target.with_name(target.name + ".part")
-    target.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(part) as file:
         arriving = Arriving(file, size)
         yield Progress(arriving.done, size)
         if arriving.done < size:
             for _ in _receive(url, arriving):
                 yield Progress(arriving.done, size)
-        file.flush()
         if arriving.done != size:
             raise WeightsError(f"The connection ended after {arriving.done} of {size} bytes; start again to resume.")
-        if arriving.sha.hexdigest() != sha256:
-            part.unlink(missing_ok=True)
-            raise WeightsError(f"{target.name} arrived with another SHA-256 than the manifest names, so it was deleted.")
+    if arriving.sha.hexdigest() != sha256:
+        part.unlink(missing_ok=True)
+        raise WeightsError(f"{target.name} arrived with another SHA-256 than the manifest names, so it was deleted.")
+    _put_in_place(part, target)
+
+
+def _put_in_place(part: Path, target: Path) -> None:
+    """Renames at once; not an error if another process, which saw the same whole .part, was quicker."""
+    try:
         os.replace(part, target)
+    except OSError as error:
+        if not target.is_file():
+            raise WeightsError(f"{target.name} arrived but could not be put in place ({error.strerror}).") from None
 
 
 @contextmanager
 def _only_one(part: Path) -> Iterator[BinaryIO]:
     """The .part file, open for reading and appending, locked where the platform can."""
-    with open(part, "a+b") as file:
-        try:
-            import fcntl
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass
-        except OSError:
-            raise WeightsError("This file is being downloaded already.") from None
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        file = open(part, "a+b")  # noqa: SIM115
+    except OSError as error:
+        raise WeightsError(f"The folder of downloaded weights cannot be written ({error.strerror}).") from None
+    with file:
+        _lock(file)
         yield file
 
 
-def _receive(url: str, arriving: Arriving) -> Iterator[None]:
-    """Appends what the server sends; one that ignores Range starts from the first byte.  Yields after every piece."""
-    ask_for = {"Range": f"bytes={arriving.done}-"} if arriving.done else {}
-    request = urllib.request.Request(url, headers={"User-Agent": "glassbox"} | ask_for)
+def _lock(file: BinaryIO) -> None:
+    """Refuses a second writer.  Without locks (Windows, some network disks) mixed bytes are still found by the digest at the end."""
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            if arriving.done and answer.status != 206:
+        import fcntl
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WeightsError("This file is being downloaded already.") from None
+    except (ImportError, OSError):
+        pass
+
+
+def _receive(url: str, arriving: Arriving) -> Iterator[None]:
+    """Appends what the server sends, and forgets what was there only once all of it is on its way anew.  Yields after every piece."""
+    try:
+        answer, whole = _ask(url, arriving.done)
+        with answer:
+            _check_total(answer, url, arriving.size)
+            if whole:
                 arriving.restart()
             while piece := answer.read(PIECE):
                 arriving.add(piece)
                 yield
     except urllib.error.HTTPError as error:
-        raise WeightsError(f"The server answered {error.code} for {url.rsplit('/', 1)[-1]}.") from None
+        raise WeightsError(f"The server answered {error.code} for {_name(url)}.") from None
     except (urllib.error.URLError, HTTPException, OSError) as error:
         raise WeightsError(f"The download failed ({getattr(error, 'reason', error)}); start again to resume.") from None
+
+
+def _ask(url: str, done: int) -> tuple[Any, bool]:
+    """(answer, whether it is the whole file): the rest after `done` bytes, or all of it where the server has no such rest."""
+    if done:
+        try:
+            answer = _open(url, {"Range": f"bytes={done}-"})
+            if answer.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
+                return answer, False
+            if answer.status == 200:
+                return answer, True
+            answer.close()
+        except urllib.error.HTTPError as error:
+            if error.code != 416:          # Range Not Satisfiable: what is here is longer than what is there
+                raise
+    return _open(url, {}), True
+
+
+def _open(url: str, headers: dict[str, str]) -> Any:
+    return urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "glassbox"} | headers), timeout=TIMEOUT)
+
+
+def _check_total(answer: Any, url: str, size: int) -> None:
+    """Refuses another file (a login page of a network, say) before a byte of it is taken, if the server names its length."""
+    length = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get("Content-Length", "")
+    if length.isdigit() and int(length) != size:
+        raise WeightsError(f"The server offers {length} bytes for {_name(url)}, but the manifest names {size}; nothing was taken.")
+
+
+def _name(url: str) -> str:
+    return url.rsplit("/", 1)[-1]

@@ -1,6 +1,8 @@
 """A download is whole or not there: resumed, checked, renamed; against a server of the test's own."""
 import hashlib
 import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
@@ -14,23 +16,37 @@ DIGEST = hashlib.sha256(BODY).hexdigest()
 
 
 class Shop(BaseHTTPRequestHandler):
-    """Serves BODY; the path chooses the behaviour."""
+    """Serves BODY; the first part of the path chooses the behaviour."""
 
     asked: ClassVar[list[str | None]] = []
+    proxied: ClassVar[list[str]] = []
 
     def do_GET(self):
+        if "://" in self.path:
+            self.proxied.append(self.path)
         wanted = self.headers.get("Range")
         self.asked.append(wanted)
-        kind = self.path.split("/")[1]
-        if kind == "missing":
-            self.send_error(404)
+        kind = self.path.split("/")[-2]
+        if kind in ("missing", "broken"):
+            self.send_error(404 if kind == "missing" else 503)
             return
-        body = BODY + b"more" if kind == "long" else BODY
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and kind != "norange" else 0
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body) - start))
-        self.end_headers()
+        body = {"long": BODY + b"more", "unmeasured": BODY + b"more", "login": b"<html>please log in"}.get(kind, BODY)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and kind not in ("norange", "login") else 0
+        if kind == "wrongrange" and start:
+            start -= 7
+        if kind == "norest" and start:
+            self.send_error(416)
+            return
+        self.answer(body, start, measured=kind != "unmeasured")
         self.wfile.write(body[start:start + 300_000] if kind == "cut" else body[start:])
+
+    def answer(self, body: bytes, start: int, measured: bool):
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        if measured:
+            self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
 
     def log_message(self, *args):
         pass
@@ -39,11 +55,14 @@ class Shop(BaseHTTPRequestHandler):
 @pytest.fixture
 def shop(monkeypatch):
     monkeypatch.setattr(download, "PIECE", 100_000)
-    Shop.asked = []
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(Shop, "asked", [])
+    monkeypatch.setattr(Shop, "proxied", [])
     server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 def fetch(url, target, digest=DIGEST):
@@ -94,17 +113,86 @@ def test_a_wrong_digest_deletes_what_arrived_and_says_so(shop, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_many_bytes_are_refused(shop, tmp_path):
+@pytest.mark.parametrize("kind", ["long", "login"])
+def test_a_file_of_another_length_is_refused_and_what_is_here_is_kept(shop, tmp_path, kind):
+    (tmp_path / "a.bin.part").write_bytes(BODY[:1000])
+    with pytest.raises(WeightsError, match=r"server offers .* nothing was taken"):
+        fetch(f"{shop}/{kind}/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin.part").read_bytes() == BODY[:1000]
+    fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_too_many_bytes_are_refused_even_if_the_server_does_not_name_their_number(shop, tmp_path):
     with pytest.raises(WeightsError, match="more bytes"):
-        fetch(f"{shop}/long/a.bin", tmp_path / "a.bin")
+        fetch(f"{shop}/unmeasured/a.bin", tmp_path / "a.bin")
     assert not (tmp_path / "a.bin").exists() and (tmp_path / "a.bin.part").stat().st_size == 0
 
 
-def test_an_error_of_the_server_and_a_dead_server_are_one_sentence_each(shop, tmp_path):
-    with pytest.raises(WeightsError, match="answered 404"):
-        fetch(f"{shop}/missing/a.bin", tmp_path / "a.bin")
+@pytest.mark.parametrize("kind", ["norest", "wrongrange"])
+def test_a_server_without_the_rest_that_was_asked_for_starts_over(shop, tmp_path, kind):
+    (tmp_path / "a.bin.part").write_bytes(BODY[:1000])
+    fetch(f"{shop}/{kind}/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY and Shop.asked == ["bytes=1000-", None]
+
+
+def test_a_part_longer_than_the_file_starts_over(shop, tmp_path):
+    (tmp_path / "a.bin.part").write_bytes(BODY + b"more")
+    fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY and Shop.asked == [None]
+
+
+@pytest.mark.parametrize("kind, code", [("missing", 404), ("broken", 503)])
+def test_an_error_of_the_server_is_one_sentence_and_keeps_the_part(shop, tmp_path, kind, code):
+    (tmp_path / "a.bin.part").write_bytes(BODY[:1000])
+    with pytest.raises(WeightsError, match=f"answered {code} for a.bin"):
+        fetch(f"{shop}/{kind}/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin.part").stat().st_size == 1000 and not (tmp_path / "a.bin").exists()
+
+
+def test_a_dead_server_is_one_sentence(shop, tmp_path):
     with pytest.raises(WeightsError, match="download failed"):
         fetch("http://127.0.0.1:9/a.bin", tmp_path / "a.bin")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(shop, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WeightsError, match="cannot be written"):
+        fetch(f"{shop}/ok/a.bin", tmp_path / "file" / "a.bin")
+
+
+def test_a_whole_target_is_left_alone_without_asking_and_a_wrong_one_is_replaced(shop, tmp_path):
+    (tmp_path / "a.bin").write_bytes(BODY)
+    assert [p.done for p in fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin")] == [len(BODY)] and Shop.asked == []
+    (tmp_path / "a.bin").write_bytes(BODY[:-1] + b"x")
+    fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_the_proxy_of_the_environment_is_used(shop, tmp_path, monkeypatch):
+    monkeypatch.setattr(urllib.request, "_opener", None)
+    monkeypatch.setenv("http_proxy", shop)
+    fetch("http://weights.invalid/ok/a.bin", tmp_path / "a.bin")
+    assert Shop.proxied == ["http://weights.invalid/ok/a.bin"] and (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_many_downloads_of_one_file_at_once_leave_one_whole_file(shop, tmp_path):
+    def attempt(_):
+        try:
+            return len(fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin"))
+        except WeightsError as error:
+            return str(error)
+    with ThreadPoolExecutor(8) as pool:
+        ends = list(pool.map(attempt, range(40)))
+    assert any(isinstance(end, int) for end in ends)
+    assert {end for end in ends if isinstance(end, str)} <= {"This file is being downloaded already."}
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_the_final_name_never_holds_part_of_a_file(shop, tmp_path):
+    for progress in download.fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin", len(BODY), DIGEST):
+        assert not (tmp_path / "a.bin").exists() and progress.total == len(BODY)
+    assert (tmp_path / "a.bin").read_bytes() == BODY
 
 
 def test_a_second_download_of_the_same_file_is_refused_while_the_first_runs(shop, tmp_path):
