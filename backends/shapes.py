@@ -36,8 +36,11 @@ def check(obj: T) -> T:
     bound: dict[str, tuple[int, str]] = {}
     for field in fields(obj):  # type: ignore[arg-type]
         axes, value = declared_axes(hints[field.name]), getattr(obj, field.name)
-        if axes is not None and value is not None:
-            _bind(field.name, axes, tuple(value.shape), bound)
+        if axes is None or value is None:
+            continue
+        if not hasattr(value, "shape"):
+            raise ShapeError(f"{field.name} should be a tensor with axes ({' '.join(axes)}) but is a {type(value).__name__}.")
+        _bind(field.name, axes, tuple(value.shape), bound)
     return obj
 
 

@@ -1,4 +1,5 @@
-"""Device choice, autocast, and the ZeroGPU decorator."""
+"""Device choice, autocast, the ZeroGPU decorator, and that torch waits until it is needed."""
+import subprocess
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from backends import device
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -63,6 +65,13 @@ def test_cpu_and_mps_stay_in_float32(name):
     assert isinstance(device.autocast(torch.device(name)), nullcontext)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("bf16, dtype", [(True, torch.bfloat16), (False, torch.float16)], ids=["new card", "old card"])
+def test_cuda_computes_in_bfloat16_where_it_can(monkeypatch, bf16, dtype):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *args: bf16)
+    assert device.autocast(torch.device("cuda:0")).fast_dtype == dtype
+
+
 def test_gpu_is_the_function_itself_without_spaces(monkeypatch):
     monkeypatch.setitem(sys.modules, "spaces", None)
     assert device.gpu(len) is len and device.gpu(duration=5)(len) is len
@@ -73,3 +82,9 @@ def test_gpu_is_zerogpus_decorator_with_spaces(monkeypatch):
     monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=lambda duration: calls.append(duration) or (lambda fn: ("on gpu", fn))))
     assert device.gpu(len) == ("on gpu", len) and device.gpu(duration=7)(len) == ("on gpu", len)
     assert calls == [60, 7]
+
+
+@pytest.mark.parametrize("module", ["images", "weights", "download", "shapes", "device"])
+def test_importing_it_does_not_import_torch(module):
+    code = f"import sys, backends.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
