@@ -107,14 +107,17 @@ def facts(session: str, model: str) -> str:
     return f'<p class="gb-note">{escape(" · ".join(words))}</p>{_metric(found.metric)}'
 
 
-def _metric(metric: dict[str, Any] | None) -> str:
-    """What the manifest says was measured; only the shipped model has it."""
-    if not metric:
+def _metric(entry: weights.Entry) -> str:
+    if not entry.metric:
         return ""
-    value = metric.get("value")
-    said = f"{metric.get('name')} {value:.3g}" if isinstance(value, int | float) else f"{metric.get('name')} {value}"
-    how = f" ({metric['how']})" if metric.get("how") else ""
-    return f'<p class="gb-note">Trained on synthetic pictures; load MobileSAM or SAM for more. Measured: {escape(said + how)}.</p>'
+    figures = [f"{entry.metric['name']} {entry.metric['value']:.2f}"]
+    if entry.measured:
+        clicks = ", ".join(f"{entry.measured[f'miou@{k}']:.2f} after {k}" for k in (1, 3, 5))
+        figures.insert(0, f"mean IoU {clicks} clicks on {entry.measured['set']}")
+    return (
+        "<p class='gb-note'>Trained on synthetic pictures; load MobileSAM or SAM for more. "
+        f"Measured: {escape('; '.join(figures))}.</p>"
+    )
 
 
 def download(model: str) -> Iterator[str]:

@@ -42,7 +42,7 @@ PRESETS = (
     Preset(
         "The chosen mask steers the next click",
         Params(objects="chose the small mask:170,115+~1;225,60+|chose the large mask:170,115+~2;225,60+", active=1),
-        "Two histories with the same two clicks that differ only in the mask chosen after the first: the results differ by a fifth or more.",
+        "The same two clicks, but another mask chosen after the first: the results differ by a fifth or more.",
         _history_matters,
     ),
 )
