@@ -208,6 +208,16 @@ def test_a_phone_needs_no_horizontal_scroll(open_page, request, which):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_nothing_in_the_header_overlaps_on_a_phone(open_page, toy_url):
+    page = open_page(toy_url, viewport=PHONE)
+    page.wait_for_selector("#gb-status .gb-dot[data-state]")
+    boxes = page.evaluate("""['.gb-brand h1', '#gb-status', '.gb-tools'].map(s => document.querySelector(s).getBoundingClientRect())
+        .map(b => [b.left, b.top, b.right, b.bottom])""")
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], boxes
+
+
 def test_every_button_has_a_name_and_the_page_a_language(toy_page):
     energy(toy_page)
     named = "b.innerText.trim() || b.ariaLabel || b.title"

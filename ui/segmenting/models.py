@@ -104,7 +104,7 @@ def facts(session: str, model: str) -> str:
     except weights.WeightsError:
         return '<p class="gb-note">The weights of this model are not part of this checkout.</p>'
     words = [f"{m.parameters:g} M parameters", f"{m.encoder}", f"{m.side} px input", megabytes(found.bytes), found.licence]
-    return f'<p class="gb-note">{escape(" · ".join(words))}</p>{_metric(found.metric)}'
+    return f'<p class="gb-note">{escape(" · ".join(words))}</p>{_metric(found)}'
 
 
 def _metric(entry: weights.Entry) -> str:
