@@ -2,7 +2,7 @@
 
     python -m backends.train.segment_tiny --cache scenes --render 2400 --pictures FOLDER     render scenes once
     python -m backends.train.segment_tiny --cache scenes --render 1200 --photographic --pictures FOLDER
-    python -m backends.train.segment_tiny --cache scenes --out run --steps 3800              train, resume from run/last.pt
+    python -m backends.train.segment_tiny --cache scenes --out run --steps 4050              train, resume from run/last.pt
     python -m backends.train.segment_tiny --out run --export weights/segment-tiny.safetensors
 
 Clicks are iterative (Sofiiuk et al., RITM, arXiv 2102.06583): the first one lies in the target, each next one in the largest error of
@@ -29,20 +29,24 @@ from backends.segment.tiny import STRIDE, build_tiny
 from backends.train.shelf import PHOTOGRAPHIC_SEED, crop_of, read_cache, render_cache
 
 PHOTOGRAPHIC_FROM = 2800        # step from which photographic scenes are used
-CROPS = {256: 0.7, 384: 0.2, 512: 0.1}   # side of a training crop in pixels: probability
+CROPS = {256: 0.7, 384: 0.2, 512: 0.1}         # side of a training crop in pixels: probability
+FINISH_FROM = 3400              # from here on: larger crops, a loss nearer to IoU, more single clicks, a second cosine
+FINISH_CROPS = {256: 0.3, 384: 0.3, 512: 0.4}
+FOCAL_AND_DICE = {False: (20.0, 1.0), True: (5.0, 3.0)}    # weights before and while finishing
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Hyperparameters; a step takes `batch` pictures of 256 px (or as many pixels in larger crops), `prompts` targets in each."""
     seed: int = 0
-    steps: int = 3800
+    steps: int = 4050
     batch: int = 6
     prompts: int = 4
     rate: float = 1.5e-3
+    finish_rate: float = 6e-4
     decay: float = 0.02
     warmup: int = 200
-    ema: float = 0.998
+    ema: float = 0.995
     save_every: int = 200
     threads: int = 1
 
@@ -126,13 +130,13 @@ def sparse_of(prompts: list[list[tuple]], size: int) -> Tensor:
 
 # ---- loss ----
 
-def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """20 x focal (gamma 2, soft targets) + dice per mask: logits (b, k, n, n), target (b, 1, n, n) -> (b, k)."""
+def mask_loss(logits: Tensor, target: Tensor, weights: tuple[float, float] = FOCAL_AND_DICE[False]) -> Tensor:
+    """Weighted focal (gamma 2, soft targets) and dice loss per mask: logits (b, k, n, n), target (b, 1, n, n) -> (b, k)."""
     target = target.expand_as(logits)
     p = logits.sigmoid()
     focal = (F.binary_cross_entropy_with_logits(logits, target, reduction="none") * (p - target).square()).mean((2, 3))
     dice = 1 - (2 * (p * target).sum((2, 3)) + 1) / ((p + target).sum((2, 3)) + 1)
-    return 20 * focal + dice
+    return weights[0] * focal + weights[1] * dice
 
 
 def iou_of(logits: Tensor, target: Tensor) -> Tensor:
@@ -149,6 +153,11 @@ def boundary_loss(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 # ---- training ----
+
+def cosine(part: float) -> float:
+    """Half a cosine from 1 at 0 down to a hundredth at 1."""
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, part)))
+
 
 class Trainer:
     """Model, its moving average, optimiser, and the random state; `step` is one update."""
@@ -169,6 +178,11 @@ class Trainer:
         """What is asked for at this step."""
         return EARLY if self.done < LATE_FROM else LATE
 
+    @property
+    def finishing(self) -> bool:
+        """Whether this step belongs to the last part."""
+        return self.done >= FINISH_FROM
+
     def file(self, rng: np.random.Generator) -> str:
         """The cache file of the next scene: photographic ones, where there are any, get most of the late steps."""
         late = self.done >= PHOTOGRAPHIC_FROM and rng.random() < 0.65
@@ -178,7 +192,8 @@ class Trainer:
     def pictures(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, list[np.ndarray]]:
         """Normalised pictures (m, 3, s, s), leaf ids (m, s, s) and m x prompts targets."""
         images, leaves, targets = [], [], []
-        size = int(rng.choice(list(CROPS), p=list(CROPS.values())))
+        crops = FINISH_CROPS if self.finishing else CROPS
+        size = int(rng.choice(list(crops), p=list(crops.values())))
         while len(images) < max(1, round(self.recipe.batch * (256 / size) ** 2)):
             chunk = self.scenes[self.file(rng)]
             scene = {k: v[i] for i in [rng.integers(len(chunk["image"]))] for k, v in chunk.items()}
@@ -208,7 +223,7 @@ class Trainer:
             embedding = self.sam.image_encoder(x)
         truth = torch.from_numpy(np.stack(targets))[:, None]
         logits, rating = self.clicks(rng, embedding, targets)
-        each = mask_loss(logits, truth)
+        each = mask_loss(logits, truth, FOCAL_AND_DICE[self.finishing])
         exact = iou_of(logits.detach(), truth)
         usable = (truth.sum((1, 2, 3)) > 3).float()
         parts = {"single": (each[:, 0] * usable).mean(), "best": (each[:, 1:].amin(1) * usable).mean() + 0.02 * each[:, 1:].mean(),
@@ -231,7 +246,7 @@ class Trainer:
         dense = torch.zeros(len(targets), 2, size // 4, size // 4)
         with torch.no_grad(), torch.autocast(embedding.device.type, torch.bfloat16):
             frozen = embedding.detach()
-            for _ in range(int(rng.choice([0, 1, 2, 3, 5], p=[.42, .2, .16, .12, .1]))):
+            for _ in range(int(rng.choice([0, 1, 2, 3, 5], p=[.6, .12, .1, .1, .08] if self.finishing else [.42, .2, .16, .12, .1]))):
                 logits, rating = decoder.predict_all(frozen, sparse_of(prompts, size), dense)
                 best = logits[torch.arange(len(logits)), rating.argmax(1)]
                 for p, guess, target in zip(prompts, best.numpy(), targets):
@@ -243,9 +258,11 @@ class Trainer:
             return decoder.predict_all(embedding, sparse_of(prompts, size), dense)
 
     def rate(self) -> float:
-        """Learning rate of the coming step: linear warm-up, then half a cosine down to a hundredth."""
+        """Learning rate of the coming step: linear warm-up, half a cosine down, and a smaller half cosine to finish."""
         r = self.recipe
-        return r.rate * min(1, (self.done + 1) / r.warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, self.done / r.steps))))
+        if self.finishing:
+            return r.finish_rate * cosine((self.done - FINISH_FROM) / max(1, r.steps - FINISH_FROM))
+        return r.rate * min(1, (self.done + 1) / r.warmup) * cosine(self.done / 3800)
 
     def save(self, out: Path) -> None:
         """Writes out/last.pt, atomically."""
