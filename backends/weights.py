@@ -51,6 +51,7 @@ class Entry:
     data: Any = None
     metric: dict[str, Any] | None = None
     measured: dict[str, Any] | None = None
+    note: str | None = None
 
 
 @cache

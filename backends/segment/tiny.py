@@ -9,6 +9,9 @@ find the click through cross-attention, which takes far more pictures than a lap
 * geodesic distance from the clicks, along paths that pay for crossing predicted boundaries
   (Wang et al., "DeepIGeoS", arXiv 1707.00652, use geodesic maps as prompts; here the cost is learned, the boundary head is supervised).
 
+At inference the picture is looked at twice, at full size and at 9/16 of it (a coarse view groups better, a fine one has the outline): the
+coarse answer is the mask prompt of the fine pass, and the logits of both are added for the single answer.
+
 Letters: b prompts, m pictures, c channels, g cells per side (stride 8), n points of a prompt, k cost channels, s similarity heads.
 Coordinates are (x, y) in the padded input frame, 0 .. img_size.
 """
@@ -22,6 +25,8 @@ IMG_SIZE = 512
 STRIDE = 8                     # of the embedding; masks come out at stride 4
 FEAT8, FEAT4, HEADS, HEAD_DIM = 64, 24, 8, 8
 COSTS = ((0.01, 1.5), (0.02, 6.0), (0.08, 3.0))   # (price per cell, price of a certain boundary) of each geodesic map
+COARSE = 9 / 16                # side of the coarse view; chosen, like the sum of both logits, on development photographs
+ALTERNATIVE = 0.2              # what an alternative's predicted IoU must have more than the single answer's to be ranked first
 FAR = 30.0                     # geodesic distance of what cannot be reached
 BACKGROUND, FOREGROUND, CORNER0, CORNER1 = 0, 1, 2, 3   # point labels, as in SAM's prompt encoder; -1 is padding
 
@@ -48,7 +53,8 @@ class Residual(nn.Module):
 class TinyEncoder(nn.Module):
     """ResNet-10-T (timm) with a top-down pyramid.
 
-    `forward`: (m, 3, H, W) normalised picture -> (m, C, H/8, W/8), the channels of `split`: everything that a click needs later.
+    `features`: (m, 3, H, W) normalised picture -> (m, C, H/8, W/8), the channels of `split`: everything that a click needs later.
+    `forward`: the same of the full picture and, padded to its size, of the coarse view: (m, 2C, H/8, W/8).
     """
 
     def __init__(self, img_size: int = IMG_SIZE, backbone: str = "resnet10t"):
@@ -63,11 +69,23 @@ class TinyEncoder(nn.Module):
         self.similarity, self.boundary = nn.Conv2d(96, HEADS * HEAD_DIM, 1), nn.Conv2d(96 + FEAT4 * 4, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        fine = self.features(x)
+        side = coarse_side(fine.shape[-1])
+        coarse = self.features(F.interpolate(x, (side * STRIDE, side * STRIDE), mode="bilinear", align_corners=False, antialias=True))
+        return torch.cat([fine, F.pad(coarse, (0, fine.shape[-1] - side) * 2)], 1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """One view."""
         f4, f8, f16, f32 = self.backbone(x)
         p16 = self.merge16(up(self.context(f32)) + self.lateral16(f16))
         p8 = self.merge8(torch.cat([up(p16), self.lateral8(f8)], 1))
         fine = F.pixel_unshuffle(self.feat4(torch.cat([up(p8), self.lateral4(f4)], 1)), 2)
         return torch.cat([self.feat8(p8), fine, self.similarity(p8), self.boundary(torch.cat([p8, fine], 1))], 1).float()
+
+
+def coarse_side(g: int) -> int:
+    """Cells per side of the coarse view of a picture with g cells per side, a multiple of 4 as the encoder needs."""
+    return 4 * round(g * COARSE / 4)
 
 
 def up(x: Tensor) -> Tensor:
@@ -134,7 +152,7 @@ class TinyPromptEncoder(nn.Module):
         sparse = torch.cat(rows, 1)
         if masks is None:
             return sparse, sparse.new_zeros(len(sparse), 2, *self.mask_input_size)
-        return sparse, torch.cat([masks.float().clamp(-10, 10) / 10, torch.ones_like(masks.float())], 1)
+        return sparse, as_prompt(masks.float())
 
 
 class TinyMaskDecoder(nn.Module):
@@ -153,13 +171,30 @@ class TinyMaskDecoder(nn.Module):
 
     def forward(self, image_embeddings: Tensor, image_pe: Tensor, sparse_prompt_embeddings: Tensor, dense_prompt_embeddings: Tensor,
                 multimask_output: bool) -> tuple[Tensor, Tensor]:
-        """image_embeddings (m, C, g, g) with m = 1, or m dividing b: prompts are then grouped by picture.
+        """image_embeddings (m, 2C, g, g) with m = 1, or m dividing b: prompts are then grouped by picture.
 
-        Returns logits (b, 3 or 1, 2g, 2g) and predicted IoU (b, 3 or 1).
+        Returns logits (b, 3 or 1, 2g, 2g) and predicted IoU (b, 3 or 1).  The first mask is the single answer; with `multimask_output`
+        the two best rated of the ambiguity set follow, their ratings less ALTERNATIVE: photographs showed that they are overrated.
         """
-        masks, iou = self.predict_all(image_embeddings, sparse_prompt_embeddings, dense_prompt_embeddings)
-        keep = slice(1, None) if multimask_output else slice(0, 1)
-        return masks[:, keep], iou[:, keep]
+        fine, coarse = image_embeddings.chunk(2, 1)
+        sparse, dense = sparse_prompt_embeddings, dense_prompt_embeddings
+        guess = self.coarse_guess(coarse, sparse, dense)
+        masks, iou = self.predict_all(fine, sparse, torch.where(dense[:, 1:] > 0, dense, as_prompt(guess)))
+        single, rating = masks[:, :1] + guess, iou[:, :1]
+        if not multimask_output:
+            return single, rating
+        best = iou[:, 1:].topk(2, 1)
+        chosen = masks[:, 1:].gather(1, best.indices[..., None, None].expand(-1, -1, *masks.shape[2:]))
+        return torch.cat([single, chosen], 1), torch.cat([rating, (best.values - ALTERNATIVE).clamp(min=0)], 1)
+
+    def coarse_guess(self, coarse: Tensor, sparse: Tensor, dense: Tensor) -> Tensor:
+        """Logits (b, 1, 2g, 2g) of the single answer in the coarse view."""
+        g = coarse.shape[-1]
+        side = coarse_side(g)
+        view = coarse[..., :side, :side]
+        near = torch.cat([sparse[..., :2] * (side / g), sparse[..., 2:]], -1)
+        masks, _ = self.predict_all(view, near, F.interpolate(dense, (2 * side, 2 * side), mode="bilinear", align_corners=False))
+        return F.interpolate(masks[:, :1], (2 * g, 2 * g), mode="bilinear", align_corners=False)
 
     def predict_all(self, embedding: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
         """All four masks (b, 4, 2g, 2g) and predicted IoU (b, 4)."""
@@ -183,6 +218,11 @@ class TinyMaskDecoder(nn.Module):
         numbers = torch.stack([area.flatten(1), area.flatten(1).sqrt(), on_edge, stable, rim.mean((2, 3)) / (area.flatten(1) + 1e-3)], -1)
         all_four = self.iou(torch.cat([mean_in, mean_out, numbers], -1).float())     # b 4 4: one output unit per mask role
         return all_four.diagonal(dim1=1, dim2=2).sigmoid()
+
+
+def as_prompt(logits: Tensor) -> Tensor:
+    """Mask logits (b, 1, h, w) -> dense prompt (b, 2, h, w): logits clamped to [-10, 10] and divided by 10, and the flag 'there is one'."""
+    return torch.cat([logits.clamp(-10, 10) / 10, torch.ones_like(logits)], 1)
 
 
 def repeat(x: Tensor, each: int) -> Tensor:

@@ -220,7 +220,7 @@ class Trainer:
             group["lr"] = self.rate()
         x, ids, targets = self.pictures(rng)
         with torch.autocast(x.device.type, torch.bfloat16):
-            embedding = self.sam.image_encoder(x)
+            embedding = self.sam.image_encoder.features(x)
         truth = torch.from_numpy(np.stack(targets))[:, None]
         logits, rating = self.clicks(rng, embedding, targets)
         each = mask_loss(logits, truth, FOCAL_AND_DICE[self.finishing])

@@ -43,9 +43,9 @@ def test_a_copied_link_shows_the_same_numbers_to_a_stranger(page, open_page, app
     assert second["areas"] == first["areas"] and second["scores"] == first["scores"]
 
 
-def test_everything_mode_finds_several_things_on_the_coins(page):
+def test_everything_mode_finds_several_things_on_the_coffee_table(page):
     board = Board(page, "segment-canvas").ready("chelsea")
-    page.click(f"{board.root} .gx-sample[data-id=coins]")
-    board.ready("coins")
+    page.click(f"{board.root} .gx-sample[data-id=coffee]")
+    board.ready("coffee")
     page.click("#segment-find")
     page.wait_for_function("s => document.querySelector(s + ' .gx-canvas').__gx.state().records > 3", arg=board.root, timeout=120_000)

@@ -6,7 +6,7 @@ import pytest
 from backends import weights
 
 ROWS = json.loads((weights.FOLDER / "MANIFEST.json").read_text(encoding="utf-8"))["weights"]
-FIELDS = {"name", "bytes", "sha256", "licence", "architecture", "recipe", "seed", "steps", "hardware", "data", "metric"}
+FIELDS = {"name", "bytes", "sha256", "licence", "architecture", "recipe", "seed", "steps", "hardware", "data", "metric", "measured", "note"}
 SHIPPED = [e for e in weights.manifest() if e.file]
 
 

@@ -41,7 +41,7 @@ PRESETS = (
     ),
     Preset(
         "The chosen mask steers the next click",
-        Params(objects="chose the small mask:170,115+~1;225,60+|chose the large mask:170,115+~2;225,60+", active=1),
+        Params(objects="chose mask 2:250,200+~1;225,60+|chose mask 3:250,200+~2;225,60+", active=1),
         "The same two clicks, but another mask chosen after the first: the results differ by a fifth or more.",
         _history_matters,
     ),

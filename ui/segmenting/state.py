@@ -59,8 +59,8 @@ class Params:
     objects: Annotated[str, Control(max_length=40_000)] = ""
     active: Annotated[int, Control(range=(0, MAX_OBJECTS - 1))] = 0
     points_per_side: Annotated[int, Control("Points per side", (12, 32), 4, help=HELP["points"])] = 12
-    pred_iou_thresh: Annotated[float, Control("Predicted IoU at least", (0.0, 1.0), 0.01, help=HELP["iou"])] = 0.7
-    stability_score_thresh: Annotated[float, Control("Stability at least", (0.0, 1.0), 0.01, help=HELP["stability"])] = 0.85
+    pred_iou_thresh: Annotated[float, Control("Predicted IoU at least", (0.0, 1.0), 0.01, help=HELP["iou"])] = 0.35
+    stability_score_thresh: Annotated[float, Control("Stability at least", (0.0, 1.0), 0.01, help=HELP["stability"])] = 0.55
     box_nms_thresh: Annotated[float, Control("Overlap of boxes at most", (0.0, 1.0), 0.05, help=HELP["boxes"])] = 0.7
     min_mask_region_area: Annotated[int, Control("Holes and islands up to (px)", (0, 5000), 10, help=HELP["regions"])] = 0
 

@@ -62,7 +62,7 @@ def test_discs_and_boxes_land_on_their_own_cells_in_x_y_order():
 
 def test_similarity_is_one_under_a_positive_click_and_minus_one_without_a_negative_one(sam):
     with torch.no_grad():
-        feat8, _, keys, _ = tiny.split(sam.image_encoder(torch.randn(1, 3, 128, 128)))
+        feat8, _, keys, _ = tiny.split(sam.image_encoder.features(torch.randn(1, 3, 128, 128)))
         maps, clicked = tiny.similar(feat8, keys, torch.tensor([[[5.5, 9.5, 1.0]]]), 1)
     torch.testing.assert_close(maps[0][0, :, 9, 5], torch.ones(tiny.HEADS))
     assert (maps[1] == -1).all()
@@ -86,7 +86,25 @@ def test_sam_predictor_runs_the_tiny_model_unchanged(sam, size, prompt):
 def test_prompts_on_one_picture_do_not_see_each_other(sam):
     sparse = torch.tensor([[[40.0, 60.0, 1.0]], [[200.0, 90.0, 1.0]]])
     with torch.no_grad():
-        embedding = sam.image_encoder(torch.randn(1, 3, 256, 256))
+        embedding = sam.image_encoder.features(torch.randn(1, 3, 256, 256))
         together, _ = sam.mask_decoder.predict_all(embedding, sparse, torch.zeros(2, 2, 64, 64))
         alone, _ = sam.mask_decoder.predict_all(embedding, sparse[1:], torch.zeros(1, 2, 64, 64))
     torch.testing.assert_close(together[1:], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_the_embedding_holds_the_full_view_and_the_coarse_one_and_the_answer_uses_both(sam):
+    x = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        both = sam.image_encoder(x)
+        fine, coarse = both.chunk(2, 1)
+        side = tiny.coarse_side(32)
+        assert side == 16 and (coarse[..., side:, :] == 0).all() and (coarse[..., side:] == 0).all()
+        torch.testing.assert_close(fine, sam.image_encoder.features(x))
+        sparse, dense = torch.tensor([[[40.0, 60.0, 1.0]]]), torch.zeros(1, 2, 64, 64)
+        masks, scores = sam.mask_decoder(both, None, sparse, dense, True)
+        single, rating = sam.mask_decoder(both, None, sparse, dense, False)
+        guess = sam.mask_decoder.coarse_guess(coarse, sparse, dense)
+        alone = sam.mask_decoder.predict_all(fine, sparse, tiny.as_prompt(guess))[0][:, :1]
+    torch.testing.assert_close(masks[:, :1], single)
+    torch.testing.assert_close(single, alone + guess)
+    torch.testing.assert_close(scores[:, :1], rating)
