@@ -7,16 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Check:
-    """Same fields as ``backends.shapes.Check``."""
-
-    name: str
-    value: float
-    bound: float
-    ok: bool
-    text: str
+from backends.shapes import Check
 
 
 @dataclass(frozen=True)
