@@ -9,8 +9,8 @@ from PIL import Image
 
 from tests.browser.board import Board
 
-CAT = [(170, 115), (315, 139), (225, 150), (230, 60), (250, 200)]
-"""Eyes, bridge of the nose, forehead, muzzle; and three points of what lies behind the cat."""
+CAT = [(188, 112), (315, 139), (225, 150), (230, 60), (250, 200)]
+"""Irises, bridge of the nose, forehead, muzzle; and three points of what lies behind the cat."""
 BEHIND = [(430, 230), (440, 130), (20, 290)]
 
 

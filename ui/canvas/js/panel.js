@@ -68,19 +68,25 @@ function thumbnail(mask, [x, y, w, h]) {             // the dimmed picture with 
   return node;
 }
 
+let shownRows = '';                                               // names and active row of the list as it stands
+
 function renderObjects() {
-  if (part('objects').querySelector('input')) return;            // an answer must not end a renaming
-  part('objects').replaceChildren(...S.objects.map(objectRow));
+  const list = part('objects'), rows = JSON.stringify([S.active, S.objects.map(object => object.name)]);
+  if (list.querySelector('input')) return;                       // an answer must not end a renaming,
+  if (rows !== shownRows) list.replaceChildren(...S.objects.map(objectRow));   // nor take a button away between press and release
+  shownRows = rows;
+  S.objects.forEach((object, i) => {
+    const mask = chosenIndex(object), row = list.children[i];
+    row.querySelector('.gx-swatch').style.background = colour(object);
+    row.querySelector('small').textContent = mask >= 0 ? resultOf(object).areas[mask].toLocaleString('en') + ' px' : '';
+  });
 }
 
 function objectRow(object, i) {
-  const row = make('li', i === S.active ? 'gx-current' : ''), mask = chosenIndex(object);
+  const row = make('li', i === S.active ? 'gx-current' : '');
   const pick = button('gx-name', 'Work on ' + object.name, () => activate(i));
   pick.setAttribute('aria-pressed', String(i === S.active));
-  const swatch = make('i', 'gx-swatch');
-  swatch.style.background = colour(object);
-  pick.append(swatch, make('span', '', object.name));
-  if (mask >= 0) pick.append(make('small', '', resultOf(object).areas[mask].toLocaleString('en') + ' px'));
+  pick.append(make('i', 'gx-swatch'), make('span', '', object.name), make('small'));
   pick.addEventListener('dblclick', () => startRename(row, i));
   const rename = button('gx-rename', 'Rename ' + object.name, () => startRename(row, i)), remove = button('gx-remove', 'Delete ' + object.name, () => removeObject(i));
   rename.append('\u270e'); remove.append('\u00d7');
@@ -94,7 +100,7 @@ function startRename(row, i) {
   input.maxLength = LIMITS.name;
   input.setAttribute('aria-label', 'New name');
   let done = false;
-  const finish = keep => { if (done) return; done = true; input.remove(); renameObject(i, keep ? input.value : S.objects[i].name); };
+  const finish = keep => { if (done) return; done = true; input.remove(); shownRows = ''; renameObject(i, keep ? input.value : S.objects[i].name); };
   input.addEventListener('keydown', event => { if (event.key === 'Enter' || event.key === 'Escape') finish(event.key === 'Enter'); });
   input.addEventListener('blur', () => finish(true));
   row.replaceChildren(input);
