@@ -4,7 +4,7 @@ parallel    the n x n matrix, then its product with V               O(n^2 m)   `
 recurrent   S_i = S_{i-1} + phi(k_i) v_i^T, z_i = z_{i-1} + phi(k_i), o_i = phi(q_i)^T S_i / phi(q_i)^T z_i     `recurrent`
 chunked     parallel inside chunks, the state S between them        O(n c m + n m e)                            `attend`
 
-(Katharopoulos 2020, arXiv 2006.16236, equations 16-20.)  `norm` says what follows the numerator: "sum" divides by phi(q)^T z (kernel attention),
+(Katharopoulos 2020, arXiv 2006.16236, equations 16-20.)  `norm` says what follows the numerator: "sum" divides by phi(q)^T z,
 "rms" replaces the denominator by RMSNorm over the channels (NormAttention; Qin 2022, arXiv 2210.10340, section 4.1), "none" leaves it.
 Letters: b batch, h heads, n tokens, m features, e value channels, c chunk.  Sums and state are float32 or better.
 """
