@@ -1,0 +1,50 @@
+"""The trained decoders that ship, by name: `load("elu1")` is the byte model with elu + 1 in every layer.
+
+TransNormer has DiagAttention in the early half of its layers and NormAttention in the late half; "reversed" has them the other way round
+(arXiv 2210.10340, section 4 and table 7).
+"""
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from backends import weights
+from backends.lm import tasks
+from backends.lm.model import Config, Decoder
+
+FAMILY = {
+    "softmax": ("softmax", "softmax"),
+    "elu1": ("elu1", "elu1"),
+    "performer": ("performer", "performer"),
+    "norm": ("norm", "norm"),
+    "transnormer": ("diag", "norm"),
+    "reversed": ("norm", "diag"),
+}
+"""Per model: the kind of the early and of the late half of its layers."""
+
+
+def config(task: str, mixer: str) -> Config:
+    """Sizes of a family member.  task: "bytes" (4 layers, width 128, trained on 256) or "mqar" (2 layers, width 64, trained on 64)."""
+    early, late = FAMILY[mixer]
+    if task == "mqar":
+        return Config((early, late), width=64, heads=2, hidden=256, vocab=tasks.MQAR_VOCAB, length=64)
+    return Config((early, early, late, late))
+
+
+NAMES = tuple(name for name in FAMILY if any(e.name == f"bytes-{name}" for e in weights.manifest()))
+"""The byte models whose weights are in the manifest."""
+
+
+@cache
+def load(name: str, task: str = "bytes") -> Decoder:
+    """The trained model, float32, on the CPU, in evaluation mode.  Raises weights.WeightsError when its file is missing or wrong."""
+    model = Decoder(config(task, name))
+    model.load_state_dict({k: v.float() for k, v in weights.load(f"{task}-{name}").items()})
+    return model.eval().requires_grad_(False)
+
+
+def tokens(text: str) -> Tensor:
+    """UTF-8 bytes of a text as tokens (n,), int64."""
+    return torch.tensor(list(text.encode("utf-8", "replace")), dtype=torch.long)
