@@ -4,7 +4,7 @@ softmax    softmax(R q . R k / sqrt(d)) v                                       
 diag       the same inside blocks of w tokens that do not overlap: DiagAttention         (arXiv 2210.10340, section 4.2)
 performer  kernel attention, phi = m positive orthogonal random features of R q, R k     (arXiv 2009.14794)
 elu1       sum_j (R phi(q_i) . R phi(k_j)) v_j / sum_j phi(q_i) . phi(k_j), phi = elu + 1: the denominator stays above zero
-                                                                                         (arXiv 2006.16236; RoFormer 2104.09864, equation 19)
+                                                                       (arXiv 2006.16236; RoFormer 2104.09864, equation 19)
 norm       RMSNorm(sum_j (R phi(q_i) . R phi(k_j)) v_j), no denominator: NormAttention   (arXiv 2210.10340, section 4.1)
 
 `matrix` gives A with A v = y, for each of them.
@@ -34,7 +34,9 @@ def directions(m: int, d: int) -> Tensor:
 
 
 def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, theta: Tensor) -> Tensor:
-    """y (b, h, n, d) by the fast path of the kind; q, k not yet rotated, theta (d/2,) in radians per token.  Raises ValueError for an unknown kind."""
+    """y (b, h, n, d) by the fast path of the kind; q, k not yet rotated, theta (d/2,) in radians per token.
+
+    Raises ValueError for an unknown kind."""
     if kind not in KINDS:
         raise ValueError(f"There is no mixer called {kind!r}.")
     if kind in ("elu1", "norm"):
@@ -98,18 +100,23 @@ class LayerTrace:
 
 
 class Attention(nn.Module):
-    """(b, n, D) -> (b, n, D): projections, one kind of `attend` with its RoPE, projection."""
+    """(b, n, D) -> (b, n, D): projections, a short causal depthwise convolution of width `conv` over them (0: none), one kind of
+    `attend` with its RoPE, projection."""
 
-    def __init__(self, kind: str, width: int, heads: int, base: float = 10_000.0) -> None:
+    def __init__(self, kind: str, width: int, heads: int, base: float = 10_000.0, conv: int = 0) -> None:
         super().__init__()
         self.kind, self.heads = kind, heads
         self.enter = nn.Linear(width, 3 * width, bias=False)
+        self.conv = nn.Conv1d(3 * width, 3 * width, conv, groups=3 * width, padding=conv - 1) if conv else None
         self.leave = nn.Linear(width, width, bias=False)
         self.register_buffer("theta", rotary.frequencies(width // heads, base), persistent=False)
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """q, k (not rotated) and v, each (b, h, n, d)."""
-        return tuple(self.enter(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4))
+        entered = self.enter(x)
+        if self.conv is not None:
+            entered = self.conv(entered.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2)
+        return tuple(entered.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4))
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixes tokens; an output never depends on later ones."""

@@ -1,8 +1,8 @@
 """The decoder: pre-norm residual blocks of one token mixer and one feed-forward each, tied embedding.
 
 x = x + mixer(RMSNorm(x)); x = x + feed_forward(RMSNorm(x)); logits = RMSNorm(x) E^T.  Weights start as N(0, 1 / fan-in), the
-projections back into the residual stream shrunk by sqrt(2 layers) as in GPT-2.  (N(0, 0.02) is too small for widths of 64 and 128: after 75 steps on
-bytes it stood at 2.41 nats, this at 2.30.)  Letters: see `backends.lm`.
+projections back into the residual stream shrunk by sqrt(2 layers) as in GPT-2.  (N(0, 0.02) is too small for widths of 64 and 128: after
+75 steps on bytes it stood at 2.41 nats, this at 2.30.)  Letters: see `backends.lm`.
 """
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from backends.lm.ssd import StateSpace
 @dataclass(frozen=True)
 class Config:
     """Sizes of a decoder.  `mixers`: one kind per layer, of `mixers.KINDS` or "ssd" (selective) or "lti" (its time-invariant twin);
-    `routed`: the layers (from 0) whose feed-forward is a mixture of `experts`, `k` per token; `length`: tokens it was trained on."""
+    `routed`: the layers (from 0) whose feed-forward is a mixture of `experts`, `k` per token; `conv`: width of
+    the short convolution over q, k, v (0: none); `length`: tokens it was trained on."""
 
     mixers: tuple[str, ...] = ("softmax",) * 4
     width: int = 128
@@ -29,6 +30,7 @@ class Config:
     vocab: int = 256
     length: int = 256
     base: float = 10_000.0
+    conv: int = 0
     state: int = 16
     routed: tuple[int, ...] = ()
     experts: int = 8
@@ -67,7 +69,7 @@ def mixer_of(config: Config, kind: str) -> nn.Module:
         return StateSpace(config.width, config.heads, config.state, selective=kind == "ssd")
     if kind not in mixers.KINDS:
         raise ValueError(f"There is no mixer called {kind!r}.")
-    return mixers.Attention(kind, config.width, config.heads, config.base)
+    return mixers.Attention(kind, config.width, config.heads, config.base, config.conv)
 
 
 class Block(nn.Module):

@@ -3,9 +3,9 @@
     h_t = exp(dt_t A) h_{t-1} + dt_t B_t x_t,   y_t = C_t h_t + D x_t      per head, A < 0 a scalar, B and C shared by the heads
     Y = (L o C B^T) (dt X) + D X,   L_ij = exp(sum_{j<k<=i} dt_k A)
 
-A depthwise causal convolution of width 4 and SiLU come first, a SiLU gate and RMSNorm last, as in Mamba.  Selective: dt, B, C are projections
-of the token (plus a learned constant).  The twin projects the constant alone, so its kernel is the same at every position; both have equally many
-parameters.  Simplified: one group, no dt_proj of low rank.  dt, decay and state are float32.
+A depthwise causal convolution of width 4 and SiLU come first, a SiLU gate and RMSNorm last, as in Mamba.  Selective: dt, B, C are
+projections of the token (plus a learned constant).  The twin projects the constant alone, so its kernel is the same at every position; both
+have equally many parameters.  Simplified: one group, no dt_proj of low rank.  dt, decay and state are float32.
 Letters: b batch, h heads, n tokens, d head dimension, s state size, c chunk.
 """
 from __future__ import annotations

@@ -16,8 +16,8 @@ DIGITS = 5
 
 
 def mqar(batch: int, length: int = 64, pairs: int = 8, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Multi-query associative recall (Zoology, arXiv 2312.04927, section 3): `pairs` key-value pairs, then every key once more at a random place among
-    fillers; the target there is its value.  Raises ValueError when the pairs and their queries do not fit."""
+    """Multi-query associative recall (Zoology, arXiv 2312.04927, section 3): `pairs` key-value pairs, then every key once more at a random
+    place among fillers; the target there is its value.  Raises ValueError when the pairs and their queries do not fit."""
     if not 1 <= pairs <= 63 or 3 * pairs > length:
         raise ValueError(f"{pairs} pairs and their queries do not fit into {length} tokens.")
     random = torch.Generator().manual_seed(seed)
@@ -52,7 +52,8 @@ def selective_copying(batch: int, length: int = 32, data: int = 4, fixed: bool =
 
 
 def induction(batch: int, length: int = 256, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Random tokens with one trigger (token 0); at the end the trigger comes again and its former successor is asked (arXiv 2312.00752, section 4.1.2)."""
+    """Random tokens with one trigger (token 0); at the end the trigger comes again and its former successor is asked (arXiv 2312.00752,
+    section 4.1.2)."""
     if length < 4:
         raise ValueError(f"An induction task needs four tokens at least, not {length}.")
     random = torch.Generator().manual_seed(seed)

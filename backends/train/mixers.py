@@ -1,4 +1,4 @@
-"""The mixer family: the same small decoder with six token mixers, at equal steps, on the standard library's bytes and on associative recall.
+"""The mixer family: one small decoder with six token mixers, at equal steps, on the standard library's bytes and on associative recall.
 
     python -m backends.train.mixers --task bytes --mixer softmax --seed 0     one model; resumes from its own checkpoint in --out
     python -m backends.train.mixers --task mqar --every --seeds 3             the whole family, one after the other
@@ -37,7 +37,7 @@ class Recipe:
     warmup: int = 100
 
 
-RECIPES = {"bytes": Recipe(steps=1000, batch=16, length=256, rate=2e-3), "mqar": Recipe(steps=2000, batch=64, length=64, rate=2e-3)}
+RECIPES = {"bytes": Recipe(steps=1000, batch=16, length=256, rate=2e-3), "mqar": Recipe(steps=1200, batch=64, length=64, rate=2e-3)}
 
 
 def batch_of(task: str, recipe: Recipe, seed: int, held: bool = False) -> tuple[Tensor, Tensor]:
@@ -104,7 +104,8 @@ class Run:
 
     def save(self) -> None:
         """Writes the file, atomically."""
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "done": self.done, "curve": self.curve, "seconds": self.seconds}
+        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state |= {"done": self.done, "curve": self.curve, "seconds": self.seconds}
         torch.save(state, self.file.with_suffix(".tmp"))
         self.file.with_suffix(".tmp").rename(self.file)
 
@@ -126,7 +127,8 @@ def train(task: str, mixers: tuple[str, ...], seeds: tuple[int, ...], out: Path,
         for mixer in mixers:
             run = Run(task, mixer, seed, out, at)
             figures = run.finish(run.recipe.steps)
-            print(json.dumps({"task": task, "mixer": mixer, "seed": seed, "steps": run.done, "seconds": round(run.seconds)} | figures), flush=True)
+            row = {"task": task, "mixer": mixer, "seed": seed, "steps": run.done, "seconds": round(run.seconds)}
+            print(json.dumps(row | figures), flush=True)
 
 
 def export(out: Path, target: Path) -> None:
@@ -156,7 +158,8 @@ def main() -> None:
     if a.export:
         export(a.out, a.export)
     else:
-        train(a.task, tuple(shelf.FAMILY) if a.every else (a.mixer,), tuple(range(a.seed, a.seed + a.seeds)), a.out, device.resolve(a.device))
+        chosen = tuple(shelf.FAMILY) if a.every else (a.mixer,)
+        train(a.task, chosen, tuple(range(a.seed, a.seed + a.seeds)), a.out, device.resolve(a.device))
 
 
 if __name__ == "__main__":
