@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Check:
 
 def check(obj: T) -> T:
     """Returns the dataclass `obj` if the axes declared by its fields agree, else raises ShapeError.  Fields that are None are skipped."""
-    hints = get_type_hints(type(obj), include_extras=True)
+    hints = _hints(type(obj))
     bound: dict[str, tuple[int, str]] = {}
     for field in fields(obj):  # type: ignore[arg-type]
         axes, value = declared_axes(hints[field.name]), getattr(obj, field.name)
@@ -42,6 +43,11 @@ def check(obj: T) -> T:
             raise ShapeError(f"{field.name} should be a tensor with axes ({' '.join(axes)}) but is a {type(value).__name__}.")
         _bind(field.name, axes, tuple(value.shape), bound)
     return obj
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
 
 
 def declared_axes(hint: Any) -> list[str] | None:
