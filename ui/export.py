@@ -32,10 +32,11 @@ print(json.dumps(numbers(result), indent=1))
 
 
 def numbers(value: Any) -> Any:
-    """A result as plain JSON: fields by name, small arrays as lists, large ones as shape and summary; no timings."""
+    """A result as plain JSON: fields by name, small arrays as lists, large ones as shape and summary; no timings, and no field
+    that its metadata keeps out with ``{"numbers": False}``."""
     if hasattr(value, "__dataclass_fields__"):
-        names = [name for name in value.__dataclass_fields__ if not name.endswith("seconds")]
-        return {name: numbers(getattr(value, name)) for name in names}
+        kept = (name for name, entry in value.__dataclass_fields__.items() if entry.metadata.get("numbers", True))
+        return {name: numbers(getattr(value, name)) for name in kept if not name.endswith("seconds")}
     if isinstance(value, dict):
         return {str(key): numbers(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

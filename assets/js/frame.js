@@ -153,5 +153,5 @@
   document.addEventListener('click', pressed);
   document.addEventListener('keydown', arrows);
   if (document.body) watchColours(); else document.addEventListener('DOMContentLoaded', watchColours);
-  window.glassbox = { share, save, remember, opened, ready, run: press, element };
+  Object.assign((window.glassbox ||= {}), { share, save, remember, opened, ready, run: press, element });
 })();
