@@ -1,7 +1,7 @@
 """The same q, k, v through many kinds of attention: implicit matrix, output, figures and live checks of each.
 
-`run(AttentionParams(source="synthetic"))` gives an AttentionResult.  Each output comes from the kind's own fast path (SDPA, blocks, chunks);
-its matrix is written out beside it, and ||A v - y|| / ||y|| holds the two together.  Letters: h heads, n tokens, d channels.
+`run(AttentionParams(source="synthetic"))` gives an AttentionResult.  Each output comes from its kind's fast path (SDPA, blocks, chunks),
+the matrix is written out beside it, and ||A v - y|| / ||y|| holds the two together.  Letters: h heads, n tokens, d channels.
 """
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stream(params: AttentionParams, tensors: Tensors | None = None) -> Iterator[
     given = inputs.load(params, tensors)
     result = _compared(params, given)
     for lesson in lessons.steps(params, given):
-        yield replace(result, lesson=lesson)
+        yield replace(result, lesson=lesson, checks=result.checks + lessons.checks(lesson))
 
 
 def output(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) -> Tensor:

@@ -182,29 +182,30 @@ class Bracket:
 
     Seconds are medians over repeats; bytes: peak of the tensors alive, counted op by op, inputs left out; flops count multiply and add.
     None: not run, its matrix would take too much of the free memory.  `predicted`: the n at which both orders need the same flops, n = d;
-    `crossover_seconds`: the n at which the measured times cross, None while they do not.
+    `crossover_seconds`: the n at which the measured times cross, None while they do not.  `difference`: largest relative gap of results.
     """
 
     dim: int
     n: tuple[int, ...]
     quadratic_seconds: tuple[float | None, ...]
-    linear_seconds: tuple[float | None, ...]
+    linear_seconds: tuple[float, ...]
     quadratic_bytes: tuple[int | None, ...]
-    linear_bytes: tuple[int | None, ...]
+    linear_bytes: tuple[int, ...]
     quadratic_flops: tuple[int, ...]
     linear_flops: tuple[int, ...]
     predicted: int
     crossover_seconds: float | None
+    difference: float
     finished: bool
 
 
 @dataclass(frozen=True)
 class Favor:
-    """Random features for exp(q.k): per kind k and number of features m.
+    """Random features for exp(q.k): per kind k (positive, trigonometric, hyperbolic) and number of directions m.
 
-    `error`: sqrt(sum (estimate - exp)^2 / sum exp^2) over all pairs, root mean square over draws, `low` and `high` its range;
-    `theory`: the same from the closed forms for independent directions; `slope`: of log error against log m; `non_positive`: share of rows
-    whose estimated sum is <= 0.  `scale`: the norm dial, `largest`: the largest |q + k|^2 over the pairs.
+    `error`: sqrt(sum (estimate - exp)^2 / sum exp^2) over all pairs, root mean square over draws; `low` and `high`: its range over draws;
+    `theory`: the same from the closed forms, which hold for independent directions; `slope`: of log error against log m;
+    `non_positive`: share of rows whose estimated sum is <= 0.  `longest`: the largest |q + k|^2, whose exponential the variance grows with.
     """
 
     kinds: tuple[str, ...]
@@ -215,22 +216,22 @@ class Favor:
     theory: Annotated[Tensor, "k m"]
     non_positive: Annotated[Tensor, "k m"]
     slope: tuple[float, ...]
+    longest: float
     draws: int
     orthogonal: bool
-    scale: float
-    largest: float
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """How an attention row answers to its scores s * u, u > 0 with mean 1, as s shrinks: per kind k (softmax, linear, norm) and s.
+    """How one attention row answers to its scores s * u (u > 0, mean 1) as s shrinks: per kind k (softmax, linear, norm) and s.
 
-    `weight`: the largest |d p_j / d s_k|, with its bound (1/4, 1 / (4 min |s|), none); `output`: the largest root mean square over channels
-    of d y / d s_k, with its bound.  `difference`: the largest gap between these formulas and autograd, relative.
+    `jacobian`: d p_j / d s_i, p the weights (of "norm": the implicit ones).  `weight`: its largest entry, with its bound; `output`: the
+    largest root mean square over channels of d y / d s_i, with its bound.  `difference`: these formulas against autograd, relative.
     """
 
     kinds: tuple[str, ...]
     s: Annotated[Tensor, "s"]
+    jacobian: Annotated[Tensor, "k s j j"] = field(metadata=LARGE)
     weight: Annotated[Tensor, "k s"]
     weight_bound: Annotated[Tensor, "k s"]
     output: Annotated[Tensor, "k s"]
@@ -241,8 +242,8 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Dilution:
-    """Share of |A| within r * n tokens of the query, mean over heads and rows: per trained model, layer and r.  `uniform`: the same of
-    equal weights over all earlier tokens."""
+    """Share of |A| on keys at most r * n tokens away, mean over heads and rows: per trained model m, layer l and r.  `uniform`: the same of
+    equal weights over all earlier tokens; `kinds`: what mixes tokens in each layer of each model."""
 
     models: tuple[str, ...]
     kinds: tuple[tuple[str, ...], ...]
@@ -254,10 +255,10 @@ class Dilution:
 
 @dataclass(frozen=True)
 class State:
-    """elu + 1 attention of the drawn head as a recurrent network: after token i, S_i (d e) and z_i (d).
+    """elu + 1 attention of the drawn head as a recurrent network: S_i (d e) and z_i (d) after each token i.
 
-    `recall[i, j]`: relative error of reading value j back with its own key from the state after token i, NaN for j > i.
-    `residual`: recurrent against chunked output (without the delta rule), or against the rule's closed matrix form (with it).
+    `fresh[i]`: relative error of reading value i with its own key right after it was written; `recall[j]`: the same for pair j after `step`
+    tokens, NaN for later pairs.  `residual`: the recurrent output against the chunked one; with the delta rule, its closed form.
     """
 
     step: int
@@ -265,9 +266,8 @@ class State:
     states: Annotated[Tensor, "n d e"] = field(metadata=LARGE)
     sums: Annotated[Tensor, "n d"] = field(metadata=LARGE)
     output: Annotated[Tensor, "n e"] = field(metadata=LARGE)
-    recall: Annotated[Tensor, "n n"] = field(metadata=LARGE)
-    fresh: float
-    old: float
+    fresh: Annotated[Tensor, "n"]
+    recall: Annotated[Tensor, "n"]
     residual: float
 
 
