@@ -21,6 +21,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool, chunk: int = CHUNK) ->
     share = q.softmax(-1)
     if not causal:
         return share @ (k.softmax(1).mT @ v)
+    if not k.shape[1]:
+        return v
     k, total = k.double(), k.double().logcumsumexp(1)
     state, before, parts = v.new_zeros(len(q), q.shape[-1], v.shape[-1]), torch.full_like(k[:, :1], -torch.inf), []
     for s, keys, values, sums in zip(*(x.split(chunk, 1) for x in (share, k, v, total))):
@@ -29,7 +31,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool, chunk: int = CHUNK) ->
         last = sums[:, -1:]
         state = (before - last).exp().mT.to(s.dtype) * state + (keys - last).exp().to(s.dtype).mT @ values
         before = last
-    return torch.cat(parts, 1) if parts else v
+    return torch.cat(parts, 1)
 
 
 def matrix(q: Tensor, k: Tensor, causal: bool) -> Tensor:

@@ -1,6 +1,6 @@
 """Where the bracket stands: (Q K^T) V takes 4 n^2 d flops and an n x n matrix, Q (K^T V) 4 n d^2 and a d x d one.
 
-One head of random q, k, v (n, d), float32, no mask and no division: the bare products.  Time is the median over repeats, with a warm-up; the
+One head of random q, k, v (n, d), float32, no mask, no division: the bare products.  Time is the median over repeats, with a warm-up; the
 bytes are those of the tensors alive at once, counted after every operation by a dispatch mode (a kernel's own scratch is not seen).
 """
 from __future__ import annotations
@@ -102,13 +102,15 @@ def _result(dim: int, rows: list[tuple]) -> Bracket:
 
 
 def crossing(n: tuple[int, ...], slow: tuple[float | None, ...], fast: tuple[float, ...]) -> float | None:
-    """The length from which on `slow` stays above `fast`, interpolated in logarithms; the first if it always is, None if it never is."""
+    """The length from which on `slow` is above `fast`; the first if it always is, None if it never is.
+
+    Timings are noisy, so this is the split of the lengths that the fewest of them contradict, interpolated in logarithms.
+    """
     ratio = [math.log(a / b) for a, b in zip(slow, fast) if a is not None]
-    below = [i for i, x in enumerate(ratio) if x <= 0]
-    if not below:
-        return float(n[0])
-    i = below[-1]
-    if i + 1 >= len(ratio):
-        return None
-    share = -ratio[i] / (ratio[i + 1] - ratio[i])
-    return n[i] * (n[i + 1] / n[i]) ** share
+    wrong = [sum(x > 0 for x in ratio[:i]) + sum(x <= 0 for x in ratio[i:]) for i in range(len(ratio) + 1)]
+    i = wrong.index(min(wrong))
+    if i in (0, len(ratio)):
+        return float(n[0]) if i == 0 else None
+    low, high = ratio[i - 1], ratio[i]
+    share = -low / (high - low) if low <= 0 < high else 0.5
+    return n[i - 1] * (n[i] / n[i - 1]) ** share
