@@ -16,35 +16,63 @@
 
   // S after `step` tokens, from S after `from` tokens
   function add(scene, total, from, step) {
-    const { rows, columns, left, right } = scene;
+    const { rows, columns, keys, writes } = scene;
     for (let i = from; i < step; i += 1) {
       for (let a = 0; a < rows; a += 1) {
-        const weight = left[i * rows + a];
-        for (let b = 0; b < columns; b += 1) total[a * columns + b] += weight * right[i * columns + b];
+        const weight = keys[i * rows + a];
+        for (let b = 0; b < columns; b += 1) total[a * columns + b] += weight * writes[i * columns + b];
       }
     }
   }
 
+  // relative error of reading every value so far with its own key: k^T S / k^T z, or k^T S under the delta rule
+  function readBack({ scene, total, sum }, step) {
+    const { rows, columns, keys, values } = scene;
+    const errors = new Float32Array(scene.n);
+    for (let j = 0; j < step; j += 1) {
+      const key = keys.subarray(j * rows, (j + 1) * rows);
+      const scale = scene.delta ? 1 : key.reduce((all, v, a) => all + v * sum[a], 0);
+      let gap = 0;
+      let size = 0;
+      for (let b = 0; b < columns; b += 1) {
+        let found = 0;
+        for (let a = 0; a < rows; a += 1) found += key[a] * total[a * columns + b];
+        const value = values[j * columns + b];
+        gap += (found / scale - value) ** 2;
+        size += value ** 2;
+      }
+      errors[j] = Math.sqrt(gap / size);
+    }
+    return errors;
+  }
+
   function stepped(stage, step) {
     const { scene } = stage;
-    if (step < stage.done) { stage.total.fill(0); stage.done = 0; }
+    const { paint, words, number, largest, bars } = glassbox.maps;
+    if (step < stage.done) {
+      stage.total.fill(0);
+      stage.sum.fill(0);
+      stage.done = 0;
+    }
     add(scene, stage.total, stage.done, step);
+    for (let i = stage.done; i < step; i += 1) for (let a = 0; a < scene.rows; a += 1) stage.sum[a] += scene.keys[i * scene.rows + a];
     stage.done = step;
     const last = step - 1;
     const write = new Float32Array(scene.rows * scene.columns);
     add(scene, write, last, step);
-    const { paint, words, number, largest } = glassbox.maps;
     const signed = { bound: scene.bound, signed: true };
     paint(stage.state.canvas, stage.total, scene.rows, scene.columns, signed);
     paint(stage.write.canvas, write, scene.rows, scene.columns, signed);
-    const sums = scene.sums.subarray(last * scene.rows, step * scene.rows);
-    paint(stage.sum.canvas, sums, scene.rows, 1, { bound: largest(scene.sums), signed: true });
-    const row = scene.recall.subarray(last * scene.n, last * scene.n + step);
-    const mean = row.reduce((sum, v) => sum + v, 0) / step;
-    stage.recall.figure.style.setProperty('--i', last);
+    paint(stage.sums, stage.sum, scene.rows, 1, { bound: stage.highest, signed: true });
+    const errors = readBack(stage, step);
+    const mean = errors.reduce((all, v) => all + v, 0) / step;
+    const colour = getComputedStyle(stage.root).getPropertyValue('--gb-accent');
+    bars(stage.recall.canvas, errors, 0, scene.n, { bound: Math.max(1, largest(errors)), signed: false, colour });
     stage.root.dataset.step = step;
-    words(stage.note, `After token ${step} of ${scene.n}, “${said(scene.labels[last])}”: largest entry ${number(largest(stage.total))}; its own value reads back with relative error ${number(row[last])}, the first one with ${number(row[0])}, all ${step} with ${number(mean)} on average.`,
-      `读入第 ${step}/${scene.n} 个符号「${said(scene.labels[last])}」之后：最大元素 ${number(largest(stage.total))}；用自己的键读回刚写入的值，相对误差 ${number(row[last])}，第一个值 ${number(row[0])}，全部 ${step} 个平均 ${number(mean)}。`);
+    stage.root.dataset.mean = mean;
+    const token = said(scene.labels[last]);
+    words(stage.note, `After token ${step} of ${scene.n}, “${token}”: the value just written reads back with relative error ${number(errors[last])}, the first one with ${number(errors[0])}, all ${step} with ${number(mean)} on average. Tallest bar: ${number(largest(errors))}.`,
+      `读入第 ${step}/${scene.n} 个符号「${token}」之后：刚写入的值读回的相对误差为 ${number(errors[last])}，第一个值为 ${number(errors[0])}，全部 ${step} 个平均为 ${number(mean)}。最高的柱：${number(largest(errors))}。`);
   }
 
   // the step lives in the page's slider: it travels in the link, and arrow keys move it
@@ -64,18 +92,21 @@
   }
 
   function drawState(root, scene) {
-    const { floats, unpack, words, paint } = glassbox.maps;
-    for (const name of ['left', 'right', 'sums']) scene[name] = floats(scene[name]);
-    scene.recall = unpack(scene.recall, scene.n);
-    const stage = { root, scene, total: new Float32Array(scene.rows * scene.columns), done: 0, note: make('p', 'gb-note') };
+    const { floats, words } = glassbox.maps;
+    for (const name of ['keys', 'writes']) scene[name] = floats(scene[name]);
+    scene.values = scene.delta ? floats(scene.values) : scene.writes;
+    const stage = { root, scene, total: new Float32Array(scene.rows * scene.columns), sum: new Float32Array(scene.rows), done: 0, note: make('p', 'gb-note') };
     stage.note.setAttribute('aria-live', 'polite');
-    stage.state = panel('State S, and z at its right', '状态 S，右侧是 z');
-    stage.sum = { canvas: make('canvas', '') };
+    const whole = new Float32Array(scene.rows);
+    scene.keys.forEach((v, at) => { whole[at % scene.rows] += v; });
+    stage.highest = glassbox.maps.largest(whole) || 1;
+    stage.state = scene.delta ? panel('State S', '状态 S') : panel('State S, and z at its right', '状态 S，右侧是 z');
+    stage.sums = make('canvas', '');
     const beside = make('div', 'gb-beside');
-    beside.append(stage.state.canvas, stage.sum.canvas);
+    beside.append(stage.state.canvas, ...(scene.delta ? [] : [stage.sums]));
     stage.state.figure.append(beside);
     stage.write = panel('What this step adds to S', '这一步加到 S 上的部分');
-    stage.recall = panel('Error of reading value j back', '读回第 j 个值的误差', 'gb-lined');
+    stage.recall = panel('Relative error of reading every value back with its own key', '用各自的键读回每个值的相对误差', 'gb-strip');
     const buttons = make('div', 'gb-stage-buttons');
     const button = (en, zh, press) => {
       const node = words(glassbox.element('button', { type: 'button' }), en, zh);
@@ -90,10 +121,8 @@
     });
     button('Forward', '前进', () => { play(stage, false); go(stage, stage.done + 1); });
     const row = make('div', 'gb-panels');
-    row.append(...[stage.state, stage.write, stage.recall].map((one) => one.figure));
-    root.replaceChildren(buttons, row, stage.note);
-    stage.recall.figure.style.setProperty('--n', scene.n);
-    paint(stage.recall.canvas, scene.recall, scene.n, scene.n, { bound: 1, triangle: true });
+    row.append(stage.state.figure, stage.write.figure);
+    root.replaceChildren(buttons, row, stage.recall.figure, stage.note);
     stage.state.canvas.setAttribute('role', 'img');
     stage.state.canvas.setAttribute('aria-label', `State of ${scene.rows} features by ${scene.columns} value channels; the sentence below says what it holds`);
     stepped(stage, Math.min(scene.step, scene.n));

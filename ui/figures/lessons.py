@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 NAMES = {
-    **{"performer": "positive", "performer_trig": "sin/cos", "performer_hyp": "hyperbolic"},
-    **{"softmax": "softmax", "linear": "linear, f = id", "norm": "NormAttention"},
+    **{"trigonometric": "sin/cos", "linear": "linear, f = id", "norm": "NormAttention"},
 }
 
 
@@ -160,12 +159,10 @@ def dilution_table(lesson: Any) -> Table:
 
 
 def state_table(lesson: Any) -> Table:
-    """One row for each token: the state after it, and how well values read back."""
-    states, recall = np.asarray(lesson.states, np.float64), np.asarray(lesson.recall, np.float64)
-    norms = np.sqrt((states**2).sum((1, 2)))
-    read = [(recall[i, i], recall[i, 0], recall[i, : i + 1].mean()) for i in range(len(states))]
-    rows = ((i + 1, float(norms[i]), *map(float, errors)) for i, errors in enumerate(read))
-    return Table(("after token", "norm of S", "error of the newest value", "of the first value", "of all so far, mean"), tuple(rows))
+    """One row for each token: the state after it, how well its value reads back at once, and how well after ``step`` tokens."""
+    norms = np.sqrt((np.asarray(lesson.states, np.float64) ** 2).sum((1, 2)))
+    rows = zip(range(1, len(norms) + 1), *(map(float, a) for a in (norms, lesson.fresh, lesson.recall)), strict=True)
+    return Table(("token", "norm of S after it", "error of its value, at once", f"after {lesson.step} tokens"), tuple(rows))
 
 
 def mask_table(lesson: Any) -> Table:
