@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from backends import shapes
+from backends import shapes, threads
 from backends.attention.inputs import Inputs
 from backends.attention.lessons import bracket, dilution, favor, gradient, mask, state
 from backends.attention.params import AttentionParams
@@ -26,7 +26,7 @@ def steps(params: AttentionParams, given: Inputs) -> Iterator[Any]:
     if params.lesson == "bracket":
         yield from bracket.measure(params, given)
     elif params.lesson in SINGLE:
-        yield shapes.check(SINGLE[params.lesson](params, given))
+        yield shapes.check(threads.alone(SINGLE[params.lesson], params, given))
     else:
         yield None
 
