@@ -20,7 +20,6 @@ from backends.attention.params import KINDS, AttentionParams, AttentionResult, C
 from backends.shapes import Check
 
 __all__ = ["output", "read_tensors", "run", "shown", "stream", "weights"]
-SMALL = 256                 # tokens up to which one core is fastest
 DRAWS = 3                   # further random draws for the band of a random kind's error
 LEAKS = "it mixes all tokens, so earlier outputs change when later keys and values change sign: it leaks the future and cannot be causal"
 FREE_ROWS = ("norm", "linformer")       # kinds whose rows need not sum to 1
@@ -36,8 +35,7 @@ def stream(params: AttentionParams, tensors: Tensors | None = None) -> Iterator[
     """`run` with a long lesson growing: the same cards in every result."""
     from backends.attention import lessons
     given = inputs.load(params, tensors)
-    small = given.q.shape[1] <= SMALL
-    result = threads.alone(_compared, params, given) if small else _compared(params, given)
+    result = threads.alone(_compared, params, given)
     for lesson in lessons.steps(params, given):
         yield replace(result, lesson=lesson, checks=result.checks + lessons.checks(lesson))
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from backends import weights
+from backends import threads, weights
 from backends.attention.params import MAX_BYTES, AttentionParams
 
 Tensors = tuple[Tensor, Tensor, Tensor]
@@ -88,7 +88,7 @@ def traced(text: str) -> tuple[tuple[Tensors, ...], int]:
         model = shelf.load(MODEL)
     except weights.WeightsError as error:
         raise ValueError(str(error)) from None
-    layers = model.trace(shelf.tokens(text)).layers
+    layers = threads.alone(model.trace, shelf.tokens(text)).layers
     return tuple((layer.q[0], layer.k[0], layer.v[0]) for layer in layers), model.config.length
 
 
