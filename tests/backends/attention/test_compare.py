@@ -51,6 +51,8 @@ def test_each_check_can_fail(monkeypatch):
     monkeypatch.setattr(exact, "attend", late)
     failed = {c.name for c in compare.run(p).checks if not c.ok}
     assert failed == {"the past stays", "A v is the output"}
+    monkeypatch.setattr(exact, "attend", lambda q, k, v, **more: honest(q, k, v, **more) * (1 + k.amax() / 100))
+    assert "the past stays" in {c.name for c in compare.run(p).checks if not c.ok}
     monkeypatch.setattr(exact, "attend", honest)
     monkeypatch.setattr(exact, "matrix", lambda q, k, mask, scale: (q @ k.mT).softmax(-1) * 1.1)
     failed = {c.name for c in compare.run(p).checks if not c.ok}

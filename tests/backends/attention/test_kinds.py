@@ -126,6 +126,12 @@ def test_the_rank_of_linformer_is_its_own():
     assert torch.linalg.matrix_rank(compare.weights("linformer", q, k, v, p)[0], rtol=1e-5).tolist() == [3] * 4
 
 
+def test_linformers_projection_keeps_lengths_on_average():
+    """Entries N(0, 1/r): E |E x|^2 = |x|^2."""
+    e = linformer.projection(200, 300, seed=1)
+    assert e.square().sum().item() == pytest.approx(300, rel=0.02) and abs(e.mean().item()) < 1e-3
+
+
 def test_a_kernel_without_mask_has_the_rank_of_its_features():
     p, q, k, v = drawn(40, causal=False)
     for kind, rank in (("elu1", 4), ("taylor", 5), ("performer", 7), ("performer_trig", 14)):

@@ -59,6 +59,12 @@ def test_random_blocks_follow_the_seed_and_exist():
     assert not masks.of("bigbird", 64, settings()).triu(1).any()
 
 
+def test_causal_random_blocks_are_drawn_from_the_past():
+    """Two of the nine blocks up to the own one, of which the own and its neighbour are seen anyway: 14 / 9 new ones on average."""
+    new = [int(masks.bigbird(64, 4, 0, 2, seed, True)[32, :28:4].sum()) for seed in range(300)]
+    assert sum(new) / 300 == pytest.approx(14 / 9, abs=0.15)
+
+
 def test_a_kind_without_a_pattern_is_refused():
     with pytest.raises(ValueError, match="elu1 has no sparse pattern"):
         masks.of("elu1", 8, settings())
