@@ -23,6 +23,7 @@ from ui.segmenting import endpoints, pictures
 from ui.segmenting.layout import Parts, draw
 from ui.segmenting.presets import PRESETS
 from ui.segmenting.state import EVERYTHING, Params, format_things, message_of, settings, things_of
+from ui.stops import Stops
 from ui.tab import ParamError, Tab
 
 log = logging.getLogger("glassbox")
@@ -189,7 +190,8 @@ def _prompts(parts: Parts) -> None:
 
 
 def _everything(parts: Parts, values: list[Any]) -> None:
-    """Find everything, streamed; Stop closes the generator at its next batch."""
+    """Find everything, streamed; Stop ends it at its next batch."""
+    stops = Stops()
 
     def find(request: gr.Request, *given: Any) -> Iterator[tuple[Any, ...]]:
         from ui.segmenting import answers
@@ -198,7 +200,7 @@ def _everything(parts: Parts, values: list[Any]) -> None:
         where = {"image_id": scene.get("picture"), "epoch": scene.get("epoch")}
         yield gr.skip(), gr.skip(), *_finding("Looking at the picture")
         try:
-            for message in answers.regions(request.session_hash, read(*given)):
+            for message in stops.until(request.session_hash, answers.regions(request.session_hash, read(*given))):
                 yield {**message, **where}, gr.skip(), *_finding(f"{message['done']} of {message['total']} points")
             yield gr.skip(), gr.skip(), *_finding("")
         except Exception as error:
@@ -206,8 +208,8 @@ def _everything(parts: Parts, values: list[Any]) -> None:
 
     buttons = [parts.find, parts.stop]
     alone = {"concurrency_id": "everything", "concurrency_limit": 1}
-    finding = parts.find.click(find, values, [parts.records, parts.notes, *buttons], **QUIET, **alone)
-    parts.stop.click(lambda: _finding(""), None, buttons, cancels=[finding], **PRIVATE)
+    parts.find.click(find, values, [parts.records, parts.notes, *buttons], **QUIET, **alone)
+    stops.heed(parts.stop)
 
 
 def _finding(progress: str) -> tuple[gr.Button, gr.Button]:
@@ -291,23 +293,22 @@ def _offer(session: str, model: str) -> list[Any]:
 def _downloads(parts: Parts) -> Any:
     """Download with progress. Stop keeps what has arrived, so that the next start resumes."""
 
-    def fetch(model: str) -> Iterator[tuple[Any, Any, Any, Any]]:
+    stops = Stops()
+
+    def fetch(model: str, request: gr.Request) -> Iterator[tuple[Any, Any, Any, Any]]:
         from ui.segmenting import models
 
         busy = gr.Button(interactive=False), gr.Button(visible=True)
         try:
-            for bar in models.download(model):
+            for bar in stops.until(request.session_hash, models.download(model)):
                 yield bar, *busy, gr.skip()
             yield "", gr.Button(visible=False), gr.Button(visible=False), gr.skip()
         except Exception as error:
             yield f'<p class="gb-note">{escape(sentence(error))}</p>', gr.Button(interactive=True), gr.Button(visible=False), notice(error)
 
-    def stopped() -> tuple[Any, Any]:
-        return gr.Button(interactive=True), gr.Button(visible=False)
-
     outputs = [parts.progress, parts.download, parts.stop_download, parts.notes]
     fetching = parts.download.click(fetch, parts.model, outputs, **QUIET, concurrency_id="download", concurrency_limit=2)
-    parts.stop_download.click(stopped, None, [parts.download, parts.stop_download], cancels=[fetching], **PRIVATE)
+    stops.heed(parts.stop_download)
     return fetching
 
 

@@ -222,6 +222,22 @@ def test_on_touch_a_tap_includes_a_long_press_excludes_and_two_fingers_zoom(open
     assert board.state()["view"]["scale"] > 1.5 * scale and len(board.steps()) == 2
 
 
+def test_two_fingers_side_by_side_pan_without_zooming_or_clicking(open_board):
+    board = open_board(**PHONE)
+    board.page.locator(f"{board.root} .gx-canvas").scroll_into_view_if_needed()
+    a, b = board.client(120, 60), board.client(180, 60)
+    touch(board, "touchStart", a, b)
+    touch(board, "touchMove", (a[0] - 40, a[1] - 40), (b[0] + 40, b[1] - 40))
+    touch(board, "touchEnd")
+    scale, a, b = board.state()["view"]["scale"], board.client(140, 60), board.client(160, 60)
+    under = board.under(*a)
+    touch(board, "touchStart", a, b)
+    touch(board, "touchMove", (a[0] + 24, a[1] + 10), (b[0] + 24, b[1] + 10))
+    touch(board, "touchEnd")
+    assert board.state()["view"]["scale"] == pytest.approx(scale, rel=0.01) and not board.steps()
+    assert board.under(a[0] + 24, a[1] + 10) == pytest.approx(under, abs=0.6)
+
+
 def test_three_masks_are_offered_and_a_hover_previews_without_asking_the_server(board):
     board.click(150, 60)
     board.settled()

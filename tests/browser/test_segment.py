@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
-from playwright.sync_api import TimeoutError
 
 from backends.segment import rle
 from tests.browser.board import Board
@@ -245,7 +244,6 @@ def test_everything_streams_regions_and_a_picked_one_equals_its_record(start):
     assert state["areas"][state["chosen"]] == state["recordAreas"][state["hovered"]]
 
 
-@pytest.mark.xfail(raises=TimeoutError, strict=False, reason="hundreds of streamed regions can make the page fall behind on a busy machine")
 def test_everything_can_be_stopped(start):
     strict = Params(points_per_side=32, pred_iou_thresh=0.7, stability_score_thresh=0.85)
     board = start(query="?" + permalink.encode("segment", strict))

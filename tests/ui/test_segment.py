@@ -158,7 +158,15 @@ def test_regions_stream_and_the_last_message_is_the_final_list(fake):
     messages = list(answers.regions("ann", Params(picture="scene-a")))
     assert messages[-1]["final"] and messages[-1]["done"] == 144 and not any(m["final"] for m in messages[:-1])
     exact = list(fake.everything(images.sample("scene-a"), **settings(Params())))[-1].records
-    assert [r["area"] for r in messages[-1]["records"]] == [r["area"] for r in exact]
+    assert messages[-1]["first"] == 0 and [r["area"] for r in messages[-1]["records"]] == [r["area"] for r in exact]
+
+
+def test_a_batch_of_everything_mode_carries_only_what_is_new(fake):
+    known = 0
+    for message in list(answers.regions("ann", Params(picture="scene-a")))[:-1]:
+        assert message["first"] == known
+        known += len(message["records"])
+    assert known > 0
 
 
 def test_the_script_prints_the_numbers_of_the_page(fake, monkeypatch, capsys):

@@ -118,13 +118,14 @@ def best_overlap(mask: np.ndarray, truth: np.ndarray) -> float | None:
 
 
 def regions(session: str, params: Params) -> Iterator[dict[str, Any]]:
-    """Everything mode as ``records`` messages: all regions so far after each batch; the last one holds the final list."""
+    """Everything mode as ``records`` messages: after each batch the new regions, from index ``first`` on; the final message holds the
+    whole list (crops drop doubles at the end), so that a message lost on the way costs nothing."""
     segmenter, image = models.segmenter(session, params.model), pictures.pixels(session, params.picture)
-    found: list[dict[str, Any]] = []
+    known = 0
     for batch in segmenter.everything(image, **settings(params)):
         fresh = [_region(record) for record in batch.records]
-        found = fresh if batch.final else found + fresh
-        yield {"kind": "records", "done": batch.done, "total": batch.total, "final": batch.final, "records": found}
+        first, known = (0, len(fresh)) if batch.final else (known, known + len(fresh))
+        yield {"kind": "records", "done": batch.done, "total": batch.total, "final": batch.final, "first": first, "records": fresh}
 
 
 def _region(record: Any) -> dict[str, Any]:

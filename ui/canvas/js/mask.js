@@ -62,17 +62,21 @@ function hue(i) {                                    // golden-angle hues: neigh
   return [f(0), f(8), f(4)].map(v => Math.round(v * 255));
 }
 
-function regionMap(records) {                        // all records in one layer, large ones first; ids[i] = index + 1 of the topmost
+// Records from index `first` on, painted into one layer over `map` (null: a new one), small ones on top; ids[p] = index + 1 of the topmost.
+function paintRegions(map, records, first) {
   if (!records.length) return null;
-  const { w, h } = records[0].mask, ids = new Uint16Array(w * h);
-  const order = records.map((_, i) => i).sort((a, b) => records[b].area - records[a].area);
-  for (const i of order) records[i].mask.bits.forEach((bit, p) => { if (bit) ids[p] = i + 1; });
-  const out = new OffscreenCanvas(w, h), g = out.getContext('2d'), image = g.createImageData(w, h);
-  const word = new Uint32Array(image.data.buffer);
-  const table = records.map((_, i) => { const [r, gr, b] = hue(i); return (0xff << 24 | b << 16 | gr << 8 | r) >>> 0; });
-  ids.forEach((id, p) => { if (id) word[p] = table[id - 1]; });
-  g.putImageData(image, 0, 0);
-  return { w, h, ids, canvas: out };
+  const { w, h } = records[0].mask, m = map || { w, h, ids: new Uint16Array(w * h), canvas: new OffscreenCanvas(w, h), image: new ImageData(w, h) };
+  const word = new Uint32Array(m.image.data.buffer);
+  for (let i = first; i < records.length; i++) {
+    const { area, mask: { bits } } = records[i], [r, g, b] = hue(i), colour = (0xff << 24 | b << 16 | g << 8 | r) >>> 0;
+    for (let p = 0; p < bits.length; p++) {
+      if (!bits[p] || (m.ids[p] && records[m.ids[p] - 1].area <= area)) continue;
+      m.ids[p] = i + 1;
+      word[p] = colour;
+    }
+  }
+  m.canvas.getContext('2d').putImageData(m.image, 0, 0);
+  return m;
 }
 
 function recordAt(p) {                               // index of the topmost record under a pixel, -1 when none

@@ -1,6 +1,6 @@
 // The line to Python. The canvas asks with triggers; answers come back as events that the two feeds dispatch on the root:
 //   gx-scene    another picture, model or set of objects       gx-reply  masks for one prompt, by sequence number
-//   gx-records  the regions found so far by everything mode    gx-file   a finished export        gx-notice  one sentence
+//   gx-records  regions that everything mode found     gx-file   a finished export        gx-notice  one sentence
 let phaseTimer = 0;
 
 function setPhase(name, text) {
@@ -112,8 +112,10 @@ function dropRecords() {
 
 function receiveRecords(batch) {
   if (!batch || batch.image_id !== S.imageId || batch.epoch !== S.epoch) return;
-  S.records = batch.records.map(record => ({ ...record, mask: decode(record.mask) }));
-  S.regions = regionMap(S.records);
+  if (batch.first > S.records.length) return;        // a message was lost on the way: the final one holds all
+  const fresh = batch.records.map(record => ({ ...record, mask: decode(record.mask) }));
+  S.records = S.records.slice(0, batch.first).concat(fresh);
+  S.regions = paintRegions(batch.first ? S.regions : null, S.records, batch.first);
   showRegions(true);
   root.dataset.records = batch.final ? 'final' : String(batch.done);
   say(S.records.length + ' regions' + (batch.final ? '.' : ', ' + batch.done + ' of ' + batch.total + ' points done.'));
