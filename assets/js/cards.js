@@ -15,9 +15,10 @@
     const canvas = make('canvas', '');
     canvas.tabIndex = 0;
     canvas.setAttribute('role', 'img');
-    frame.append(canvas, make('canvas', 'gb-ticks'));
+    const [ticks, across, down] = [make('canvas', 'gb-ticks'), make('div', 'gb-across'), make('div', 'gb-down')];
+    frame.append(canvas, ticks, across, down);
     listen(state, view, canvas);
-    return { frame, canvas, ticks: frame.lastChild };
+    return { frame, canvas, ticks, across, down };
   }
 
   function scale() {
@@ -28,6 +29,7 @@
 
   function card(state, kind) {
     const view = { kind, root: make('article', 'gb-card'), title: make('h4', ''), badges: make('div', 'gb-badges'), cell: make('p', 'gb-cell') };
+    view.cell.append('', make('small', 'gb-en'), make('small', 'gb-zh'));
     view.map = map(state, view, '');
     view.profile = make('canvas', 'gb-profile');
     view.scale = scale();
@@ -61,7 +63,7 @@
     found.push(badge(`A·V − y: ${number(card_.residual)}`, `A·V − y：${number(card_.residual)}`, sound ? 'plain' : 'bad',
       'Norm of A·V minus the output of the fast path, over the norm of that output.'));
     const bad = card_.bad.length;
-    if (bad) found.push(badge(`${bad} row${bad > 1 ? 's' : ''} bad`, `${bad} 行失效`, 'bad', `${bad} of ${scene.n} rows have no positive, finite sum; they are marked red at the left edge of the map.`));
+    if (bad) found.push(badge(`${bad} bad row${bad > 1 ? 's' : ''}`, `${bad} 行失效`, 'bad', `${bad} of ${scene.n} rows have no positive, finite sum; they are marked red at the left edge of the map.`));
     return found;
   }
 
@@ -136,57 +138,72 @@
   }
 
   // the text with the query framed and every key shaded by its weight in the active card's row
-  function tokens(state) {
+  function tokens(state, shade) {
     const { scene, strip, at } = state;
     const key = scene.labels.join('\u0000');
     if (strip.dataset.key !== key) {
       const numbered = scene.labels.every((label, i) => label === `q${i}`);
-      strip.replaceChildren(...scene.labels.flatMap((label) => {
-        const span = make('span', '', said(label));
-        return label === '\\x0a' ? [span, document.createElement('br')] : [span];
-      }));
+      strip.replaceChildren(...scene.labels.map((label) => make('span', '', said(label))));
       strip.dataset.key = key;
       strip.dataset.numbered = numbered;
       state.spans = [...strip.querySelectorAll('span')];
     }
-    const view = state.views.get(state.active);
-    const row = Array.from(view.values.subarray(at[0] * scene.n, (at[0] + 1) * scene.n), (v) => Math.abs(v) || 0);
-    const top = Math.max(...row) || 1;
-    state.spans.forEach((span, j) => {
-      span.style.setProperty('--w', `${Math.round(60 * row[j] / top)}%`);
-      span.className = (j === at[0] ? 'gb-query' : '') + (j === at[1] ? ' gb-key' : '');
-    });
+    if (shade) {
+      const view = state.views.get(state.active);
+      const row = view.values.subarray(at[0] * scene.n, (at[0] + 1) * scene.n);
+      const top = glassbox.maps.largest(row) || 1;
+      state.spans.forEach((span, k) => span.style.setProperty('--w', `${Math.round((60 * (Math.abs(row[k]) || 0)) / top)}%`));
+    }
+    for (const span of state.marked || []) span.className = '';
+    state.marked = [state.spans[at[1]], state.spans[at[0]]];
+    state.marked[0].className = 'gb-key';
+    state.marked[1].className += ' gb-query';
   }
 
-  // everything that follows the pointed cell
-  function point(state) {
+  // what follows the query alone: the bars under each map, and the shades of the tokens
+  function row(state, views) {
+    const { scene, root } = state;
+    const from = state.at[0] * scene.n;
+    const ink = getComputedStyle(root).getPropertyValue('--gb-accent');
+    for (const view of views) view.top = glassbox.maps.largest(view.values.subarray(from, from + scene.n));
+    const highest = Math.max(...views.map((view) => view.top));
+    for (const view of views) {
+      const bound = state.shared ? highest : view.top;
+      glassbox.maps.bars(view.profile, view.values, from, scene.n, { bound, signed: view.card.signs !== '', colour: ink });
+    }
+  }
+
+  // everything that follows the pointed cell; `anew` when maps or colours changed under it
+  function point(state, anew) {
     const { scene, at, root } = state;
-    const { number, bars, words } = glassbox.maps;
+    const { number, words } = glassbox.maps;
     const [i, j] = at;
-    for (const [name, value] of [['--i', i], ['--j', j], ['--n', scene.n]]) root.style.setProperty(name, value);
     root.dataset.locked = state.locked;
     root.dataset.at = `${i},${j}`;
     const views = scene.cards.map((one) => state.views.get(one.kind));
-    const tops = views.map((view) => glassbox.maps.largest(view.values.subarray(i * scene.n, (i + 1) * scene.n)));
-    const ink = getComputedStyle(root).getPropertyValue('--gb-accent');
-    views.forEach((view, k) => {
-      const value = view.values[i * scene.n + j];
-      view.cell.textContent = `${number(value)}`;
-      view.cell.append(make('small', '', ` row max ${number(tops[k])}`));
-      view.cell.lastChild.className = 'gb-en';
-      view.cell.append(make('small', 'gb-zh', ` 行最大 ${number(tops[k])}`));
+    const key = `${i} ${state.active}`;
+    if (anew || state.row !== i) row(state, views);
+    tokens(state, anew || state.shaded !== key);
+    Object.assign(state, { row: i, shaded: key });
+    for (const view of views) {
+      for (const { across, down } of [view.map, view.diff]) {
+        across.style.transform = `translateY(${(100 * i) / scene.n}%)`;
+        down.style.transform = `translateX(${(100 * j) / scene.n}%)`;
+      }
+      view.cell.firstChild.nodeValue = number(view.values[i * scene.n + j]);
+      view.cell.children[0].textContent = ` row max ${number(view.top)}`;
+      view.cell.children[1].textContent = ` 行最大 ${number(view.top)}`;
       view.root.dataset.active = view.kind === state.active;
-      bars(view.profile, view.values, i * scene.n, scene.n, { bound: state.shared ? Math.max(...tops) : tops[k], signed: view.card.signs !== '', colour: ink });
-      if (view.delta) words(view.word, `Difference: ${number(view.delta[i * scene.n + j])}`, `差：${number(view.delta[i * scene.n + j])}`);
-      else words(view.word, view.kind === 'softmax' ? 'The reference' : 'Choose Softmax too for a difference',
-        view.kind === 'softmax' ? '参照' : '同时选中 Softmax 才能看到差');
-    });
-    tokens(state);
+      const gap = view.delta ? number(view.delta[i * scene.n + j]) : '';
+      if (view.delta) words(view.word, `Difference: ${gap}`, `差：${gap}`);
+      else if (view.kind === 'softmax') words(view.word, 'The reference', '参照');
+      else words(view.word, 'Choose Softmax too for a difference', '同时选中 Softmax 才能看到差');
+    }
     const [q, k] = [said(scene.labels[i]), said(scene.labels[j])];
-    const { label } = state.views.get(state.active).card;
-    const weight = number(state.views.get(state.active).values[i * scene.n + j]);
-    words(state.note, `Query ${i} “${q}” → key ${j} “${k}”: ${weight} in ${label}${state.locked ? '. Held; Esc lets go.' : ''}`,
-      `查询 ${i}「${q}」→ 键 ${j}「${k}」：${label} 中为 ${weight}${state.locked ? '。已锁定，Esc 解除。' : ''}`);
+    const { card: one, values } = state.views.get(state.active);
+    const weight = number(values[i * scene.n + j]);
+    words(state.note, `Query ${i} “${q}” → key ${j} “${k}”: ${weight} in ${one.label}${state.locked ? '. Held; Esc lets go.' : ''}`,
+      `查询 ${i}「${q}」→ 键 ${j}「${k}」：${one.label} 中为 ${weight}${state.locked ? '。已锁定，Esc 解除。' : ''}`);
   }
 
   function move(state, at, kind) {
@@ -233,7 +250,7 @@
       state[name] = !state[name];
       button.setAttribute('aria-pressed', state[name]);
       root.dataset[name] = state[name];
-      if (state.scene) { colour(state); point(state); }
+      if (state.scene) { colour(state); point(state, true); }
     });
     root.ownerDocument.addEventListener('keydown', (event) => { if (event.key === 'Escape' && state.locked) hold(state, false); });
     state.strip.addEventListener('pointermove', (event) => {
@@ -258,8 +275,10 @@
     if (!state.at || Math.max(...state.at) >= scene.n) Object.assign(state, { at: [scene.n - 1, 0], locked: false });
     fill(state);
     colour(state);
-    point(state);
+    point(state, true);
     root.dataset.n = scene.n;
+    root.style.setProperty('--n', scene.n);
+    root.dataset.few = kinds.length <= 3;
     root.dataset.fine = scene.n > 40;
     root.dataset.digest = scene.digest;
     root.dataset.drawn = Number(root.dataset.drawn || 0) + 1;

@@ -111,5 +111,6 @@
   }
 
   glassbox.count = count;
+  document.addEventListener('input', (event) => { if (event.target.closest('#attention-text')) count(event.target.value); });
   glassbox.maps = { bytes, floats, unpack, paint, bars, legend, largest, number, words, cell, BAD };
 })();

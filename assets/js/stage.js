@@ -63,7 +63,7 @@
     const signed = { bound: scene.bound, signed: true };
     paint(stage.state.canvas, stage.total, scene.rows, scene.columns, signed);
     paint(stage.write.canvas, write, scene.rows, scene.columns, signed);
-    paint(stage.sums, stage.sum, scene.rows, 1, { bound: stage.highest, signed: true });
+    paint(stage.sums, stage.sum, scene.rows, 1, { bound: stage.highest, signed: false });
     const errors = readBack(stage, step);
     const mean = errors.reduce((all, v) => all + v, 0) / step;
     const colour = getComputedStyle(stage.root).getPropertyValue('--gb-accent');

@@ -48,7 +48,8 @@ def main() -> None:
     Slow.body = made.read_bytes()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    here = {"url": f"http://127.0.0.1:{server.server_port}/mobile_sam.pt", "bytes": len(Slow.body), "sha256": hashlib.sha256(Slow.body).hexdigest()}
+    sha256 = hashlib.sha256(Slow.body).hexdigest()
+    here = {"url": f"http://127.0.0.1:{server.server_port}/mobile_sam.pt", "bytes": len(Slow.body), "sha256": sha256}
     entries = tuple(replace(e, **here) if e.name == "mobile_sam" else e for e in weights.manifest())
     weights.manifest = lambda: entries
     segment_app.main()

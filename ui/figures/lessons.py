@@ -27,7 +27,7 @@ def stacked(x: str, ys: tuple[str, ...], ticks: Any = None, log_x: bool = True, 
         number = "" if index == 0 else str(index + 1)
         axis = style | {"title": {"text": title}, "domain": [max(0.0, low), low + height], "type": kind, "anchor": "x"}
         figure.update_layout({f"yaxis{number}": axis | ({"dtick": 1, "exponentformat": "power"} if kind == "log" else {})})
-    marks = {"dtick": 1, "exponentformat": "power"} if log_x and ticks is None else {"tickvals": ticks}
+    marks = {"dtick": 1, "exponentformat": "power"} if log_x and ticks is None else {"tickvals": ticks, "tickformat": "d"}
     anchor = f"y{len(ys)}" if len(ys) > 1 else "y"
     figure.update_layout(xaxis={"type": "log" if log_x else "linear", "anchor": anchor, **marks}, margin={"t": 44})
     figure.update_layout(legend={"y": 1.01, "yanchor": "bottom"})
