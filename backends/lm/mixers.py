@@ -1,6 +1,8 @@
 """Token mixers that share one shape: q, k, v (b, h, n, d) -> y (b, h, n, d), causal, and how each takes its positions (RoPE, R).
 
 softmax    softmax(R q . R k / sqrt(d)) v                                                (arXiv 1706.03762, equation 1)
+logn       the same with q_n times log_L n, L = 256, n counted from 1                                             (kexue.fm/archives/8823)
+keynorm    softmax(R q . R k / |k|) v: a key's length cannot matter                                               (kexue.fm/archives/9859)
 diag       the same inside blocks of w tokens that do not overlap: DiagAttention         (arXiv 2210.10340, section 4.2)
 performer  kernel attention, phi = m positive orthogonal random features of R q, R k     (arXiv 2009.14794)
 elu1       sum_j (R phi(q_i) . R phi(k_j)) v_j / sum_j phi(q_i) . phi(k_j), phi = elu + 1: the denominator stays above zero
@@ -11,6 +13,7 @@ norm       RMSNorm(sum_j (R phi(q_i) . R phi(k_j)) v_j), no denominator: NormAtt
 """
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated
@@ -22,9 +25,10 @@ from torch.nn import functional as F
 from backends.attention import features, linear
 from backends.lm import rotary
 
-KINDS = ("softmax", "diag", "elu1", "performer", "norm")
+KINDS = ("softmax", "logn", "keynorm", "diag", "elu1", "performer", "norm")
 BLOCK = 64
 FEATURES = 64
+LENGTH = 256                 # L of log_L n
 
 
 @cache
@@ -41,10 +45,20 @@ def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, theta: Tensor) -> Tensor:
         raise ValueError(f"There is no mixer called {kind!r}.")
     if kind in ("elu1", "norm"):
         return _rotated_features(kind, q, k, v, theta).to(v.dtype)
-    q, k = _turn(q, theta), _turn(k, theta)
+    q, k = standardised(kind, _turn(q, theta), _turn(k, theta))
     if kind == "performer":
         return linear.attend(*_positive(q, k), v).to(v.dtype)
     return _diag(q, k, v) if kind == "diag" else F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+def standardised(kind: str, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+    """q and k (b, h, n, d), rotated or not, so that q . k / sqrt(d) are the logits of the kind; the tokens are the first n."""
+    if kind == "keynorm":
+        return q, k * (k.shape[-1] ** 0.5 / k.float().norm(dim=-1, keepdim=True).clamp_min(1e-6)).to(k.dtype)
+    if kind == "logn":
+        count = torch.arange(1, q.shape[2] + 1, device=q.device, dtype=torch.float32)
+        return q * (count.log() / math.log(LENGTH))[:, None].to(q.dtype), k
+    return q, k
 
 
 def _turn(x: Tensor, theta: Tensor) -> Tensor:
@@ -77,7 +91,7 @@ def matrix(kind: str, q: Tensor, k: Tensor, v: Tensor, theta: Tensor) -> Tensor:
         fq, fk = features.elu1(q.float()), features.elu1(k.float())
         scores = linear.matrix(_turn(fq, theta), _turn(fk, theta), norm="none")
         return scores * linear.rms(scores @ v) if kind == "norm" else scores / linear.matrix(fq, fk, norm="none").sum(-1, keepdim=True)
-    q, k = _turn(q, theta), _turn(k, theta)
+    q, k = standardised(kind, _turn(q, theta), _turn(k, theta))
     if kind == "performer":
         return linear.matrix(*_positive(q, k))
     at = torch.arange(q.shape[2], device=q.device)
@@ -89,7 +103,7 @@ def matrix(kind: str, q: Tensor, k: Tensor, v: Tensor, theta: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What one attention layer saw and did: q, k (rotated), v, the output y of its heads and the implicit matrix A with A v = y."""
+    """What one attention layer saw and did: q, k (rotated, standardised), v, the output y and the implicit matrix A with A v = y."""
 
     kind: str
     q: Annotated[Tensor, "b h n d"]
@@ -126,4 +140,5 @@ class Attention(nn.Module):
         """The inside of `forward`."""
         q, k, v = self.parts(x)
         y, a = attend(self.kind, q, k, v, self.theta), matrix(self.kind, q, k, v, self.theta)
-        return LayerTrace(self.kind, _turn(q, self.theta), _turn(k, self.theta), v, y, a)
+        q, k = standardised(self.kind, _turn(q, self.theta), _turn(k, self.theta))
+        return LayerTrace(self.kind, q, k, v, y, a)

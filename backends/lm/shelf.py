@@ -25,6 +25,16 @@ FAMILY = {
 """Per model: the kind of the early and of the late half of its layers."""
 
 
+LENGTHS = {
+    "rope-lm": Config(),
+    "passkey": Config(("softmax",) * 3, width=96, hidden=384, vocab=tasks.PASSKEY_VOCAB),
+    "sink": Config(("softmax",), width=64, heads=2, hidden=256, vocab=tasks.BACKCOPY_VOCAB, length=128),
+    "keynorm-lm": Config(("keynorm",) * 4),
+    "logn-lm": Config(("logn",) * 4),
+}
+"""Models trained short, by name in the manifest: bytes (rope-lm, keynorm-lm, logn-lm), passkey retrieval, bigram-backcopy."""
+
+
 def config(task: str, mixer: str) -> Config:
     """Sizes of a family member.  task: "bytes" (4 layers, width 128, trained on 256) or "mqar" (2 layers, width 64, trained on 64,
     with a short convolution: without one, kernel attention never found the previous token within 1600 steps)."""

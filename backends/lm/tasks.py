@@ -4,6 +4,8 @@ The target at position i is the token that should follow position i.
 """
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,8 @@ COPY_VOCAB = 16             # 0 noise, 1 read-out, 2..9 data
 INDUCTION_VOCAB = 16
 PASSKEY_VOCAB = 40          # 0..9 digits, 10 "key", 11 "query", 12..39 words
 DIGITS = 5
+BACKCOPY_VOCAB = 64         # 0 start of text, 1..3 triggers, 4..63 words
+TRIGGERS = 3
 
 
 def mqar(batch: int, length: int = 64, pairs: int = 8, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -84,6 +88,30 @@ def passkey(batch: int, length: int = 256, seed: int = 0, depth: float | None = 
     targets = torch.full_like(tokens, IGNORED)
     targets[:, -DIGITS - 1 : -1] = digits
     return tokens, targets
+
+
+@cache
+def bigrams() -> Tensor:
+    """The fixed language of `backcopy`: P(next | word), (64, 64) with rows that sum to 1; the start of text never follows anything."""
+    random = torch.Generator().manual_seed(0)
+    scores = 2.0 * torch.randn(BACKCOPY_VOCAB, BACKCOPY_VOCAB, generator=random)
+    scores[:, 0] = -torch.inf
+    return scores.softmax(-1)
+
+
+def backcopy(batch: int, length: int = 128, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Bigram-backcopy (arXiv 2410.13835, section 2): a start token, then a Markov chain; but after a trigger comes the token before it.
+
+    A head that copies has to look at one token after a trigger, and nowhere in particular after any other word."""
+    if length < 3:
+        raise ValueError(f"A text with a start and a trigger needs three tokens at least, not {length}.")
+    random = torch.Generator().manual_seed(seed)
+    chain, text = bigrams(), torch.zeros(batch, length + 1, dtype=torch.long)
+    for i in range(1, length + 1):
+        drawn = torch.multinomial(chain[text[:, i - 1]], 1, generator=random)[:, 0]
+        copies = (text[:, i - 1] > 0) & (text[:, i - 1] <= TRIGGERS) & (i > 2)
+        text[:, i] = torch.where(copies, text[:, max(i - 2, 0)], drawn)
+    return text[:, :-1], text[:, 1:]
 
 
 def repeats(windows: Tensor, period: int) -> Tensor:

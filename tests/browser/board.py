@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from playwright.sync_api import Page
@@ -78,3 +79,18 @@ class Board:
             const [cx, cy] = c.__gx.toClient(x + 0.5, y + 0.5);
             return [...c.getContext('2d').getImageData((cx - r.left) * k, (cy - r.top) * k, 1, 1).data]; }"""
         return self.page.evaluate(script, [self.root, x, y])
+
+    def touch(self, kind: str, *points: tuple[float, float]) -> None:
+        """A touch event of the DevTools protocol (touchStart, touchMove, touchEnd) with one finger per window position."""
+        spots = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+        self._devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": spots})
+
+    def slide(self, fingers: tuple[tuple[float, float], ...], *by: tuple[float, float]) -> None:
+        """Put fingers down, move each by its (dx, dy), lift them."""
+        self.touch("touchStart", *fingers)
+        self.touch("touchMove", *[(x + dx, y + dy) for (x, y), (dx, dy) in zip(fingers, by, strict=True)])
+        self.touch("touchEnd")
+
+    @cached_property
+    def _devtools(self) -> Any:
+        return self.page.context.new_cdp_session(self.page)

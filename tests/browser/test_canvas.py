@@ -199,41 +199,27 @@ def test_the_wheel_zooms_about_the_pointer_and_the_middle_button_and_space_pan(b
     assert board.steps() == []
 
 
-def touch(board, kind, *points):
-    if not hasattr(board, "cdp"):
-        board.cdp = board.page.context.new_cdp_session(board.page)
-    spots = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
-    board.cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": spots})
-
-
 def test_on_touch_a_tap_includes_a_long_press_excludes_and_two_fingers_zoom(open_board):
     board = open_board(**PHONE)
     board.page.locator(f"{board.root} .gx-canvas").scroll_into_view_if_needed()
     board.page.touchscreen.tap(*board.client(100, 60))
     assert board.steps()[-1]["point"][2] == 1
-    touch(board, "touchStart", board.client(200, 60))
+    board.touch("touchStart", board.client(200, 60))
     board.page.wait_for_timeout(650)
-    touch(board, "touchEnd")
+    board.touch("touchEnd")
     assert board.steps()[-1]["point"] == [200, 60, 0] and len(board.steps()) == 2
     scale, a, b = board.state()["view"]["scale"], board.client(120, 60), board.client(180, 60)
-    touch(board, "touchStart", a, b)
-    touch(board, "touchMove", (a[0] - 40, a[1]), (b[0] + 40, b[1]))
-    touch(board, "touchEnd")
+    board.slide((a, b), (-40, 0), (40, 0))
     assert board.state()["view"]["scale"] > 1.5 * scale and len(board.steps()) == 2
 
 
 def test_two_fingers_side_by_side_pan_without_zooming_or_clicking(open_board):
     board = open_board(**PHONE)
     board.page.locator(f"{board.root} .gx-canvas").scroll_into_view_if_needed()
-    a, b = board.client(120, 60), board.client(180, 60)
-    touch(board, "touchStart", a, b)
-    touch(board, "touchMove", (a[0] - 40, a[1] - 40), (b[0] + 40, b[1] - 40))
-    touch(board, "touchEnd")
+    board.slide((board.client(120, 60), board.client(180, 60)), (-40, -40), (40, -40))
     scale, a, b = board.state()["view"]["scale"], board.client(140, 60), board.client(160, 60)
     under = board.under(*a)
-    touch(board, "touchStart", a, b)
-    touch(board, "touchMove", (a[0] + 24, a[1] + 10), (b[0] + 24, b[1] + 10))
-    touch(board, "touchEnd")
+    board.slide((a, b), (24, 10), (24, 10))
     assert board.state()["view"]["scale"] == pytest.approx(scale, rel=0.01) and not board.steps()
     assert board.under(a[0] + 24, a[1] + 10) == pytest.approx(under, abs=0.6)
 

@@ -32,7 +32,8 @@ def similarity(kind: str, q: torch.Tensor, k: torch.Tensor, i: int, j: int) -> t
         w, a, b = mixers.directions(mixers.FEATURES, len(q)).double(), q * len(q) ** -0.25, k * len(k) ** -0.25
         e = float((torch.exp(w @ a - a @ a / 2) * torch.exp(w @ b - b @ b / 2)).mean())
     else:
-        e = math.exp(float(q @ k) / math.sqrt(len(q))) if kind == "softmax" or i // mixers.BLOCK == j // mixers.BLOCK else 0.0
+        scale = {"logn": math.log(i + 1) / math.log(256) / math.sqrt(len(q)), "keynorm": 1 / float(k.norm())}.get(kind, len(q) ** -0.5)
+        e = math.exp(float(q @ k) * scale) if kind != "diag" or i // mixers.BLOCK == j // mixers.BLOCK else 0.0
     return e, e
 
 

@@ -40,15 +40,24 @@ def test_the_passkey_lies_at_its_depth_and_is_asked_digit_by_digit(depth):
 
 
 def test_the_same_seed_gives_the_same_batch_and_another_seed_another():
-    for task in (tasks.mqar, tasks.selective_copying, tasks.induction, tasks.passkey):
+    for task in (tasks.mqar, tasks.selective_copying, tasks.induction, tasks.passkey, tasks.backcopy):
         assert torch.equal(task(4, seed=1)[0], task(4, seed=1)[0]) and not torch.equal(task(4, seed=1)[0], task(4, seed=2)[0])
 
 
 @pytest.mark.parametrize("call", [lambda: tasks.mqar(1, 20, 8), lambda: tasks.selective_copying(1, 3, 4), lambda: tasks.induction(1, 3),
-                                  lambda: tasks.passkey(1, 8), lambda: tasks.repeats(torch.zeros(1, 4), 9)])
+                                  lambda: tasks.passkey(1, 8), lambda: tasks.backcopy(1, 2),
+                                  lambda: tasks.repeats(torch.zeros(1, 4), 9)])
 def test_what_does_not_fit_is_refused(call):
     with pytest.raises(ValueError):
         call()
+
+
+def test_after_a_trigger_comes_the_token_before_it_and_else_the_chain():
+    tokens, targets = tasks.backcopy(64, 40, seed=2)
+    assert (tokens[:, 0] == 0).all() and (tokens[:, 1:] > 0).all() and torch.equal(tokens[:, 1:], targets[:, :-1])
+    trigger = tokens[:, 2:] <= tasks.TRIGGERS
+    assert trigger.sum() > 20 and torch.equal(targets[:, 2:][trigger], tokens[:, 1:-1][trigger])
+    assert torch.allclose(tasks.bigrams().sum(1), torch.ones(64)) and (tasks.bigrams()[:, 0] == 0).all()
 
 
 def test_a_repeated_document_repeats():

@@ -1,0 +1,75 @@
+"""Models that were trained short, for the RoPE tab: what they make of longer inputs is not trained, but worked out by `backends.rope`.
+
+    python -m backends.train.lengths --model rope-lm      one model; resumes from its own checkpoint in --out
+    python -m backends.train.lengths --every              all of them, one after the other
+    python -m backends.train.lengths --export weights     what ships: one file per model, and the curves
+
+A quarter of the documents of the byte models is one snippet over and over, so that what lies far back is worth looking at.
+"""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from backends import device
+from backends.lm import corpus, shelf, tasks
+from backends.train import loop
+
+PERIODS = (40, 161)          # from, to: length of a snippet that is repeated
+SHORTEST = 24                # of the passkey texts
+
+
+def documents(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tensor]:
+    """Crops of the standard library; every fourth is its own beginning, repeated with a period drawn anew.  Held-out ones are plain."""
+    window = corpus.windows(held, size, length + 1, seed)
+    if not held:
+        random = torch.Generator().manual_seed(seed)
+        for row in range(0, size, 4):
+            period = int(torch.randint(*PERIODS, (1,), generator=random))
+            window[row] = tasks.repeats(window[row : row + 1], period)[0]
+    return window[:, :-1], window[:, 1:]
+
+
+def needles(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tensor]:
+    """Passkey texts of the full length when measured, of a length drawn from SHORTEST on when trained."""
+    drawn = int(torch.randint(SHORTEST, length + 1, (1,), generator=torch.Generator().manual_seed(seed)))
+    return tasks.passkey(size, length if held else drawn, seed)
+
+
+def copies(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tensor]:
+    """Texts of the bigram-backcopy language."""
+    return tasks.backcopy(size, length, seed)
+
+
+def plan(name: str) -> loop.Plan:
+    """The plan of one model of `shelf.LENGTHS`."""
+    config = shelf.LENGTHS[name]
+    if name == "passkey":
+        return loop.Plan(name, config, needles, steps=3000, size=32, length=256)
+    if name == "sink":
+        return loop.Plan(name, config, copies, steps=2000, size=32, length=128)
+    return loop.Plan(name, config, documents, steps=2400, size=16, length=256)
+
+
+def main() -> None:
+    """Command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--model", choices=tuple(shelf.LENGTHS), default="rope-lm")
+    p.add_argument("--every", action="store_true", help="all of them")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--device", default="auto")
+    p.add_argument("--out", type=Path, default=Path("run-lengths"))
+    p.add_argument("--export", type=Path, help="only write what ships into this folder")
+    a = p.parse_args()
+    if a.export:
+        loop.export(a.out, a.export, "lengths.json")
+    else:
+        names = tuple(shelf.LENGTHS) if a.every else (a.model,)
+        loop.train([plan(name) for name in names], (a.seed,), a.out, device.resolve(a.device))
+
+
+if __name__ == "__main__":
+    main()
