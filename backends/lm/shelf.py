@@ -48,12 +48,23 @@ NAMES = tuple(name for name in FAMILY if any(e.name == f"bytes-{name}" for e in 
 """The byte models whose weights are in the manifest."""
 
 
-@cache
 def load(name: str, task: str = "bytes") -> Decoder:
-    """The trained model, float32, on the CPU, in evaluation mode.  Raises weights.WeightsError when its file is missing or wrong."""
-    model = Decoder(config(task, name))
-    model.load_state_dict({k: v.float() for k, v in weights.load(f"{task}-{name}").items()})
-    return model.eval().requires_grad_(False)
+    """The trained member of the family, float32, on the CPU, in evaluation mode.
+
+    Raises weights.WeightsError when its file is missing or wrong."""
+    return _trained(f"{task}-{name}", config(task, name))
+
+
+def model(name: str) -> Decoder:
+    """The trained model of `LENGTHS`, as `load` gives it."""
+    return _trained(name, LENGTHS[name])
+
+
+@cache
+def _trained(entry: str, sizes: Config) -> Decoder:
+    made = Decoder(sizes)
+    made.load_state_dict({k: v.float() for k, v in weights.load(entry).items()})
+    return made.eval().requires_grad_(False)
 
 
 def tokens(text: str) -> Tensor:

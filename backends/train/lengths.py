@@ -3,6 +3,7 @@
     python -m backends.train.lengths --model rope-lm      one model; resumes from its own checkpoint in --out
     python -m backends.train.lengths --every              all of them, one after the other
     python -m backends.train.lengths --export weights     what ships: one file per model, and the curves
+    python -m backends.train.lengths --measure            the manifest's figures, of what ships
 
 A quarter of the documents of the byte models is one snippet over and over, so that what lies far back is worth looking at.
 """
@@ -63,9 +64,13 @@ def main() -> None:
     p.add_argument("--device", default="auto")
     p.add_argument("--out", type=Path, default=Path("run-lengths"))
     p.add_argument("--export", type=Path, help="only write what ships into this folder")
+    p.add_argument("--measure", action="store_true", help="only measure what ships")
     a = p.parse_args()
     if a.export:
         loop.export(a.out, a.export, "lengths.json")
+    elif a.measure:
+        for name in shelf.LENGTHS:
+            print(name, loop.measure(shelf.model(name), plan(name)))
     else:
         names = tuple(shelf.LENGTHS) if a.every else (a.model,)
         loop.train([plan(name) for name in names], (a.seed,), a.out, device.resolve(a.device))

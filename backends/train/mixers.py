@@ -3,10 +3,12 @@
     python -m backends.train.mixers --task bytes --mixer softmax --seed 0     one model; resumes from its own checkpoint in --out
     python -m backends.train.mixers --task mqar --every --seeds 3             the whole family, one after the other
     python -m backends.train.mixers --export weights                          what ships: one file per model, and the curves
+    python -m backends.train.mixers --measure                                 the manifest's figures, of what ships
 """
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 from torch import Tensor
@@ -48,9 +50,13 @@ def main() -> None:
     p.add_argument("--device", default="auto")
     p.add_argument("--out", type=Path, default=Path("run-mixers"))
     p.add_argument("--export", type=Path, help="only write what ships into this folder")
+    p.add_argument("--measure", action="store_true", help="only measure what ships")
     a = p.parse_args()
     if a.export:
         loop.export(a.out, a.export, "mixers.json")
+    elif a.measure:
+        for task, mixer in product(TASKS, shelf.FAMILY):
+            print(f"{task}-{mixer}", loop.measure(shelf.load(mixer, task), plan(task, mixer)))
     else:
         chosen = tuple(shelf.FAMILY) if a.every else (a.mixer,)
         loop.train([plan(a.task, mixer) for mixer in chosen], range(a.seed, a.seed + a.seeds), a.out, device.resolve(a.device))

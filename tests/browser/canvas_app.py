@@ -72,7 +72,8 @@ def records(state: dict) -> dict:
     for point, radius in found:
         mask = disc_mask(width, height, [{"point": [*point, 1]}], radius)
         out.append({"mask": runs(mask), "area": int(mask.sum()), "iou": 0.9, "stability": 0.95, "point": point})
-    return {"kind": "records", "image_id": state["image_id"], "epoch": state["epoch"], "done": 3, "total": 3, "final": True, "first": 0, "records": out}
+    batch = {"done": 3, "total": 3, "final": True, "first": 0, "records": out}
+    return {"kind": "records", "image_id": state["image_id"], "epoch": state["epoch"], **batch}
 
 
 def prompt(evt: gr.EventData) -> tuple[dict, dict]:

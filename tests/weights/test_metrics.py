@@ -1,16 +1,39 @@
 """The figures in the manifest are measured again, and the measuring itself is checked."""
+import json
+
 import numpy as np
 import pytest
 
 from backends import weights
+from backends.lm import corpus, shelf
 from backends.segment import Segmenter
-from backends.train import clicks
+from backends.train import clicks, loop, mixers
 
 
 def test_tiny_reaches_the_figure_in_the_manifest():
     metric = weights.entry("segment-tiny").metric
     again = clicks.evaluate(Segmenter("tiny"), metric["scenes"], clicks=1)
     assert again["objects"] == metric["objects"] and again["miou@1"] == pytest.approx(metric["value"], abs=metric["tolerance"])
+
+
+@pytest.mark.parametrize("mixer", shelf.FAMILY)
+@pytest.mark.parametrize("task", mixers.TASKS)
+def test_the_mixer_family_reaches_its_figures(task, mixer):
+    entry = weights.entry(f"{task}-{mixer}")
+    again = loop.measure(shelf.load(mixer, task), mixers.plan(task, mixer))
+    other_text = task == "bytes" and corpus.digest() not in entry.data[0]["name"]      # another patch level of Python's library
+    figure = again["loss" if task == "bytes" else "accuracy"]
+    assert figure == pytest.approx(entry.metric["value"], abs=0.15 if other_text else entry.metric["tolerance"])
+
+
+def test_training_curves_end_where_the_shipped_figures_are():
+    curves = json.loads((weights.FOLDER / "mixers.json").read_text())
+    assert sorted(curves) == sorted(f"{task}-{mixer}" for task in mixers.TASKS for mixer in shelf.FAMILY)
+    for name, runs in curves.items():
+        steps = {point["step"] for run in runs for point in run["curve"]}
+        assert len(runs) == (3 if name.startswith("mqar") else 1) and max(steps) == weights.entry(name).steps
+        last = runs[0]["curve"][-1]["loss" if name.startswith("bytes") else "accuracy"]
+        assert last == pytest.approx(weights.entry(name).metric["value"], abs=0.1), name
 
 
 def test_held_out_scenes_have_things_of_the_right_size():

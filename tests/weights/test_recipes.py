@@ -1,11 +1,16 @@
 """Each recipe runs: scenes are exact and repeatable, two steps train, a run resumes where it stopped, the export loads."""
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from backends.lm.model import Decoder
 from backends.segment.tiny import build_tiny
-from backends.train import regions, scenes, segment_tiny, shelf
+from backends.train import lengths, loop, mixers, regions, scenes, segment_tiny, shelf
 from backends.train.pictures import Bank
 
 
@@ -88,3 +93,39 @@ def test_interrupted_training_ends_where_an_uninterrupted_one_ends(cache, tmp_pa
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
+PLANS = [mixers.plan("bytes", "transnormer"), mixers.plan("mqar", "elu1"), *(lengths.plan(name) for name in ("rope-lm", "passkey", "sink"))]
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+def test_a_small_decoder_trains_resumes_and_exports(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "EVERY", 1)
+    small = replace(plan, size=2, length=72, steps=2)
+    whole = loop.Run(small, 0, tmp_path, torch.device("cpu"))
+    whole.finish(2)
+    (tmp_path / "parts").mkdir()
+    loop.Run(small, 0, tmp_path / "parts", torch.device("cpu")).finish(1)
+    resumed = loop.Run(small, 0, tmp_path / "parts", torch.device("cpu"))
+    assert resumed.done == 1
+    resumed.finish(2)
+    assert all(torch.equal(a, b) for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True))
+    loop.export(tmp_path, tmp_path, "curves.json")
+    Decoder(plan.config).load_state_dict(load_file(tmp_path / f"{plan.name}.safetensors"), strict=True)
+    [run] = json.loads((tmp_path / "curves.json").read_text())[plan.name]
+    assert [point["step"] for point in run["curve"]] == [1, 2]
+
+
+def test_a_small_decoder_learns_what_it_is_shown():
+    plan = replace(mixers.plan("mqar", "softmax"), size=4, length=24, batches=lambda *_: mixers.recall(4, 24, 0, False), steps=60, warmup=5)
+    run = loop.Run(plan, 0, Path(), torch.device("cpu"))
+    before = loop.measure(run.model, plan, 1)["loss"]
+    for _ in range(40):
+        run.step()
+    assert loop.measure(run.model, plan, 1)["loss"] < 0.2 * before
+
+
+def test_every_fourth_document_repeats_and_held_out_ones_do_not():
+    tokens, targets = lengths.documents(8, 200, 3, False)
+    periods = [[p for p in range(*lengths.PERIODS) if torch.equal(row[p:], row[:-p])] for row in tokens]
+    assert [bool(found) for found in periods] == [True, False, False, False] * 2 and torch.equal(tokens[:, 1:], targets[:, :-1])
+    held, _ = lengths.documents(8, 200, 3, True)
+    assert not any(torch.equal(row[p:], row[:-p]) for row in held for p in range(*lengths.PERIODS))
