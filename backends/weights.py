@@ -104,6 +104,11 @@ def load(name: str) -> dict[str, Tensor]:
     return load_file(file)
 
 
+def curves(file: str) -> dict[str, list[dict[str, Any]]]:
+    """Training curves that ship beside the weights: by model, one {"seed", "curve": [{"step", "loss", "accuracy"}, ...]} for each seed."""
+    return json.loads((FOLDER / file).read_text(encoding="utf-8"))
+
+
 def load_file(path: str | Path, trusted: bool = True) -> dict[str, Tensor]:
     """The tensors of a local checkpoint, on the CPU.  `trusted=False` (an upload) allows safetensors only.
 

@@ -19,8 +19,8 @@ from ui import export, markup, permalink
 from ui.attending import answers, lessons, uploads
 from ui.attending.layout import Parts, draw
 from ui.attending.presets import PRESETS
-from ui.attending.state import PARAMS, read, relevant, write
-from ui.build import PRIVATE, TRIVIAL, Built, described, touched, warn
+from ui.attending.state import PARAMS, read, write
+from ui.build import PRIVATE, Built, described, touched, warn
 from ui.tab import Tab
 
 log = logging.getLogger("glassbox")
@@ -47,7 +47,7 @@ def build(tab: Tab) -> Built:
     values = list(parts.widgets.values())
     ran = _computes(tab, parts, values)
     _measures(tab, parts, values)
-    _shows(parts)
+    parts.widgets["text"].change(None, parts.widgets["text"], None, js="(text) => glassbox.count(text)")
     _loads(parts)
     _downloads(parts, values)
     _endpoint(tab)
@@ -148,21 +148,6 @@ def _measures(tab: Tab, parts: Parts, values: list[Any]) -> None:
     start = [parts.measure.click, parts.run.click, parts.widgets["lesson"].input]
     started = gr.on(start, measure, values, outputs, **LONG)
     parts.stop.click(None, None, None, cancels=[started], api_visibility="private")
-
-
-def _shows(parts: Parts) -> None:
-    """Only the widgets that change something are on the page."""
-    widgets = parts.widgets
-    switching = sorted(set(PARAMS) - relevant("", (), ""))
-
-    def show(source: str, kinds: list[str], lesson: str) -> list[Any]:
-        shown = relevant(source, kinds, lesson)
-        extra = gr.update(visible=source == "file"), gr.update(visible="text" in shown)
-        return [*(gr.update(visible=name in shown) for name in switching), *extra]
-
-    asked = [widgets[name] for name in ("source", "kinds", "lesson")]
-    gr.on([w.change for w in asked], show, asked, [*(widgets[name] for name in switching), parts.file, parts.count], **TRIVIAL)
-    widgets["text"].change(None, widgets["text"], None, js="(text) => glassbox.count(text)")
 
 
 def _loads(parts: Parts) -> None:

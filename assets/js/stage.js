@@ -77,9 +77,10 @@
 
   // the step lives in the page's slider: it travels in the link, and arrow keys move it
   function go(stage, step) {
-    const input = slider();
+    const input = slider(), next = Math.min(stage.scene.n, Math.max(1, step));
+    stepped(stage, next);
     if (!input) return;
-    input.value = Math.min(stage.scene.n, Math.max(1, step));
+    input.value = next;
     input.dispatchEvent(new Event('input', { bubbles: true }));
   }
 

@@ -80,7 +80,7 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (
           "keys and values mixed down to `rank` rows by one random projection, untrained here (Wang 2020, arXiv 2006.04768); never causal.",
           causal=False, random=True),
 )}
-LESSONS = ("none", "bracket", "favor", "gradient", "dilution", "state", "mask")
+LESSONS = ("none", "bracket", "favor", "gradient", "training", "dilution", "state", "mask")
 
 
 def _set(default: Any, label: str, text: str, bounds: tuple[float, float] | None = None, step: float = 1, **more: Any) -> Any:
@@ -116,7 +116,7 @@ class AttentionParams:
     blocks: int = _set(1, "Random blocks", "per block of queries: BigBird", (0, 16))
     rank: int = _set(32, "Rank", "rows that Linformer keeps of k and v", (1, 512))
     radius: int = _set(8, "Radius", "of the metric locality", (0, 512))
-    lesson: Literal["none", "bracket", "favor", "gradient", "dilution", "state", "mask"] = _set(
+    lesson: Literal["none", "bracket", "favor", "gradient", "training", "dilution", "state", "mask"] = _set(
         "none", "Lesson", "what is worked out beside the maps")
     step: int = _set(1, "Step", "token after which the state is drawn", (1, 512))
     depth: int = _set(3, "Layers", "over which a mask's receptive field grows", (1, 12))
@@ -171,7 +171,7 @@ class AttentionResult:
     radius: int
     cards: tuple[Card, ...]
     notice: str
-    lesson: Bracket | Favor | Gradient | Dilution | State | Mask | None
+    lesson: Bracket | Favor | Gradient | Training | Dilution | State | Mask | None
     compute_seconds: float
     checks: tuple[Check, ...]
 
@@ -238,6 +238,18 @@ class Gradient:
     output_bound: Annotated[Tensor, "k s"]
     eps: float
     difference: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the shipped models m were trained: held-out nats per byte at `steps` s (one seed), and accuracy of associative recall at
+    `recall_steps` t for each seed r.  Every model of a task saw the same data in the same order."""
+
+    models: tuple[str, ...]
+    steps: tuple[int, ...]
+    loss: Annotated[Tensor, "m s"]
+    recall_steps: tuple[int, ...]
+    recall: Annotated[Tensor, "m r t"]
 
 
 @dataclass(frozen=True)

@@ -199,10 +199,24 @@ def test_hostile_text_is_shown_as_text(start):
 
 def test_only_the_settings_that_matter_are_on_the_page(start):
     page = start(AttentionParams(kinds=("softmax", "elu1"), text="abc"))
-    assert page.locator("#attention-text").is_visible() and page.locator("#attention-dim").count() == 0
+
+    def seen(*names):
+        return [name for name in names if page.locator(f"#attention-{name}").is_visible()]
+
+    assert seen("text", "layer", "dim", "n", "file") == ["text", "layer"]
     page.get_by_label("Random q, k, v").check()
-    page.wait_for_selector("#attention-dim")
-    assert page.locator("#attention-text").count() == 0 and page.get_attribute(".gb-cards", "data-n")
+    assert seen("text", "layer", "dim", "n", "file") == ["dim", "n"]
+    page.get_by_label("Dilution").check()
+    assert seen("text", "step") == ["text"]
+    page.get_by_label("An RNN").check()
+    assert seen("text", "step", "delta", "depth") == ["step", "delta"]
+    page.get_by_label("My own q, k, v").check()
+    page.get_by_label("Settings of the kinds").or_(page.get_by_text("Settings of the kinds")).first.click()
+    page.wait_for_selector("#attention-kinds-settings", state="visible")
+    assert seen("file", "m", "rank") == ["file"]
+    page.get_by_label("Linformer").check()
+    page.locator("#attention-rank").wait_for()
+    assert seen("m", "rank") == ["rank"]
 
 
 def own(folder, **change):
@@ -273,7 +287,7 @@ def test_the_measurement_streams_and_stops(start):
     assert page.locator("#attention-lesson-table tbody tr").count() == stopped <= 11
 
 
-@pytest.mark.parametrize("lesson", ["favor", "gradient", "dilution"])
+@pytest.mark.parametrize("lesson", ["favor", "gradient", "training", "dilution"])
 def test_a_lesson_shows_its_figure_and_its_text_in_one_language(start, lesson):
     page = start(AttentionParams(text="for i in range(10):\n    print(i)\n", kinds=("softmax", "elu1"), lesson=lesson))
     page.wait_for_selector("#attention-plot .main-svg")

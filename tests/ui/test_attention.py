@@ -14,7 +14,7 @@ from backends.attention.compare import run
 from backends.attention.params import KINDS, LESSONS, AttentionParams
 from ui import explain, export, markup, permalink
 from ui.attending import answers, lessons, uploads
-from ui.attending.state import PARAMS, read, relevant, write
+from ui.attending.state import PARAMS, owners, read, write
 from ui.attention import TAB
 from ui.figures import cards, stages
 
@@ -77,14 +77,12 @@ def test_settings_survive_the_widgets_and_the_link():
     assert permalink.decode(AttentionParams, permalink.encode("attention", params)) == (params, ())
 
 
-def test_only_settings_that_change_something_are_shown():
-    plain = relevant("text", ("softmax",), "none")
-    assert {"text", "layer", "norm", "kinds"} <= plain and plain.isdisjoint({"n", "dim", "m", "window", "stride", "rank", "step", "depth"})
-    assert {"n", "dim"} <= relevant("synthetic", ("softmax",), "none") and "text" not in relevant("file", ("softmax",), "none")
-    assert {"m", "orthogonal"} <= relevant("text", ("performer",), "none")
-    assert {"block", "globals", "blocks"} <= relevant("text", ("bigbird",), "none")
-    assert {"step", "delta"} <= relevant("text", ("softmax",), "state") and "text" in relevant("file", ("softmax",), "dilution")
-    assert relevant("", (), "") < set(PARAMS)
+def test_a_setting_belongs_to_choices_that_exist():
+    found = owners()
+    assert {"text", "n", "m", "window", "step", "depth", "file", "count"} <= found.keys() and "norm" not in found
+    choices = {"source": {"text", "synthetic", "file"}, "kinds": set(KINDS), "lesson": set(LESSONS)}
+    assert all(value in choices[field] for owned in found.values() for field, value in owned)
+    assert set(found) - {"file", "count"} < set(PARAMS)
 
 
 @pytest.mark.parametrize("lesson", [name for name in LESSONS if name != "none"])

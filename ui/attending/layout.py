@@ -8,7 +8,7 @@ import gradio as gr
 from backends.attention.params import KINDS, MAX_BYTES
 from ui import panels
 from ui.attending.lessons import TITLES
-from ui.attending.state import PARAMS, relevant
+from ui.attending.state import PARAMS, style
 from ui.cards import Cards, Stage
 from ui.tab import Tab
 
@@ -28,7 +28,6 @@ class Parts:
     widgets: dict[str, Any]
     file: gr.File
     loaded: gr.HTML
-    count: gr.HTML
     cards: Cards
     checks: gr.HTML
     notice: gr.HTML
@@ -53,6 +52,7 @@ class Parts:
 def draw(tab: Tab) -> Parts:
     """Draw the tab in the current context."""
     made: dict[str, Any] = {"widgets": {}}
+    gr.HTML(f"<style>{style(tab.slug)}</style>", padding=False)
     with gr.Row(elem_classes="gb-body gb-attention"):
         with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
             made |= _source(tab, made["widgets"])
@@ -69,11 +69,9 @@ def draw(tab: Tab) -> Parts:
 
 
 def _put(tab: Tab, widgets: dict[str, Any], *names: str) -> None:
-    """The generic widgets of some parameters; those that do not matter at the start are hidden."""
-    shown = relevant(tab.opening.source, tab.opening.kinds, tab.opening.lesson)
+    """The generic widgets of some parameters."""
     for name in names:
         widgets[name] = panels.widget(tab, PARAMS[name], getattr(tab.opening, name))
-        widgets[name].visible = name in shown
 
 
 def _radio(tab: Tab, name: str, options: list[tuple[str, str]], **more: Any) -> gr.Radio:
@@ -83,13 +81,12 @@ def _radio(tab: Tab, name: str, options: list[tuple[str, str]], **more: Any) -> 
 def _source(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
     widgets["source"] = _radio(tab, "source", SOURCES)
     _put(tab, widgets, "text")
-    count = gr.HTML(elem_id=f"{tab.slug}-count", visible=tab.opening.source == "text", apply_default_css=False, **COUNTER)
-    own = tab.opening.source == "file"
-    load = {"file_types": [".safetensors"], "file_count": "single", "height": 110, "elem_id": f"{tab.slug}-file", "visible": own}
+    gr.HTML(elem_id=f"{tab.slug}-count", apply_default_css=False, **COUNTER)
+    load = {"file_types": [".safetensors"], "file_count": "single", "height": 110, "elem_id": f"{tab.slug}-file"}
     file = gr.File(label="safetensors with q, k, v: (n, d) or (h, n, d)", **load)
     loaded = gr.HTML(elem_id=f"{tab.slug}-loaded")
     _put(tab, widgets, "layer", "head", "n", "dim", "norm", "causal")
-    return {"file": file, "loaded": loaded, "count": count}
+    return {"file": file, "loaded": loaded}
 
 
 def _settings(tab: Tab, widgets: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ TITLES = {
     "bracket": "Bracket the product",
     "favor": "FAVOR+ error",
     "gradient": "Gradient microscope",
+    "training": "Training race",
     "dilution": "Dilution",
     "state": "An RNN",
     "mask": "Mask designer",

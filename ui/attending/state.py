@@ -28,10 +28,23 @@ def write(params: AttentionParams) -> list[Any]:
     return [list(params.kinds) if p.name == "kinds" else panels.to_widget(p, getattr(params, p.name)) for p in PARAMS.values()]
 
 
-def relevant(source: str, kinds: Any, lesson: str) -> set[str]:
-    """The parameters that change something at the moment; the widgets of all others are hidden."""
-    asked = {name for name, users in USES.items() if not set(users).isdisjoint(kinds or ())}
-    taught = {name for name, lessons in TAUGHT.items() if lesson in lessons}
-    inputs = {name for names in SOURCES.values() for name in names}
-    idle = (set(USES) | set(TAUGHT) | inputs) - asked - taught - set(SOURCES.get(source, ()))
-    return set(PARAMS) - idle
+def owners() -> dict[str, list[tuple[str, str]]]:
+    """By widget: the choices, (source | kinds | lesson, value), of which one must be made for the widget to change anything."""
+    found: dict[str, list[tuple[str, str]]] = {"file": [("source", "file")]}
+    for field, table in (("kinds", USES), ("lesson", TAUGHT)):
+        for name, users in table.items():
+            found.setdefault(name, []).extend((field, user) for user in users)
+    for source, names in SOURCES.items():
+        for name in names:
+            found.setdefault(name, []).append(("source", source))
+    return found | {"count": found["text"]}
+
+
+def style(slug: str) -> str:
+    """Style rules that hide what changes nothing now. The browser applies them as boxes are ticked, so no answer can come late."""
+    attribute = {"source": "value", "lesson": "value", "kinds": "name"}
+    rules = []
+    for name, choices in owners().items():
+        made = ", ".join(f"#{slug}-{field} input[{attribute[field]}='{value}']:checked" for field, value in choices)
+        rules.append(f".gb-attention:not(:has({made})) #{slug}-{name} {{ display: none; }}")
+    return "\n".join(rules)

@@ -132,6 +132,29 @@ def gradient_table(lesson: Any) -> Table:
     return Table(("kind", "|s|", "largest |dp/ds|", "its bound", "largest |dy/ds|", "its bound "), tuple(rows))
 
 
+def training(lesson: Any) -> "go.Figure":
+    """Held-out loss on bytes, and accuracy of recall with its range over seeds, against training steps."""
+    figure = stacked("training steps", ("held-out nats per byte", "recall accuracy, 8 pairs"), log_x=False)
+    recall = np.asarray(lesson.recall)
+    for index, model in enumerate(lesson.models):
+        line(figure, lesson.steps, np.asarray(lesson.loss)[index], model, index)
+        band(figure, lesson.recall_steps, recall[index].min(0), recall[index].max(0), index, 1)
+        line(figure, lesson.recall_steps, recall[index].mean(0), model, index, 1, shown=False)
+    figure.update_layout(xaxis={"rangemode": "tozero"}, yaxis2={"range": [0, 1.03], "tickformat": ".0%"})
+    return figure
+
+
+def training_table(lesson: Any) -> Table:
+    """One row for each model and step; accuracy is the mean over seeds, with its range."""
+    recall, loss = np.asarray(lesson.recall), dict(zip(lesson.steps, np.asarray(lesson.loss).T, strict=True))
+    rows = (
+        (model, step, float(loss[step][m]) if step in loss else "not run", *(float(f(recall[m, :, t])) for f in (np.mean, np.min, np.max)))
+        for m, model in enumerate(lesson.models)
+        for t, step in enumerate(lesson.recall_steps)
+    )
+    return Table(("model", "step", "nats per byte", "recall accuracy", "lowest seed", "highest seed"), tuple(rows))
+
+
 def dilution(lesson: Any) -> "go.Figure":
     """Share of a row's weight within r n tokens of its query, one panel for each layer, one line for each trained model."""
     mass = np.asarray(lesson.mass)
@@ -172,8 +195,8 @@ def mask_table(lesson: Any) -> Table:
     return Table(("what", "value"), (*rows, *cost, ("flops of one layer", lesson.flops), ("flops of full attention", lesson.full_flops)))
 
 
-FIGURES = {"bracket": bracket, "favor": favor, "gradient": gradient, "dilution": dilution}
+FIGURES = {"bracket": bracket, "favor": favor, "gradient": gradient, "training": training, "dilution": dilution}
 TABLES = {
-    **{"bracket": bracket_table, "favor": favor_table, "gradient": gradient_table},
+    **{"bracket": bracket_table, "favor": favor_table, "gradient": gradient_table, "training": training_table},
     **{"dilution": dilution_table, "state": state_table, "mask": mask_table},
 }

@@ -3,6 +3,7 @@
 bracket   the order of multiplication: time and memory against n                             streams
 favor     error of random features against their number, and the closed forms                (arXiv 2009.14794, lemma 2)
 gradient  d p / d s of softmax, linear and NormAttention as the scores shrink                 (arXiv 2210.10340, section 3)
+training  the race that the trained models ran                                                (backends.train.mixers)
 dilution  how near the attention of the trained models stays                                  (arXiv 2210.10340, section 3)
 state     linear attention as a recurrent network, and the delta rule                         (arXiv 2006.16236, 2102.11174)
 mask      a sparse pattern, what it reaches over layers, and what it costs
@@ -14,11 +15,11 @@ from typing import Any
 
 from backends import shapes, threads
 from backends.attention.inputs import Inputs
-from backends.attention.lessons import bracket, dilution, favor, gradient, mask, state
+from backends.attention.lessons import bracket, dilution, favor, gradient, mask, state, training
 from backends.attention.params import AttentionParams
 from backends.shapes import Check
 
-SINGLE = {"favor": favor.measure, "gradient": gradient.measure, "dilution": dilution.measure, "state": state.measure, "mask": mask.measure}
+SINGLE = {lesson.__name__.rpartition(".")[2]: lesson.measure for lesson in (favor, gradient, training, dilution, state, mask)}
 
 
 def steps(params: AttentionParams, given: Inputs) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from backends import weights
 from backends.attention import compare, inputs, lessons, linear
 from backends.attention.lessons import bracket, dilution, favor, gradient, state
 from backends.attention.params import AttentionParams
@@ -165,6 +166,15 @@ def test_dilution_of_known_matrices(monkeypatch):
     assert found.uniform[1].item() == pytest.approx(sum((min(i, 4) + 1) / (i + 1) for i in range(40)) / 40)
 
 
+def test_the_race_ends_where_the_manifest_says():
+    _, found = taught("training")
+    assert found.models == shelf.NAMES and found.loss.shape == (len(shelf.NAMES), len(found.steps))
+    assert found.recall.shape == (len(shelf.NAMES), 3, len(found.recall_steps)) and found.steps[-1] == 1000
+    for m, name in enumerate(found.models):
+        seeds = weights.entry(f"mqar-{name}").measured["accuracy"]
+        assert found.recall[m, :, -1].tolist() == pytest.approx(seeds, abs=0.03)
+
+
 @pytest.mark.skipif(not shelf.NAMES, reason="no trained byte model in the manifest")
 def test_dilution_of_the_trained_models():
     _, found = taught("dilution")
@@ -177,8 +187,9 @@ def test_an_empty_text_or_shelf_is_one_sentence(monkeypatch):
         taught("dilution", text="")
     dilution._models.cache_clear()
     monkeypatch.setattr(shelf, "NAMES", ())
-    with pytest.raises(ValueError, match="No trained model"):
-        taught("dilution")
+    for lesson in ("dilution", "training"):
+        with pytest.raises(ValueError, match="No trained model"):
+            taught(lesson)
 
 
 @pytest.mark.parametrize("delta", [False, True])
