@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.lm import rotary
-from backends.rope.methods import Plan
+from backends.rope.methods import METHODS, Plan
 
 NARROW = 64                 # smallest chunk of queries where only a window of keys is kept
 CACHED = 1 << 19            # scores of a chunk that a processor's cache holds: larger chunks are slower, up to two times
@@ -21,8 +21,8 @@ def attend(plan: Plan, q: Tensor, k: Tensor, v: Tensor, chunk: int = 256, only: 
     """y (b, h, n, d) of un-rotated q, k and v (b, h, n, d); `only`: y of the last queries alone, (b, h, only, d).
 
     Raises ValueError for a method that is only drawn."""
-    if plan.bias is not None:
-        raise ValueError(f"The method {plan.name!r} is shown and not run: no model was trained with its bias.")
+    if not METHODS[plan.name].runs:
+        raise ValueError(f"{METHODS[plan.name].label} is shown and not run: there is no model here that was trained for it.")
     n = q.shape[2]
     first = 0 if only is None else max(0, n - only)
     at = torch.arange(n, device=q.device, dtype=torch.float32)

@@ -68,9 +68,9 @@ def longrope(theta: Tensor, factors: tuple[float, ...]) -> Tensor:
     return _rounded(theta.double() / torch.tensor(factors, dtype=torch.float64))
 
 
-def yarn_logit(s: float) -> float:
-    """0.1 ln s + 1, by which YaRN multiplies cos and sin; so logits get its square (arXiv 2309.00071)."""
-    return 0.1 * math.log(max(1.0, s)) + 1.0
+def yarn_logit(s: float, strength: float = 1.0) -> float:
+    """0.1 `strength` ln s + 1, by which YaRN multiplies cos and sin; so logits get its square (arXiv 2309.00071)."""
+    return 0.1 * strength * math.log(max(1.0, s)) + 1.0
 
 
 def longrope_logit(s: float, trained: float) -> float:

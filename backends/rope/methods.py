@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from backends.lm import rotary
-from backends.rope import distances, frequencies
+from backends.rope import biases, frequencies
 from backends.rope.params import METHODS, ON_ROPE, RUNNING, Method, Rules
 
 __all__ = ["METHODS", "ON_ROPE", "RUNNING", "Far", "Keep", "Method", "Plan", "Rules", "plan", "scale_of"]
@@ -82,7 +82,7 @@ def plan(name: str, n: int, d: int, rules: Rules = DEFAULT) -> Plan:
     if METHODS[name].family == "frequencies":
         theta = _theta(name, n, d, s, rules)
     if name in ("alibi", "kerple", "sandwich"):
-        return Plan(name, torch.zeros_like(theta), bias=distances.BIASES[name])
+        return Plan(name, torch.zeros_like(theta), bias=biases.BIASES[name])
     if name in FAR:
         far = FAR[name](s, rules)
     if name in KEEP:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 Family = Literal["none", "frequencies", "distances", "logits", "bias", "cache", "training"]
+LARGE = {"numbers": False}            # arrays that do not belong in printed numbers
 MAX_TEXT = 65_536                   # bytes
 BASE, TRAINED = 10_000.0, 256       # of the shipped models
 

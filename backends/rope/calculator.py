@@ -1,0 +1,130 @@
+"""The RoPE calculator: for a model with given head dimension, base and trained length, what each method does to every pair of channels.
+
+Pair i turns by theta_i per token; its wavelength is 2 pi / theta_i tokens, and it makes L / wavelength turns within the trained length L.
+A pair of less than one turn has seen only an arc.  At the target length, with frequency theta' and the largest distance D, it is
+
+stretched  its arc theta' D is longer than the trained arc theta L, and it never went round: it meets angles nobody trained
+squeezed   it did go round in training, so it needed no help, but was slowed down: neighbouring tokens come closer together
+safe       neither: every angle is known, and no detail is lost without need
+
+`rope_parameters` are the blocks of transformers 5: what it has no type for, but what only changes frequencies, is written as longrope.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+import torch
+from torch import Tensor
+
+from backends.lm import rotary
+from backends.rope import distances, frequencies
+from backends.rope.methods import DEFAULT, Plan, plan
+from backends.rope.params import METHODS, Rules, check_model
+
+State = Literal["safe", "stretched", "squeezed"]
+CALCULATED = tuple(name for name, method in METHODS.items() if method.family in ("none", "frequencies"))
+NO_BLOCK = "rope_parameters cannot say this: it needs other attention code."
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on the model.  `theta`: radians per token; `reach`: the largest effective distance in tokens; `arc`: theta times reach,
+    radians; `logit`: factor on the logits of the last query; `block`: rope_parameters of transformers 5, None where it has none;
+    `positions`: max_position_embeddings to go with it; `remark`: what else to know, or ""."""
+
+    name: str
+    label: str
+    theta: Annotated[Tensor, "p"]
+    reach: float
+    arc: Annotated[Tensor, "p"]
+    states: tuple[State, ...]
+    logit: float
+    block: dict[str, Any] | None
+    positions: int
+    remark: str
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """The model's pairs (p of them, fastest first) and one row per method.  `wavelength` in tokens, `turns` within the trained length,
+    `arc`: radians that were trained, `unfinished`: the pairs that never went round, `scale`: s."""
+
+    head_dim: int
+    base: float
+    trained: int
+    target: int
+    scale: float
+    wavelength: Annotated[Tensor, "p"]
+    turns: Annotated[Tensor, "p"]
+    arc: Annotated[Tensor, "p"]
+    unfinished: tuple[int, ...]
+    rows: tuple[Row, ...]
+
+
+def calculate(head_dim: int, base: float, trained: int, target: int, methods: tuple[str, ...] = CALCULATED,
+              rules: Rules = DEFAULT, partial: float = 1.0) -> Calculation:
+    """Every method on the pairs of a model that was trained on `trained` tokens and shall read `target`.
+
+    `head_dim`: rotated channels per head; `partial`: their share of the head, kept in the blocks.  Raises ValueError, one sentence."""
+    check_model(head_dim, base, trained, target)
+    s = rules.scale or target / trained
+    rules = replace(rules, base=base, trained=trained, scale=s)
+    theta = rotary.frequencies(head_dim, base)
+    turns = frequencies.turns(theta, trained)
+    arc = theta.double() * trained
+    rows = tuple(_row(name, target, head_dim, rules, partial, arc) for name in methods)
+    unfinished = tuple(torch.nonzero(turns < 1).flatten().tolist())
+    return Calculation(head_dim, base, trained, target, s, 2 * math.pi / theta.double(), turns, arc, unfinished, rows)
+
+
+def _row(name: str, target: int, d: int, rules: Rules, partial: float, trained_arc: Tensor) -> Row:
+    p = plan(name, target, d, rules)
+    reach = distances.reach(p, target)
+    arc = p.theta.double() * reach
+    block, remark = rope_parameters(p, d, rules, partial)
+    logit = 1.0 if p.logit is None else p.logit(torch.tensor([target - 1.0])).item()
+    positions = rules.trained if name == "dynamic" else target
+    return Row(name, METHODS[name].label, p.theta, reach, arc, states(p.theta, arc, trained_arc, d, rules), logit, block, positions, remark)
+
+
+def states(theta: Tensor, arc: Tensor, trained_arc: Tensor, d: int, rules: Rules) -> tuple[State, ...]:
+    """The state of each pair: changed frequencies (p,), tested and trained arcs (p,) in radians."""
+    old = rotary.frequencies(d, rules.base)
+    whole = frequencies.turns(old, rules.trained) >= 1
+    stretched = ~whole & (arc > trained_arc * (1 + 1e-6))
+    squeezed = whole & (theta < old * (1 - 1e-6))
+    return tuple("stretched" if a else "squeezed" if b else "safe" for a, b in zip(stretched.tolist(), squeezed.tolist()))
+
+
+def rope_parameters(p: Plan, d: int, rules: Rules, partial: float = 1.0) -> tuple[dict[str, Any] | None, str]:
+    """(block, remark) of a plan with `rules` whose scale is set: the dict to paste into a config.json of transformers 5, or None."""
+    if METHODS[p.name].family not in ("none", "frequencies"):
+        return None, NO_BLOCK
+    made, remark = _block(p, d, rules)
+    made = {"rope_type": made.pop("rope_type"), "rope_theta": made.pop("rope_theta", rules.base), **made}
+    return made | ({"partial_rotary_factor": partial} if partial != 1 else {}), remark
+
+
+def _block(p: Plan, d: int, rules: Rules) -> tuple[dict[str, Any], str]:
+    s, length = rules.scale, {"original_max_position_embeddings": rules.trained}
+    if p.name == "none":
+        return {"rope_type": "default"}, ""
+    if p.name == "pi":
+        return {"rope_type": "linear", "factor": s}, ""
+    if p.name in ("ntk", "ntk2"):
+        base = frequencies.ntk_base(d, rules.base, 2 * s if p.name == "ntk2" and s > 1 else s)
+        return {"rope_type": "default", "rope_theta": base}, "A larger base is all there is to it."
+    if p.name == "dynamic":
+        return {"rope_type": "dynamic", "factor": rules.factor}, "max_position_embeddings has to stay at the trained length."
+    if p.name == "yarn_hf":
+        turns = {"beta_fast": rules.beta_fast, "beta_slow": rules.beta_slow}
+        return {"rope_type": "yarn", "factor": s, **length, **turns}, ""
+    if p.name == "parts":
+        ends = {"low_freq_factor": 1.0, "high_freq_factor": rules.tau}
+        return {"rope_type": "llama3", "factor": s, **length, **ends}, "Llama 3's rule is NTK-by-parts with tau = high_freq_factor."
+    factors = [float(f"{f:.9g}") for f in (rotary.frequencies(d, rules.base).double() / p.theta.double()).tolist()]
+    logit = frequencies.yarn_logit(s) if p.name == "yarn" else 1.0
+    return ({"rope_type": "longrope", "factor": s, **length, "short_factor": factors, "long_factor": factors, "attention_factor": logit},
+            "transformers has no type for it; longrope takes any factor per pair.")

@@ -1,0 +1,77 @@
+"""The picture of a method: how far away it makes key j look from query i, and which of that the model never saw in training.
+
+Frequencies stretch distances too: to pair p, theta'_p (i - j) is what theta_p would turn over theta'_p / theta_p (i - j) tokens.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from backends.lm import rotary
+from backends.rope import biases
+from backends.rope.methods import METHODS, Plan, Rules, plan
+from backends.rope.params import LARGE
+
+CELLS = 128
+
+
+@dataclass(frozen=True)
+class Painted:
+    """One method over n tokens, at `at` of them: `value[a, b]` of query at[a] and key at[b], NaN for later keys.
+
+    `unit`: "tokens" (effective distance of the pair), "bias" (added to the logits of the first head) or "factor" (on the score).
+    `hidden`: earlier keys that are not looked at; `outside`: seen keys at an angle that the pair never had in training."""
+
+    name: str
+    label: str
+    unit: Literal["tokens", "bias", "factor"]
+    n: int
+    pair: int
+    at: Annotated[Tensor, "m"]
+    value: Annotated[Tensor, "m m"] = field(metadata=LARGE)
+    hidden: Annotated[Tensor, "m m"] = field(metadata=LARGE)
+    outside: Annotated[Tensor, "m m"] = field(metadata=LARGE)
+
+
+def paint(name: str, n: int, d: int, rules: Rules, pair: int | None = None, cells: int = CELLS) -> Painted:
+    """The method `name` over n tokens for one pair of channels (None: the slowest), at most `cells` tokens drawn."""
+    p, pairs = plan(name, n, d, rules), d // 2
+    pair = pairs - 1 if pair is None else pair
+    if not 0 <= pair < pairs:
+        raise ValueError(f"The pair must lie between 0 and {pairs - 1}, not {pair}.")
+    at = torch.linspace(0, n - 1, min(n, cells)).round().long()
+    i, j = at[:, None], at
+    unit, value = _values(p, i, j, pair, d, rules)
+    seen = p.visible(i, j)
+    outside = seen & (unit == "tokens") & _unseen(value, pair, d, rules)
+    return Painted(name, METHODS[name].label, unit, n, pair, at, value.float().masked_fill(j > i, torch.nan), (j <= i) & ~seen, outside)
+
+
+def _values(p: Plan, i: Tensor, j: Tensor, pair: int, d: int, rules: Rules) -> tuple[Literal["tokens", "bias", "factor"], Tensor]:
+    if p.bias is not None:
+        return "bias", p.bias(i, j)[0]
+    if p.name == "xpos":
+        return "factor", biases.xpos(i, j, d)
+    stretch = p.theta[pair].item() / rotary.frequencies(d, rules.base)[pair].item()
+    return "tokens", p.distance(i, j) * stretch
+
+
+def _unseen(value: Tensor, pair: int, d: int, rules: Rules) -> Tensor:
+    """Distances beyond L, of a pair that did not go round within L."""
+    whole = rotary.frequencies(d, rules.base)[pair].item() * rules.trained >= 2 * math.pi
+    return torch.zeros_like(value, dtype=torch.bool) if whole else value > rules.trained * (1 + 1e-6)
+
+
+def reach(p: Plan, n: int) -> float:
+    """The largest effective distance, in tokens, of the last of n queries to a key that it sees."""
+    edges = {0, n - 1, *(max(0, n - w + shift) for w in _windows(p) for shift in (-1, 0))}
+    j, i = torch.tensor(sorted(edges)), torch.tensor(n - 1)
+    return p.distance(i, j)[p.visible(i, j)].max().item()
+
+
+def _windows(p: Plan) -> list[int]:
+    return [part.window for part in (p.far, p.keep) if part is not None]
