@@ -6,23 +6,41 @@ soon as another process wants that core: on two busy cores the same work took si
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 WORKERS = 2
 
 
 def alone(function: Callable[..., T], *args: Any) -> T:
     """`function(*args)` in a thread whose torch operations use one core each; its result or its exception."""
-    return _pool().submit(function, *args).result()
+    return _pool("short").submit(function, *args).result()
+
+
+def each(function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """`function` of every item, in order, as they are done: WORKERS at a time, each on one core.  Closing it starts no more of them."""
+    waiting: deque[Future[T]] = deque()
+    try:
+        for item in items:
+            waiting.append(_pool("long").submit(function, item))
+            if len(waiting) > WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(WORKERS, "one-core", initializer=_one_core)
+def _pool(name: str) -> ThreadPoolExecutor:
+    """Short and long work have threads of their own, so that neither waits for the other."""
+    return ThreadPoolExecutor(WORKERS, f"one-core-{name}", initializer=_one_core)
 
 
 def _one_core() -> None:

@@ -5,9 +5,7 @@ softmax are the browser's (assets/js/cards.js). The lesson is worked out after t
 streams and can be stopped.
 """
 
-import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from html import escape
 from typing import Any
 
@@ -20,25 +18,8 @@ from ui.attending import answers, lessons, uploads
 from ui.attending.layout import Parts, draw
 from ui.attending.presets import PRESETS
 from ui.attending.state import PARAMS, read, write
-from ui.build import PRIVATE, Built, described, touched, warn
+from ui.build import LIVE, LONG, PRIVATE, Built, described, told, touched
 from ui.tab import Tab
-
-log = logging.getLogger("glassbox")
-FAILED = "This could not be computed; what you see is the last good state. The server's log says why."
-LIVE = {**PRIVATE, "trigger_mode": "always_last", "concurrency_id": "live", "concurrency_limit": 4}
-LONG = {**PRIVATE, "trigger_mode": "multiple", "concurrency_id": "long", "concurrency_limit": 1}
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Turn what goes wrong inside into one sentence as a toast; what is on screen stays."""
-    try:
-        yield
-    except ValueError as error:
-        warn(error)
-    except Exception:
-        log.exception("attention failed")
-        warn(RuntimeError(FAILED))
 
 
 def build(tab: Tab) -> Built:
@@ -47,7 +28,7 @@ def build(tab: Tab) -> Built:
     values = list(parts.widgets.values())
     ran = _computes(tab, parts, values)
     _measures(tab, parts, values)
-    parts.widgets["text"].change(None, parts.widgets["text"], None, js="(text) => glassbox.count(text)")
+    parts.widgets["text"].change(None, parts.widgets["text"], None, js="(text) => glassbox.count('attention', text)")
     _loads(parts)
     _downloads(parts, values)
     _endpoint(tab)

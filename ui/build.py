@@ -8,6 +8,7 @@ replaces it (the Segment tab's canvas). Everything around it, presets, link, scr
 import inspect
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -22,6 +23,11 @@ log = logging.getLogger("glassbox")
 MEMO = Memo(entries=24)
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 TRIVIAL = {**PRIVATE, "queue": False}
+LIVE = {**PRIVATE, "trigger_mode": "always_last", "concurrency_id": "live", "concurrency_limit": 4}
+"""For what answers at once: of several changes the last one wins."""
+LONG = {**PRIVATE, "trigger_mode": "multiple", "concurrency_id": "long", "concurrency_limit": 1}
+"""For what streams: one at a time on this machine."""
+FAILED = "This could not be computed; what you see is the last good state. The server's log says why."
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,23 @@ def warn(error: Exception) -> None:
     gr.Warning(escape(str(error)), title="Not used")
 
 
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what goes wrong inside into one sentence as a toast; what is on screen stays."""
+    try:
+        yield
+    except ValueError as error:
+        warn(error)
+    except Exception:
+        log.exception("a handler failed")
+        warn(RuntimeError(FAILED))
+
+
 def _share(tab: Tab, built: Built, head: panels.Head) -> None:
     """Wire *copy link*, *copy Python* and the address bar."""
 
     def link(params: Any) -> str:
-        return permalink.encode(tab.slug, params)
+        return permalink.encode(tab.slug, tab.portable(params) if tab.portable else params)
 
     def shared(params: Any) -> str:
         if tab.caveat and tab.caveat(params):
@@ -134,17 +152,12 @@ def _computes(tab: Tab, read: Callable[..., Any], controls: list[Any], run: gr.B
     """The one event that computes: the hidden or visible Run button, and every control of a tab that answers at once."""
 
     def paint(*values: Any) -> Iterator[Any]:
-        try:
+        with told():
             params = read(*values)
             for result in MEMO.results(tab, params):
                 yield unlist(panels.paint(tab, params, result))
-        except ValueError as error:
-            warn(error)
-            yield gr.skip()
-        except Exception:
-            log.exception("%s failed", tab.slug)
-            warn(RuntimeError("This could not be computed; what you see is the last good state. The server's log says why."))
-            yield gr.skip()
+            return
+        yield gr.skip()
 
     live = [] if tab.streams else [touched(c) for c in controls]
     return gr.on(

@@ -54,15 +54,20 @@ def numbers(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
-def script(tab: Tab, params: Any) -> str:
-    """The script that reproduces ``tab`` at ``params``; ``tab.snippet`` replaces the generated one."""
+def script(tab: Tab, params: Any, image: bool = False) -> str:
+    """The script that reproduces ``tab`` at ``params``; ``tab.snippet`` replaces the generated one. With ``image`` it reads a picture of
+    the user's, whose path is to be filled in, and gives it to the run function as well."""
     if tab.snippet is not None:
         return tab.snippet(params)
     run = "for result in run(params):\n    pass" if tab.streams else "result = run(params)"
+    imports = _imports(tab, params)
+    if image:
+        imports.insert(0, "from backends import images")
+        run = 'image = images.load("my-picture.png")  # your picture\n' + run.replace("(params)", "(params, image)")
     return TEMPLATE.format(
         title=tab.title,
         question=tab.question,
-        imports="\n".join(_imports(tab, params)),
+        imports="\n".join(imports),
         params="params = " + literal(params),
         run=run.replace("run(", f"{tab.run.__name__}("),
         numbers=inspect.getsource(numbers).rstrip(),

@@ -83,6 +83,13 @@ def widget(tab: Tab, param: Param, value: Any) -> Any:
     return gr.Textbox(lines=lines, max_lines=12, max_length=c.max_length, visible=c.kind != "hidden", **common)
 
 
+def counter(tab: Tab, most: int) -> None:
+    """How many of the ``most`` bytes that are read the tab's text takes; the browser counts."""
+    start = f"setTimeout(() => glassbox.count('{tab.slug}', document.querySelector('#{tab.slug}-text textarea')?.value || ''))"
+    template = f'<p class="gb-count" role="status" data-most="{most}"></p>'
+    gr.HTML(elem_id=f"{tab.slug}-count", html_template=template, js_on_load=start, apply_default_css=False)
+
+
 def to_widget(param: Param, value: Any) -> Any:
     """A parameter as its component shows it: JSON for kinds "json" and "hidden" of structured types."""
     return value if _direct(param) else json.dumps(permalink.plain(value), ensure_ascii=False)

@@ -99,7 +99,7 @@ class Tab:
     ``run(params)`` returns a result, or yields growing results (a long run: it gets Run and Stop). ``figures`` holds views
     or bare functions ``result -> plotly figure``. ``first`` is what a visitor without a link sees (default: ``params()``).
     ``snippet(params)`` replaces the generated script, ``build(tab)`` replaces the generated page (see ``ui/build.py``).
-    ``caveat(params)`` is a sentence on what a link cannot carry ("" when it carries everything).
+    ``caveat(params)`` is a sentence on what a link cannot carry ("" when it carries everything), ``portable(params)`` what it does carry.
     """
 
     slug: str
@@ -113,6 +113,7 @@ class Tab:
     snippet: Callable[[Any], str] | None = None
     build: Callable[..., Any] | None = None
     caveat: Callable[[Any], str] | None = None
+    portable: Callable[[Any], Any] | None = None
     first: Any = field(default=None)
 
     def __post_init__(self) -> None:

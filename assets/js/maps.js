@@ -99,9 +99,9 @@
     return [inside(event.clientY - box.top, box.height, rows), inside(event.clientX - box.left, box.width, columns)];
   }
 
-  // the bytes that a text takes of those that are read
-  function count(text) {
-    const node = document.querySelector('.gb-count');
+  // the bytes that a tab's text takes of those that are read
+  function count(slug, text) {
+    const node = document.querySelector(`#${slug}-count .gb-count`);
     if (!node) return;
     const used = new TextEncoder().encode(text).length;
     const most = Number(node.dataset.most);
@@ -111,6 +111,9 @@
   }
 
   glassbox.count = count;
-  document.addEventListener('input', (event) => { if (event.target.closest('#attention-text')) count(event.target.value); });
+  document.addEventListener('input', (event) => {
+    const slug = event.target.closest('#attention-text, #rope-text')?.id.split('-')[0];
+    if (slug) count(slug, event.target.value);
+  });
   glassbox.maps = { bytes, floats, unpack, paint, bars, legend, largest, number, words, cell, BAD };
 })();

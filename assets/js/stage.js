@@ -182,6 +182,8 @@
     return null;
   }
 
+  Object.assign((glassbox.stages ||= {}), { state: drawState, mask: drawMask });
+
   // element: the component's root; scene: a dict of ui/figures/stages.py, or null
   function stage(element, scene) {
     const root = element.querySelector('.gb-stage');
@@ -190,7 +192,7 @@
     root.glassbox = null;
     root.dataset.kind = scene ? scene.kind : '';
     if (!scene) { root.replaceChildren(); return; }
-    root.glassbox = { state: drawState, mask: drawMask }[scene.kind](root, { ...scene });
+    root.glassbox = glassbox.stages[scene.kind](root, { ...scene });
   }
 
   // called by the page's slider: browser only

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from backends.settings import LARGE, setting
 from backends.shapes import Check
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ else:
 
 Reading = Literal["raw", "absolute", "row"]
 Family = Literal["softmax", "kernel", "sparse", "low rank"]
-LARGE = {"numbers": False}
 MAX_BYTES = 512                     # of a text, that is tokens that are drawn
 TEXT = """def add(a, b):
     return a + b
@@ -83,44 +83,38 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (
 LESSONS = ("none", "bracket", "favor", "gradient", "training", "dilution", "state", "mask")
 
 
-def _set(default: Any, label: str, text: str, bounds: tuple[float, float] | None = None, step: float = 1, **more: Any) -> Any:
-    """A field with the description of its widget."""
-    sized = {"range": bounds, "step": step} if bounds else {}
-    return field(default=default, metadata={"label": label, "help": text, **sized, **more})
-
-
 @dataclass(frozen=True)
 class AttentionParams:
     """Settings of a comparison.  Layer, head and step count as people count: the first is 1."""
 
-    source: Literal["text", "synthetic", "file"] = _set(
+    source: Literal["text", "synthetic", "file"] = setting(
         "text", "Input", "q, k, v of a trained model, random ones, or those of your own file")
-    text: str = _set(TEXT, "Text", f"what the trained model reads: at most {MAX_BYTES} bytes", kind="lines", max_length=MAX_BYTES)
-    layer: int = _set(1, "Layer", "of the trained softmax model", (1, 4))
-    head: int = _set(1, "Head", "which head is drawn", (1, 4))
-    n: int = _set(128, "Tokens n", "length of a synthetic input", (1, 512))
-    dim: int = _set(32, "Head dimension d", "of a synthetic input", (2, 128), 2)
-    norm: float = _set(1.0, "Norm of q and k", "multiplies q and k: larger is sharper", (0.0, 8.0), 0.05)
-    causal: bool = _set(True, "Causal", "a token sees only itself and earlier ones")
-    seed: int = _set(0, "Seed", "of all that is drawn at random", (0, 9999))
-    kinds: tuple[str, ...] = _set(("softmax", "elu1", "cosformer", "performer", "performer_trig", "norm", "diag", "longformer"),
-                                  "Kinds", "which mechanisms are compared", kind="json")
-    reading: Literal["raw", "absolute", "row"] = _set(
+    text: str = setting(TEXT, "Text", f"what the trained model reads: at most {MAX_BYTES} bytes", kind="lines", max_length=MAX_BYTES)
+    layer: int = setting(1, "Layer", "of the trained softmax model", (1, 4))
+    head: int = setting(1, "Head", "which head is drawn", (1, 4))
+    n: int = setting(128, "Tokens n", "length of a synthetic input", (1, 512))
+    dim: int = setting(32, "Head dimension d", "of a synthetic input", (2, 128), 2)
+    norm: float = setting(1.0, "Norm of q and k", "multiplies q and k: larger is sharper", (0.0, 8.0), 0.05)
+    causal: bool = setting(True, "Causal", "a token sees only itself and earlier ones")
+    seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
+    kinds: tuple[str, ...] = setting(("softmax", "elu1", "cosformer", "performer", "performer_trig", "norm", "diag", "longformer"),
+                                     "Kinds", "which mechanisms are compared", kind="json")
+    reading: Literal["raw", "absolute", "row"] = setting(
         "raw", "Reading", "raw: A as applied; absolute: |A| over the row's sum of |A|; row: A over its row sum")
-    m: int = _set(64, "Random features m", "of the Performers", (1, 512))
-    orthogonal: bool = _set(True, "Orthogonal features", "directions orthogonal in blocks, else independent")
-    window: int = _set(16, "Window", "keys to each side: local, Longformer", (0, 512))
-    stride: int = _set(8, "Stride", "strided and fixed sparse attention", (1, 512))
-    block: int = _set(16, "Block", "tokens per block: DiagAttention, BigBird", (1, 512))
-    globals: int = _set(1, "Global", "tokens (Longformer), blocks (BigBird) or columns of each block (fixed) that all see", (0, 64))
-    blocks: int = _set(1, "Random blocks", "per block of queries: BigBird", (0, 16))
-    rank: int = _set(32, "Rank", "rows that Linformer keeps of k and v", (1, 512))
-    radius: int = _set(8, "Radius", "of the metric locality", (0, 512))
-    lesson: Literal["none", "bracket", "favor", "gradient", "training", "dilution", "state", "mask"] = _set(
+    m: int = setting(64, "Random features m", "of the Performers", (1, 512))
+    orthogonal: bool = setting(True, "Orthogonal features", "directions orthogonal in blocks, else independent")
+    window: int = setting(16, "Window", "keys to each side: local, Longformer", (0, 512))
+    stride: int = setting(8, "Stride", "strided and fixed sparse attention", (1, 512))
+    block: int = setting(16, "Block", "tokens per block: DiagAttention, BigBird", (1, 512))
+    globals: int = setting(1, "Global", "tokens (Longformer), blocks (BigBird) or columns of each block (fixed) that all see", (0, 64))
+    blocks: int = setting(1, "Random blocks", "per block of queries: BigBird", (0, 16))
+    rank: int = setting(32, "Rank", "rows that Linformer keeps of k and v", (1, 512))
+    radius: int = setting(8, "Radius", "of the metric locality", (0, 512))
+    lesson: Literal["none", "bracket", "favor", "gradient", "training", "dilution", "state", "mask"] = setting(
         "none", "Lesson", "what is worked out beside the maps")
-    step: int = _set(1, "Step", "token after which the state is drawn", (1, 512))
-    depth: int = _set(3, "Layers", "over which a mask's receptive field grows", (1, 12))
-    delta: bool = _set(False, "Delta rule", "a write first takes away what its key already reads")
+    step: int = setting(1, "Step", "token after which the state is drawn", (1, 512))
+    depth: int = setting(3, "Layers", "over which a mask's receptive field grows", (1, 12))
+    delta: bool = setting(False, "Delta rule", "a write first takes away what its key already reads")
 
     def __post_init__(self) -> None:
         for entry in fields(self):

@@ -51,12 +51,12 @@ def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, theta: Tensor) -> Tensor:
     return _diag(q, k, v) if kind == "diag" else F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
-def standardised(kind: str, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    """q and k (b, h, n, d), rotated or not, so that q . k / sqrt(d) are the logits of the kind; the tokens are the first n."""
+def standardised(kind: str, q: Tensor, k: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+    """q and k (b, h, n, d), rotated or not, so that q . k / sqrt(d) are the logits of the kind; the first token's position is `first`."""
     if kind == "keynorm":
         return q, k * (k.shape[-1] ** 0.5 / k.float().norm(dim=-1, keepdim=True).clamp_min(1e-6)).to(k.dtype)
     if kind == "logn":
-        count = torch.arange(1, q.shape[2] + 1, device=q.device, dtype=torch.float32)
+        count = torch.arange(first + 1, first + q.shape[2] + 1, device=q.device, dtype=torch.float32)
         return q * (count.log() / math.log(LENGTH))[:, None].to(q.dtype), k
     return q, k
 

@@ -20,8 +20,9 @@ from backends.lm.ssd import StateSpace
 @dataclass(frozen=True)
 class Config:
     """Sizes of a decoder.  `mixers`: one kind per layer, of `mixers.KINDS` or "ssd" (selective) or "lti" (its time-invariant twin);
-    `routed`: the layers (from 0) whose feed-forward is a mixture of `experts`, `k` per token; `conv`: width of
-    the short convolution over q, k, v (0: none); `length`: tokens it was trained on."""
+    `routed`: the layers (from 0) whose feed-forward is a mixture of `experts`, `k` per token, each of hidden size `hidden` / k, so that a
+    token costs what it costs in a dense layer; `conv`: width of the short convolution over q, k, v (0: none); `length`: tokens it was
+    trained on."""
 
     mixers: tuple[str, ...] = ("softmax",) * 4
     width: int = 128
@@ -80,7 +81,8 @@ class Block(nn.Module):
         self.before, self.between = nn.RMSNorm(config.width, 1e-6), nn.RMSNorm(config.width, 1e-6)
         self.mixer = mixer_of(config, config.mixers[layer])
         routed = layer in config.routed
-        self.mlp = Experts(config.width, config.hidden, config.experts, config.k) if routed else FeedForward(config.width, config.hidden)
+        wide = config.hidden // config.k if routed else config.hidden
+        self.mlp = Experts(config.width, wide, config.experts, config.k) if routed else FeedForward(config.width, wide)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Routing | None]:
         """(b, n, D) -> (b, n, D) and the routing."""

@@ -28,7 +28,7 @@ FAMILY = {
 LENGTHS = {
     "rope-lm": Config(),
     "passkey": Config(("softmax",) * 3, width=96, hidden=384, vocab=tasks.PASSKEY_VOCAB),
-    "sink": Config(("softmax",), width=64, heads=2, hidden=256, vocab=tasks.BACKCOPY_VOCAB, length=128),
+    "sink": Config(("softmax",), width=64, heads=1, hidden=256, vocab=tasks.BACKCOPY_VOCAB, length=128),
     "keynorm-lm": Config(("keynorm",) * 4),
     "logn-lm": Config(("logn",) * 4),
 }
@@ -42,6 +42,18 @@ def config(task: str, mixer: str) -> Config:
     if task == "mqar":
         return Config((early, late), width=64, heads=2, hidden=256, vocab=tasks.MQAR_VOCAB, length=64, conv=4)
     return Config((early, early, late, late))
+
+
+ROUTED = {
+    "moe": Config(length=128, routed=(1, 3)),
+    "moe-free": Config(length=128, routed=(1, 3)),
+    "moe-dense": Config(length=128),
+}
+"""Byte models with 8 experts in two of four layers, 2 per token: with auxiliary losses, without; and a dense one of equal cost."""
+
+COPYING = {name: Config((kind,) * 2, width=64, hidden=128, vocab=tasks.COPY_VOCAB, length=36) for name, kind in (
+    ("copy-ssd", "ssd"), ("copy-lti", "lti"), ("copy-fixed", "lti"))}
+"""Models of selective copying (32 slots and 4 read-outs): selective, its time-invariant twin, and the twin with data at fixed places."""
 
 
 NAMES = tuple(name for name in FAMILY if any(e.name == f"bytes-{name}" for e in weights.manifest()))
@@ -58,6 +70,16 @@ def load(name: str, task: str = "bytes") -> Decoder:
 def model(name: str) -> Decoder:
     """The trained model of `LENGTHS`, as `load` gives it."""
     return _trained(name, LENGTHS[name])
+
+
+def routed(name: str) -> Decoder:
+    """The trained model of `ROUTED`, as `load` gives it."""
+    return _trained(name, ROUTED[name])
+
+
+def copying(name: str) -> Decoder:
+    """The trained model of `COPYING`, as `load` gives it."""
+    return _trained(name, COPYING[name])
 
 
 @cache

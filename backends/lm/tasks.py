@@ -8,6 +8,7 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 IGNORED = -1
 MQAR_VOCAB = 128            # 0 filler, 1..63 keys, 64..127 values
@@ -15,8 +16,9 @@ COPY_VOCAB = 16             # 0 noise, 1 read-out, 2..9 data
 INDUCTION_VOCAB = 16
 PASSKEY_VOCAB = 40          # 0..9 digits, 10 "key", 11 "query", 12..39 words
 DIGITS = 5
-BACKCOPY_VOCAB = 64         # 0 start of text, 1..3 triggers, 4..63 words
-TRIGGERS = 3
+BACKCOPY_VOCAB = 64         # 0 start of text, 1..8 triggers, 9..63 words
+TRIGGERS = 8
+TRIGGERED = 0.2              # chance that the next word of `backcopy`'s chain is a trigger
 
 
 def mqar(batch: int, length: int = 64, pairs: int = 8, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -53,6 +55,15 @@ def selective_copying(batch: int, length: int = 32, data: int = 4, fixed: bool =
     targets = torch.full_like(tokens, IGNORED)
     targets[:, length:] = words
     return tokens, targets
+
+
+def data_near(tokens: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+    """Of selective copying's tokens (.., n): which slots hold data or have some among the `reach` - 1 tokens before them, and which slots
+    with so many before them see noise alone; two masks (.., n)."""
+    data, n = tokens > 1, tokens.shape[-1]
+    near = sum(F.pad(data, (back, 0))[..., :n].int() for back in range(reach)) > 0
+    full = torch.arange(n) >= reach - 1
+    return near & (tokens != 1), ~near & full & (tokens != 1)
 
 
 def induction(batch: int, length: int = 256, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -92,11 +103,14 @@ def passkey(batch: int, length: int = 256, seed: int = 0, depth: float | None = 
 
 @cache
 def bigrams() -> Tensor:
-    """The fixed language of `backcopy`: P(next | word), (64, 64) with rows that sum to 1; the start of text never follows anything."""
+    """The fixed language of `backcopy`: P(next | word), (64, 64) with rows that sum to 1; the start of text never follows anything.
+
+    A trigger is as likely after one word as after another: a word that is never copied would be as good a place to idle as the start."""
     random = torch.Generator().manual_seed(0)
     scores = 2.0 * torch.randn(BACKCOPY_VOCAB, BACKCOPY_VOCAB, generator=random)
     scores[:, 0] = -torch.inf
-    return scores.softmax(-1)
+    triggers, words = scores[:, : TRIGGERS + 1].softmax(-1), scores[:, TRIGGERS + 1 :].softmax(-1)
+    return torch.cat([TRIGGERED * triggers, (1 - TRIGGERED) * words], 1)
 
 
 def backcopy(batch: int, length: int = 128, seed: int = 0) -> tuple[Tensor, Tensor]:

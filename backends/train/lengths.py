@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from backends import device
 from backends.lm import corpus, shelf, tasks
+from backends.lm.model import Decoder
+from backends.rope import sinks
 from backends.train import loop
 
 PERIODS = (40, 161)          # from, to: length of a snippet that is repeated
@@ -45,13 +49,29 @@ def copies(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tenso
     return tasks.backcopy(size, length, seed)
 
 
+@torch.no_grad()
+def context_use(model: Decoder, contexts: tuple[int, ...] = (32, 64, 128, 256), count: int = 1024) -> dict[int, float]:
+    """Mean nats of the same `count` held-out bytes, each predicted from the last `contexts` bytes before it."""
+    text = corpus.windows(True, count, max(contexts) + 1, loop.HELD)
+    rows = [torch.cat([model(part)[:, -1] for part in text[:, -n - 1 : -1].split(64)]) for n in contexts]
+    return {n: round(F.cross_entropy(row, text[:, -1]).item(), 4) for n, row in zip(contexts, rows)}
+
+
+def special(name: str, model: Decoder) -> dict[str, Any]:
+    """What else the manifest says of a model: its use of context, or the weight that its head puts on the first token."""
+    if name == "sink":
+        idle, busy, _ = sinks.masses(model, copies(32, 128, loop.HELD, True)[0], 64)
+        return {"idle": round(idle, 4), "busy": round(busy, 4), "drained": round(sinks.drained(model), 4)}
+    return {"context": context_use(model)} if plan(name).batches is documents else {}
+
+
 def plan(name: str) -> loop.Plan:
     """The plan of one model of `shelf.LENGTHS`."""
     config = shelf.LENGTHS[name]
     if name == "passkey":
         return loop.Plan(name, config, needles, steps=3000, size=32, length=256)
     if name == "sink":
-        return loop.Plan(name, config, copies, steps=2000, size=32, length=128)
+        return loop.Plan(name, config, copies, steps=5000, size=64, length=128)
     return loop.Plan(name, config, documents, steps=2400, size=16, length=256)
 
 
@@ -70,7 +90,7 @@ def main() -> None:
         loop.export(a.out, a.export, "lengths.json")
     elif a.measure:
         for name in shelf.LENGTHS:
-            print(name, loop.measure(shelf.model(name), plan(name)))
+            print(name, loop.measure(shelf.model(name), plan(name)) | special(name, shelf.model(name)))
     else:
         names = tuple(shelf.LENGTHS) if a.every else (a.model,)
         loop.train([plan(name) for name in names], (a.seed,), a.out, device.resolve(a.device))

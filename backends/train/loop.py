@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends.lm import tasks
+from backends.lm.experts import Routing
 from backends.lm.model import Config, Decoder
 
 EVERY = 50                  # steps between two points of a curve
@@ -25,7 +26,8 @@ HELD = 1 << 40              # first seed of the batches that are measured
 @dataclass(frozen=True)
 class Plan:
     """How one model is trained.  `batches(size, length, seed, held)` gives tokens and targets (b, n); `held`: of held-out data, where
-    there is such a thing.  `rate`: peak learning rate; `size` sequences of `length` tokens a step."""
+    there is such a thing.  `rate`: peak learning rate; `size` sequences of `length` tokens a step; `balance`, `z`: weights of the routers'
+    auxiliary losses, summed over layers; `every`: steps between two points of the curve."""
 
     name: str
     config: Config
@@ -35,6 +37,9 @@ class Plan:
     length: int
     rate: float = 2e-3
     warmup: int = 100
+    balance: float = 0.0
+    z: float = 0.0
+    every: int = EVERY
 
 
 def loss_of(model: Decoder, tokens: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,14 +86,19 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(self.plan, self.done)
         batch = self.plan.batches(self.plan.size, self.plan.length, self.seed * 1_000_003 + self.done, False)
-        loss, _ = loss_of(self.model, *(x.to(self.at) for x in batch))
+        tokens, targets = (x.to(self.at) for x in batch)
+        logits, routings = self.model.run(tokens)
+        scored = targets != tasks.IGNORED
+        loss = F.cross_entropy(logits[scored], targets[scored])
+        for routing in routings:
+            loss = loss + self.plan.balance * routing.balance + self.plan.z * routing.z
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.done += 1
-        if self.done % EVERY == 0:
-            self.curve.append({"step": self.done} | measure(self.model, self.plan, batches=1))
+        if self.done % self.plan.every == 0:
+            self.curve.append({"step": self.done} | measure(self.model, self.plan, batches=1) | _routed(routings))
 
     def save(self) -> None:
         """Writes the file, atomically."""
@@ -106,6 +116,14 @@ class Run:
             self.seconds += time.time() - began
             self.save()
         return measure(self.model, self.plan)
+
+
+def _routed(routings: tuple[Routing, ...]) -> dict[str, list]:
+    """Each router's loads (shares of its assignments) and balance loss on the step's own batch; nothing for a model without routers."""
+    if not routings:
+        return {}
+    loads = [torch.bincount(r.chosen.flatten(), minlength=r.logits.shape[1]) / r.chosen.numel() for r in routings]
+    return {"loads": [[round(v, 4) for v in load.tolist()] for load in loads], "balance": [round(r.balance.item(), 4) for r in routings]}
 
 
 def train(plans: Iterable[Plan], seeds: Iterable[int], out: Path, at: torch.device) -> None:

@@ -29,3 +29,12 @@ def test_results_and_exceptions_come_back():
     assert threads.alone(lambda: threading.current_thread().name).startswith("one-core")
     with pytest.raises(ZeroDivisionError):
         threads.alone(divmod, 7, 0)
+
+
+def test_many_come_back_in_order_and_a_closed_stream_starts_no_more():
+    assert list(threads.each(lambda n: n * n, range(7))) == [n * n for n in range(7)]
+    begun = []
+    stream = threads.each(begun.append, range(100))
+    next(stream)
+    stream.close()
+    assert len(begun) < 10

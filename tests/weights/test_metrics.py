@@ -3,11 +3,17 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from backends import weights
+from backends.deform import objects
+from backends.deform import small as looker
 from backends.lm import corpus, shelf
 from backends.segment import Segmenter
-from backends.train import clicks, loop, mixers
+from backends.swin import small
+from backends.swin.capture import Maps
+from backends.swin.geometry import layout
+from backends.train import clicks, copying, deform_figures, lengths, loop, mixers, moe, swin_figures
 
 
 def test_tiny_reaches_the_figure_in_the_manifest():
@@ -24,6 +30,65 @@ def test_the_mixer_family_reaches_its_figures(task, mixer):
     other_text = task == "bytes" and corpus.digest() not in entry.data[0]["name"]      # another patch level of Python's library
     figure = again["loss" if task == "bytes" else "accuracy"]
     assert figure == pytest.approx(entry.metric["value"], abs=0.15 if other_text else entry.metric["tolerance"])
+
+
+@pytest.mark.parametrize("name", [name for name in shelf.LENGTHS if any(e.name == name for e in weights.manifest())])
+def test_the_models_trained_short_reach_their_figures(name):
+    entry = weights.entry(name)
+    again = loop.measure(shelf.model(name), lengths.plan(name))
+    own_text = name.endswith("-lm") and corpus.digest() not in entry.data[0]["name"]
+    figure = again["loss" if "nats" in entry.metric["name"] else "accuracy"]
+    assert figure == pytest.approx(entry.metric["value"], abs=0.15 if own_text else entry.metric["tolerance"])
+
+
+@pytest.mark.parametrize("name", shelf.ROUTED)
+def test_the_routed_models_reach_their_figures(name):
+    entry, model = weights.entry(name), shelf.routed(name)
+    other_text = corpus.digest() not in entry.data[0]["name"]
+    loss = loop.measure(model, moe.plan(name))["loss"]
+    assert loss == pytest.approx(entry.metric["value"], abs=0.15 if other_text else entry.metric["tolerance"])
+    if name != "moe-dense":
+        loads, kept = moe.loads(model), entry.measured["loads"]
+        assert [one["most"] for one in loads] == pytest.approx([one["most"] for one in kept], abs=0.3 if other_text else 0.05)
+        assert (max(one["most"] for one in loads) < 1.5) == (name == "moe")
+
+
+@pytest.mark.parametrize("name", shelf.COPYING)
+def test_the_copying_models_reach_their_figures(name):
+    entry, runs = weights.entry(name), weights.curves("copying.json")[name]
+    again = copying.figures(shelf.copying(name), name)
+    assert again["accuracy"] == pytest.approx(entry.metric["value"], abs=entry.metric["tolerance"])
+    assert list(again["far"].values()) == pytest.approx(entry.measured["far"][0], abs=0.02)
+    for part in ("ratios", "near"):
+        assert again[part] == pytest.approx(entry.measured[part][0], rel=0.02)
+    assert entry.measured["far"] == [list(run["far"].values()) for run in runs] and [run["seed"] for run in runs] == [0, 1, 2]
+
+
+def test_the_model_trained_short_uses_its_long_context():
+    use = lengths.context_use(shelf.model("rope-lm"), (32, 256))
+    assert use[256] < use[32] - 0.05
+
+
+def test_the_small_swin_reaches_its_figures_and_has_learned_them():
+    entry = weights.entry(small.NAME)
+    again = swin_figures.figures(small.load(), entry.metric["scenes"])
+    assert again["clicks"] == entry.metric["clicks"] and again["iou"] == pytest.approx(entry.metric["value"], abs=entry.metric["tolerance"])
+    assert again["iou_best"] > again["iou_colour"] + 0.05 > again["iou_untrained"] + 0.1
+    trained, untrained = again["lift"], again["lift_untrained"]
+    assert min(trained[:6]) > max(untrained) and trained == pytest.approx(entry.measured["lift"], abs=0.03)
+
+
+@pytest.mark.parametrize(("bend", "warp", "first"), [("mild", objects.MILD, 0), ("strong", objects.STRONG, 500_000)])
+def test_learned_places_beat_the_twin_and_a_grid_as_wide(bend, warp, first):
+    again = deform_figures.compared({kind: looker.load(kind) for kind in looker.KINDS}, warp, first, 80)
+    measured = weights.entry("deform-looks").measured[bend]
+    for kind, name in (("deformable", "accuracy"), ("plain", "plain")):
+        assert again[f"accuracy, {kind}"] == pytest.approx(measured[name], abs=0.03)
+    for name, said in (("grid", "inside grid"), ("wide", "inside wide grid"), ("points", "inside points"), ("weighted", "inside weighted")):
+        assert again[f"inside, {name}"] == pytest.approx(measured[said], abs=0.04)
+    assert again["accuracy z"] > 8 and again["weighted against wide, z"] > 8
+    assert abs(looker.parameters("deformable") / looker.parameters("plain") - 1) < 0.05
+    assert weights.entry("deform-plain").measured["mild"]["accuracy"] == weights.entry("deform-looks").measured["mild"]["plain"]
 
 
 def test_training_curves_end_where_the_shipped_figures_are():
@@ -48,6 +113,16 @@ def test_the_first_click_is_the_deepest_point_and_the_next_goes_to_the_deeper_er
     assert clicks.next_click(np.zeros_like(truth), truth) == (30, 20, 1)
     x, y, label = clicks.next_click(np.ones_like(truth), truth)
     assert label == 0 and not truth[y, x]
+
+
+def test_lift_is_one_for_equal_weights_and_features_that_name_regions_answer_fully():
+    one = layout((8, 8), 4, 2)
+    ids = np.repeat(np.repeat(np.arange(64).reshape(8, 8) % 3 + 1, 8, 0), 8, 1)
+    even = torch.from_numpy((~one.blocked).astype(np.float32))
+    weight, share = swin_figures.lift(Maps(0, 0, one, (even / even.sum(-1, keepdim=True))[:, None].expand(-1, 2, -1, -1)), ids)
+    assert weight == pytest.approx(share, abs=1e-6)
+    named = swin_figures.scene(0)[1][2::4, 2::4].reshape(-1, 1).astype(float)
+    assert swin_figures.best_iou(lambda image: named, 1) == 1
 
 
 def test_overlap_is_intersection_over_union():

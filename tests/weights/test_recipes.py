@@ -8,9 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from backends.deform.small import KINDS, Looker
 from backends.lm.model import Decoder
 from backends.segment.tiny import build_tiny
-from backends.train import lengths, loop, mixers, regions, scenes, segment_tiny, shelf
+from backends.swin.small import Regions
+from backends.train import copying, deform_tiny, lengths, loop, mixers, moe, regions, scenes, segment_tiny, shelf, swin_tiny
 from backends.train.pictures import Bank
 
 
@@ -93,13 +95,64 @@ def test_interrupted_training_ends_where_an_uninterrupted_one_ends(cache, tmp_pa
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
+def test_the_small_swin_trains_resumes_to_the_same_end_and_exports(cache, tmp_path):
+    small = dict(batch=2, places=16, save_every=1, warmup=1)
+    swin_tiny.train(swin_tiny.Recipe(steps=2, **small), cache, tmp_path / "whole")
+    (tmp_path / "parts").mkdir()
+    parts = swin_tiny.Trainer(swin_tiny.Recipe(steps=2, **small), cache, tmp_path / "parts")
+    parts.step()
+    parts.save()
+    swin_tiny.train(swin_tiny.Recipe(steps=2, **small), cache, tmp_path / "parts")
+    whole, resumed = (torch.load(tmp_path / f / "last.pt", weights_only=True) for f in ("whole", "parts"))
+    assert whole["done"] == 2 and all(torch.equal(whole["model"][k], resumed["model"][k]) for k in whole["model"])
+    swin_tiny.export(tmp_path / "whole", tmp_path / "swin.safetensors")
+    state = load_file(tmp_path / "swin.safetensors")
+    assert {v.dtype for v in state.values() if v.is_floating_point()} == {torch.float16}
+    Regions().load_state_dict(state, strict=True)
+
+
+def test_the_bent_things_networks_train_resume_to_the_same_end_and_export(tmp_path):
+    recipe = deform_tiny.Recipe(steps=2, batch=2, pictures=4, warmup=1, save_every=1)
+    deform_tiny.train(recipe, tmp_path / "whole")
+    (tmp_path / "parts").mkdir()
+    images, kinds = deform_tiny.pool(recipe, tmp_path / "parts")
+    assert images.shape == (4, 96, 96, 3) and kinds.shape == (4, 96, 96)
+    for kind in KINDS:
+        trainer = deform_tiny.Trainer(kind, recipe, tmp_path / "parts")
+        trainer.step(images, kinds)
+        trainer.save()
+    deform_tiny.train(recipe, tmp_path / "parts")
+    for kind in KINDS:
+        whole, resumed = (torch.load(tmp_path / f / f"{kind}.pt", weights_only=True) for f in ("whole", "parts"))
+        assert whole["done"] == resumed["done"] == 2 and all(torch.equal(whole["model"][k], resumed["model"][k]) for k in whole["model"])
+    deform_tiny.export(tmp_path / "whole", tmp_path)
+    for kind, name in zip(KINDS, ("deform-looks", "deform-plain"), strict=True):
+        shipped = load_file(tmp_path / f"{name}.safetensors")
+        assert {v.dtype for v in shipped.values()} == {torch.float16}
+        Looker(kind).load_state_dict(shipped, strict=True)
+
+
+def test_pairs_and_colours_of_the_small_swin_have_the_losses_that_they_say():
+    ids = torch.tensor([[1, 1, 2, 0, 0]])
+    sure = 60 * (ids.unsqueeze(-1) == ids.unsqueeze(-2)).float() - 30
+    assert swin_tiny.pair_loss(sure, ids) < 1e-6 and swin_tiny.pair_loss(-sure, ids) > 29
+    wrong = sure.clone()
+    wrong[0, 3, 4] = wrong[0, 4, 3] = -30                  # two places of no known region
+    assert swin_tiny.pair_loss(wrong, ids) < 1e-6
+    x = torch.arange(2 * 3 * 8 * 8, dtype=torch.float32).view(2, 3, 8, 8)
+    leaves = torch.tensor([[[1, 1], [2, 2]], [[3, 3], [3, 3]]])
+    means = swin_tiny.region_means(x, leaves)
+    assert torch.allclose(means[0, 0, 0], x[0, 0, :4].mean()) and torch.allclose(means[1, 2], x[1, 2].mean())
+    assert swin_tiny.colour_loss(means, x, leaves) < 1e-5 < swin_tiny.colour_loss(means + 1, x, leaves)
+
+
 PLANS = [mixers.plan("bytes", "transnormer"), mixers.plan("mqar", "elu1"), *(lengths.plan(name) for name in ("rope-lm", "passkey", "sink"))]
+PLANS += [copying.plan("copy-ssd"), copying.plan("copy-lti"), moe.plan("moe")]
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
-def test_a_small_decoder_trains_resumes_and_exports(plan, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "EVERY", 1)
-    small = replace(plan, size=2, length=72, steps=2)
+def test_a_small_decoder_trains_resumes_and_exports(plan, tmp_path):
+    small = replace(plan, size=2, length=72, steps=2, every=1)
     whole = loop.Run(small, 0, tmp_path, torch.device("cpu"))
     whole.finish(2)
     (tmp_path / "parts").mkdir()

@@ -14,10 +14,6 @@ from ui.tab import Tab
 
 SOURCES = [("My text, through a trained model", "text"), ("Random q, k, v", "synthetic"), ("My own q, k, v", "file")]
 READINGS = [("Raw, as applied", "raw"), ("Absolute, rows to 1", "absolute"), ("Row-normalised, signed", "row")]
-COUNTER = {
-    "html_template": f'<p class="gb-count" role="status" data-most="{MAX_BYTES}"></p>',
-    "js_on_load": "setTimeout(() => glassbox.count(document.querySelector('#attention-text textarea')?.value || ''))",
-}
 QUIET = {"size": "sm", "elem_classes": [*panels.QUIET, "gb-word-csv"]}
 
 
@@ -81,7 +77,7 @@ def _radio(tab: Tab, name: str, options: list[tuple[str, str]], **more: Any) -> 
 def _source(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
     widgets["source"] = _radio(tab, "source", SOURCES)
     _put(tab, widgets, "text")
-    gr.HTML(elem_id=f"{tab.slug}-count", apply_default_css=False, **COUNTER)
+    panels.counter(tab, MAX_BYTES)
     load = {"file_types": [".safetensors"], "file_count": "single", "height": 110, "elem_id": f"{tab.slug}-file"}
     file = gr.File(label="safetensors with q, k, v: (n, d) or (h, n, d)", **load)
     loaded = gr.HTML(elem_id=f"{tab.slug}-loaded")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from backends.attention.params import AttentionParams
-from ui import panels, permalink
+from ui import hiding, panels, permalink
 from ui.tab import Param, declared
 
 PARAMS: dict[str, Param] = {p.name: p for p in declared(AttentionParams)}
@@ -41,10 +41,5 @@ def owners() -> dict[str, list[tuple[str, str]]]:
 
 
 def style(slug: str) -> str:
-    """Style rules that hide what changes nothing now. The browser applies them as boxes are ticked, so no answer can come late."""
-    attribute = {"source": "value", "lesson": "value", "kinds": "name"}
-    rules = []
-    for name, choices in owners().items():
-        made = ", ".join(f"#{slug}-{field} input[{attribute[field]}='{value}']:checked" for field, value in choices)
-        rules.append(f".gb-attention:not(:has({made})) #{slug}-{name} {{ display: none; }}")
-    return "\n".join(rules)
+    """Style rules that hide what changes nothing now."""
+    return hiding.style(slug, owners(), named=("kinds",))

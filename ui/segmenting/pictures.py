@@ -112,6 +112,13 @@ def known(session: str, name: str) -> bool:
     return name in images.SAMPLES or OWN_PICTURES.get(session, name) is not None
 
 
+def seen(session: str, name: str) -> np.ndarray:
+    """``pixels``, or ImageError with what to do where a link names a picture that this session does not have."""
+    if not known(session, name):
+        raise images.ImageError("This picture is not here; an own picture cannot travel in a link. Please choose one.")
+    return pixels(session, name)
+
+
 def title(name: str) -> str:
     """What to call the picture in file names and on screen."""
     return name if name in images.SAMPLES else "picture"

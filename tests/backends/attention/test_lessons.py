@@ -34,7 +34,6 @@ def test_the_bracket_streams_one_length_after_the_other(quick):
     assert last.linear_bytes == tuple(4 * 32 * 32 + 4 * n * 32 for n in last.n)
     assert last.quadratic_flops[1] == 4 * 64 * 64 * 32 and last.linear_flops[1] == 4 * 64 * 32 * 32 and last.predicted == 32
     assert all(x > 0 for x in last.quadratic_seconds + last.linear_seconds)
-    assert last.quadratic_seconds[-1] > last.linear_seconds[-1]
 
 
 def test_a_matrix_that_would_not_fit_is_left_out(quick, monkeypatch):
