@@ -17,33 +17,33 @@ NARROW = 64                 # smallest chunk of queries where only a window of k
 CACHED = 1 << 19            # scores of a chunk that a processor's cache holds: larger chunks are slower, up to two times
 
 
-def attend(plan: Plan, q: Tensor, k: Tensor, v: Tensor, chunk: int = 256, only: int | None = None) -> Tensor:
-    """y (b, h, n, d) of un-rotated q, k and v (b, h, n, d); `only`: y of the last queries alone, (b, h, only, d).
+def attend(plan: Plan, q: Tensor, k: Tensor, v: Tensor, chunk: int = 256) -> Tensor:
+    """y (b, h, m, d) of un-rotated q (b, h, m, d), k and v (b, h, n, d); the queries are the last m <= n tokens.
 
     Raises ValueError for a method that is only drawn."""
     if not METHODS[plan.name].runs:
         raise ValueError(f"{METHODS[plan.name].label} is shown and not run: there is no model here that was trained for it.")
-    n = q.shape[2]
-    first = 0 if only is None else max(0, n - only)
+    n = k.shape[2]
+    first = n - q.shape[2]
     at = torch.arange(n, device=q.device, dtype=torch.float32)
     if plan.logit is not None:
-        q = q * plan.logit(at)[:, None].to(q.dtype)
-    near = rotary.rotate(q[:, :, first:], at[first:], plan.theta), rotary.rotate(k, at, plan.theta)
+        q = q * plan.logit(at[first:])[:, None].to(q.dtype)
+    near = rotary.rotate(q, at[first:], plan.theta), rotary.rotate(k, at, plan.theta)
     if plan.keep is not None:
-        return _kept(plan, near, _far(plan, q, k, first, plan.keep.sinks), v, chunk)
+        return _kept(plan, near, _far(plan, q, k, plan.keep.sinks), v, chunk)
     if plan.far is None or plan.far.window >= n:
         return _plain(*near, v, chunk)
-    return _mixed(plan.far.window, near, _far(plan, q, k, first, n), v, chunk)
+    return _mixed(plan.far.window, near, _far(plan, q, k, n), v, chunk)
 
 
 Pair = tuple[Tensor, Tensor]
 
 
-def _far(plan: Plan, q: Tensor, k: Tensor, first: int, count: int) -> Pair:
-    """Queries from `first` on and the first `count` keys, rotated for far pairs."""
-    at = torch.arange(q.shape[2], device=q.device, dtype=torch.float32)
+def _far(plan: Plan, q: Tensor, k: Tensor, count: int) -> Pair:
+    """Queries and the first `count` keys, rotated for far pairs."""
+    at = torch.arange(k.shape[2], device=q.device, dtype=torch.float32)
     query, key = (at, at) if plan.far is None else (plan.far.query(at), plan.far.key(at))
-    return rotary.rotate(q[:, :, first:], query[first:], plan.theta), rotary.rotate(k[:, :, :count], key[:count], plan.theta)
+    return rotary.rotate(q, query[-q.shape[2] :], plan.theta), rotary.rotate(k[:, :, :count], key[:count], plan.theta)
 
 
 def _plain(q: Tensor, k: Tensor, v: Tensor, chunk: int) -> Tensor:

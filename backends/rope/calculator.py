@@ -12,7 +12,7 @@ safe       neither: every angle is known, and no detail is lost without need
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import torch
@@ -21,10 +21,10 @@ from torch import Tensor
 from backends.lm import rotary
 from backends.rope import distances, frequencies
 from backends.rope.methods import DEFAULT, Plan, plan
-from backends.rope.params import METHODS, Rules, check_model
+from backends.rope.params import CALCULATED, METHODS, Rules, check_model
+from backends.settings import LARGE
 
 State = Literal["safe", "stretched", "squeezed"]
-CALCULATED = tuple(name for name, method in METHODS.items() if method.family in ("none", "frequencies"))
 NO_BLOCK = "rope_parameters cannot say this: it needs other attention code."
 
 
@@ -38,7 +38,7 @@ class Row:
     label: str
     theta: Annotated[Tensor, "p"]
     reach: float
-    arc: Annotated[Tensor, "p"]
+    arc: Annotated[Tensor, "p"] = field(metadata=LARGE)
     states: tuple[State, ...]
     logit: float
     block: dict[str, Any] | None
@@ -58,7 +58,7 @@ class Calculation:
     scale: float
     wavelength: Annotated[Tensor, "p"]
     turns: Annotated[Tensor, "p"]
-    arc: Annotated[Tensor, "p"]
+    arc: Annotated[Tensor, "p"] = field(metadata=LARGE)
     unfinished: tuple[int, ...]
     rows: tuple[Row, ...]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from backends.lm import rotary
 from backends.rope import biases
 from backends.rope.methods import METHODS, Plan, Rules, plan
-from backends.rope.params import LARGE
+from backends.settings import LARGE
 
 CELLS = 128
 
@@ -75,3 +75,16 @@ def reach(p: Plan, n: int) -> float:
 
 def _windows(p: Plan) -> list[int]:
     return [part.window for part in (p.far, p.keep) if part is not None]
+
+
+def slowly(p: Plan, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention of un-rotated q, k, v (b, h, n, d) worked out from the distances that are drawn, one angle for each pair, in float64."""
+    n, d = q.shape[-2:]
+    at = torch.arange(n)
+    i, j = at[:, None], at
+    angle = p.distance(i, j)[..., None] * p.theta.double()
+    (a, b), (c, e) = (x.double().chunk(2, -1) for x in (q, k))
+    real = torch.einsum("bhip,bhjp,ijp->bhij", a, c, angle.cos()) + torch.einsum("bhip,bhjp,ijp->bhij", b, e, angle.cos())
+    turned = torch.einsum("bhip,bhjp,ijp->bhij", a, e, angle.sin()) - torch.einsum("bhip,bhjp,ijp->bhij", b, c, angle.sin())
+    factor = 1.0 if p.logit is None else p.logit(at.double())[:, None]
+    return ((real + turned) * factor * d ** -0.5).masked_fill(~p.visible(i, j), -torch.inf).softmax(-1) @ v.double()

@@ -6,11 +6,12 @@ Letters: L trained length, n tokens, s = n / L, theta_i = base^(-2i/d) the frequ
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from backends.settings import setting
+
 Family = Literal["none", "frequencies", "distances", "logits", "bias", "cache", "training"]
-LARGE = {"numbers": False}            # arrays that do not belong in printed numbers
 MAX_TEXT = 65_536                   # bytes
 BASE, TRAINED = 10_000.0, 256       # of the shipped models
 
@@ -81,6 +82,7 @@ METHODS: dict[str, Method] = {method.name: method for method in (
 )}
 RUNNING = tuple(name for name, method in METHODS.items() if method.runs)
 ON_ROPE = tuple(name for name in RUNNING if METHODS[name].model == "rope-lm")
+CALCULATED = tuple(name for name, method in METHODS.items() if method.family in ("none", "frequencies"))
 
 
 @dataclass(frozen=True)
@@ -128,40 +130,36 @@ def _wrong(rules: Rules) -> tuple[tuple[bool, str], ...]:
     )
 
 
-def _set(default: Any, label: str, text: str, bounds: tuple[float, float] | None = None, step: float = 1, **more: Any) -> Any:
-    """A field with the description of its widget."""
-    sized = {"range": bounds, "step": step} if bounds else {}
-    return field(default=default, metadata={"label": label, "help": text, **sized, **more})
-
-
 @dataclass(frozen=True)
 class RopeParams:
     """Settings of the RoPE tab.  `base`, `trained`, `target` and `head_dim` describe the model of the clocks and of the calculator; what
     is run on the shipped models uses their own."""
 
-    view: Literal["curve", "clocks", "distance", "passkey", "sinks", "tax", "live", "calculator"] = _set(
+    view: Literal["curve", "clocks", "distance", "passkey", "sinks", "tax", "live", "calculator"] = setting(
         "curve", "View", "what is worked out")
-    methods: tuple[str, ...] = _set(("none", "pi", "ntk2", "yarn", "rerope_logn", "window"), "Methods", "which are compared", kind="json")
-    text: str = _set("", "Text", f"your own long text, at most {MAX_TEXT} bytes; empty: held-out Python", kind="lines", max_length=MAX_TEXT)
-    scale: float = _set(0.0, "Scale s", "0: from the length, tested over trained; else at least 1", (0.0, 64.0), 0.5)
-    window: int = _set(64, "Window w", "tokens: ReRoPE, Leaky, Self-Extend, window, sinks", (1, 4096))
-    leak: float = _set(0.0, "Leak k", "Leaky ReRoPE beyond w; 0: 2s", (0.0, 64.0), 0.5)
-    group: int = _set(0, "Group G", "Self-Extend beyond w; 0: 2s", (0, 64))
-    tau: float = _set(8.0, "Turns tau", "pairs of more trained turns are left alone: NTK-by-parts, YaRN", (1.05, 64.0), 0.05)
-    beta_fast: float = _set(32.0, "beta fast", "the same in transformers' YaRN", (1.05, 64.0), 0.05)
-    beta_slow: float = _set(1.0, "beta slow", "turns below which a pair is interpolated: transformers' YaRN", (0.05, 8.0), 0.05)
-    mix: float = _set(0.625, "Exponent c", "NTK-mixed: 0 is interpolation, 1 is NTK-fixed", (0.0, 2.0), 0.005)
-    factor: float = _set(2.0, "Factor f", "Dynamic NTK", (1.0, 64.0), 0.5)
-    sinks: int = _set(4, "Sinks", "first tokens that are kept", (0, 16))
-    samples: int = _set(4, "Samples", "texts per point", (1, 16))
-    longest: int = _set(8, "Longest", "in trained lengths", (1, 16))
-    left: str = _set("none", "Left", "method of the left grid", choices=ON_ROPE)
-    right: str = _set("rerope", "Right", "method of the right grid", choices=ON_ROPE)
-    head_dim: int = _set(32, "Head dimension d", "of the model in the calculator and the clocks", (2, 1024))
-    base: float = _set(BASE, "Base", "rope_theta of that model", kind="number")
-    trained: int = _set(TRAINED, "Trained length", "tokens that model was trained on", kind="number")
-    target: int = _set(8 * TRAINED, "Target length", "tokens it shall read", kind="number")
-    seed: int = _set(0, "Seed", "of all that is drawn at random", (0, 9999))
+    methods: tuple[str, ...] = setting(("none", "pi", "ntk2", "yarn", "rerope_logn", "window"), "Methods", "those compared", kind="json")
+    text: str = setting("", "Text", f"your own, at most {MAX_TEXT} bytes; empty: held-out Python", kind="lines", max_length=MAX_TEXT)
+    scale: float = setting(0.0, "Scale s", "0: from the length, tested over trained; else at least 1", (0.0, 64.0), 0.5)
+    window: int = setting(64, "Window w", "tokens: ReRoPE, Leaky, Self-Extend, window, sinks", (1, 4096))
+    leak: float = setting(0.0, "Leak k", "Leaky ReRoPE beyond w; 0: 2s", (0.0, 64.0), 0.5)
+    group: int = setting(0, "Group G", "Self-Extend beyond w; 0: 2s", (0, 64))
+    tau: float = setting(8.0, "Turns tau", "pairs of more trained turns are left alone: NTK-by-parts, YaRN", (1.05, 64.0), 0.05)
+    beta_fast: float = setting(32.0, "beta fast", "the same in transformers' YaRN", (1.05, 64.0), 0.05)
+    beta_slow: float = setting(1.0, "beta slow", "turns below which a pair is interpolated: transformers' YaRN", (0.05, 8.0), 0.05)
+    mix: float = setting(0.625, "Exponent c", "NTK-mixed: 0 is interpolation, 1 is NTK-fixed", (0.0, 2.0), 0.005)
+    factor: float = setting(2.0, "Factor f", "Dynamic NTK", (1.0, 64.0), 0.5)
+    sinks: int = setting(4, "Sinks", "first tokens that are kept", (0, 16))
+    samples: int = setting(4, "Samples", "texts per point", (1, 16))
+    longest: int = setting(8, "Longest", "in trained lengths", (1, 16))
+    left: str = setting("none", "Left", "method of the left grid", choices=ON_ROPE)
+    right: str = setting("rerope", "Right", "method of the right grid", choices=ON_ROPE)
+    head_dim: int = setting(32, "Head dimension d", "of the model in the calculator and the clocks", (2, 1024))
+    base: float = setting(BASE, "Base", "rope_theta of that model", kind="number")
+    trained: int = setting(TRAINED, "Trained length", "tokens that model was trained on", kind="number")
+    target: int = setting(8 * TRAINED, "Target length", "tokens it shall read", kind="number")
+    partial: float = setting(1.0, "Rotated share", "of the head's channels, as partial_rotary_factor says", (0.05, 1.0), 0.05)
+    method: str = setting("yarn_hf", "Block for", "the method whose rope_parameters are written out", choices=CALCULATED)
+    seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -173,6 +171,8 @@ class RopeParams:
             raise ValueError(f"There is no method called {unknown[0]!r}.")
         if len(set(self.methods)) < len(self.methods) or not self.methods:
             raise ValueError("Please choose at least one method, and each of them once.")
+        if self.method not in CALCULATED:
+            raise ValueError("This method has no rope_parameters: it does more than change frequencies.")
         if self.left not in ON_ROPE or self.right not in ON_ROPE:
             raise ValueError("A grid needs a method that can be run on the passkey model.")
         if len(self.text.encode("utf-8", "replace")) > MAX_TEXT:

@@ -1,0 +1,152 @@
+"""What each view of the RoPE tab shows, as plain numbers: no torch, so that figures can be drawn from any of them.
+
+Losses are nats per byte, accuracies shares of right next bytes, lengths and positions bytes; bands run from the lowest to the highest
+sample.  A point that is not there yet is simply missing: lines grow while a run streams.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from backends.settings import LARGE
+from backends.shapes import Check
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method: at each of `lengths` the mean over samples, with its lowest and highest sample."""
+
+    method: str
+    label: str
+    lengths: tuple[int, ...] = ()
+    loss: tuple[float, ...] = ()
+    loss_low: tuple[float, ...] = ()
+    loss_high: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    accuracy_low: tuple[float, ...] = ()
+    accuracy_high: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The same last `tail` bytes of `samples` texts, predicted from ever more context; `plan`: all lengths that are to come."""
+
+    trained: int
+    tail: int
+    samples: int
+    source: str
+    plan: tuple[int, ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One method along a text: mean loss and accuracy of the bytes around each position `at`."""
+
+    method: str
+    label: str
+    at: tuple[float, ...] = ()
+    loss: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Live:
+    """A whole text of `length` bytes, read in segments of at most `context` bytes; `smooth`: bytes per point."""
+
+    trained: int
+    length: int
+    context: int
+    smooth: int
+    source: str
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Passkey retrieval: `right[a][b]` of `samples` texts were answered with all digits at depths[a] and lengths[b]; None: not run yet."""
+
+    method: str
+    label: str
+    right: tuple[tuple[int | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class Passkey:
+    """Two grids over the same texts.  `depths`: share of the text before the key, 0 at its start; `chance`: of guessing all digits."""
+
+    trained: int
+    depths: tuple[float, ...]
+    lengths: tuple[int, ...]
+    samples: int
+    chance: float
+    grids: tuple[Grid, Grid]
+
+
+@dataclass(frozen=True)
+class Regime:
+    """What the cache of the sink toy held, and the mean loss of the tokens beyond the window, with its range over texts."""
+
+    name: str
+    label: str
+    loss: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Sinks:
+    """The sink toy on `samples` texts of `length` tokens.  `idle` and `busy`: mean attention on the first token, from ordinary words and
+    from triggers, over positions from `window` on; `uniform`: what equal weights would give; `drained`: length of the first token's value
+    over the mean length of all words'; `weights[i][j]`: attention of one text's first tokens, `words` their numbers and `triggers` which
+    of them are; `verdict`: one sentence, worked out from the figures."""
+
+    trained: int
+    length: int
+    window: int
+    samples: int
+    idle: float
+    busy: float
+    uniform: float
+    drained: float
+    words: tuple[int, ...]
+    triggers: tuple[bool, ...]
+    weights: tuple[tuple[float, ...], ...] = field(metadata=LARGE)
+    regimes: tuple[Regime, ...] = ()
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a method costs on texts no longer than the trained length: mean loss over all bytes minus the untouched model's, nats."""
+
+    method: str
+    label: str
+    loss: float
+    tax: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Tax:
+    """Every method laid out for `scale` times the trained length, and what that costs at `length` <= `trained`."""
+
+    trained: int
+    length: int
+    scale: float
+    samples: int
+    base_loss: float
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True)
+class RopeResult:
+    """One view: `body` is a Curve, Live, Passkey, Sinks, Tax, a `calculator.Calculation` (clocks, calculator) or a tuple of
+    `distances.Painted` (distance).  `finished`: nothing more will come; `notice`: what was cut or left out, one sentence, or ""."""
+
+    view: str
+    body: object
+    finished: bool
+    notice: str
+    seconds: float
+    checks: tuple[Check, ...]

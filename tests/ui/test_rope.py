@@ -1,0 +1,125 @@
+"""The RoPE tab without a browser: figures, tables, scenes, files, endpoint, and what must not come through."""
+
+import base64
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backends.rope import distances
+from backends.rope.methods import METHODS
+from backends.rope.params import MAX_TEXT, RopeParams
+from backends.rope.run import run
+from ui import permalink
+from ui.figures import rope
+from ui.rope import TAB
+from ui.roping import answers, state
+from ui.roping.layout import RULES
+
+SMALL = RopeParams(methods=("none", "rerope"), longest=1, samples=2, window=32, target=512)
+RESULTS = {view: list(run(replace(SMALL, view=view))) for view in state.VIEWS}
+
+
+@pytest.mark.parametrize("view", state.VIEWS)
+def test_every_step_of_every_view_has_a_figure_or_a_scene_and_a_table(view):
+    for result in RESULTS[view]:
+        table = answers.table(result)
+        assert table.rows and all(len(row) == len(table.columns) for row in table.rows)
+        if view in state.RUN:
+            figure = rope.FIGURES[view](result.body)
+            assert figure.data and len(figure.to_json()) < 200_000
+        else:
+            assert len(json.dumps(answers.scene(replace(SMALL, view=view), result))) < 200_000
+
+
+def test_all_methods_at_once_stay_within_the_payload():
+    body = tuple(distances.paint(name, 2048, 32, SMALL.rules) for name in METHODS)
+    assert len(json.dumps(rope.distance(body))) < 200_000
+
+
+def test_the_maps_carry_the_distances():
+    body = RESULTS["distance"][-1].body
+    scene = rope.distance(body)
+    count, one = len(scene["at"]), scene["maps"][1]
+    levels = np.frombuffer(base64.b64decode(one["data"]), "<u2")
+    values = one["low"] + levels / 65535 * (one["high"] - one["low"])
+    i, j = np.tril_indices(count)
+    truth = np.minimum(np.asarray(scene["at"])[i] - np.asarray(scene["at"])[j], 32)
+    assert one["label"] == METHODS["rerope"].label and levels.size == count * (count + 1) // 2
+    assert np.abs(truth - values).max() < 0.01
+
+
+def test_clock_faces_are_the_calculation_s():
+    result = RESULTS["clocks"][-1]
+    scene = rope.clocks(result.body)
+    assert [pair["pair"] for pair in scene["pairs"]] == list(range(16)) and len(scene["rows"]) == 2
+    assert scene["rows"][0]["faces"][15]["arc"] == pytest.approx(float(result.body.rows[0].arc[15]), abs=1e-4)
+    many = answers.run(replace(SMALL, view="clocks", head_dim=128))
+    shown = [pair["pair"] for pair in rope.clocks(many.body)["pairs"]]
+    assert len(shown) == rope.FACES and shown[0] == 0 and shown[-1] == 63
+
+
+def test_the_block_belongs_to_the_chosen_method():
+    params = replace(SMALL, view="calculator", method="pi", partial=0.5)
+    block = json.loads(answers.block(params, answers.run(params)))
+    wanted = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0, "partial_rotary_factor": 0.5}
+    assert block == {"max_position_embeddings": 512, "rope_parameters": wanted}
+    assert "9 of 16 pairs" in answers.remark(params, answers.run(params))
+
+
+def test_measured_and_published_rows_stand_apart():
+    html = answers.beside(RESULTS["curve"][-1].body)
+    ours, theirs = html.split("gb-theirs")
+    assert "RoPE, untouched" in ours and "24.17" not in ours and "24.17" in theirs and "kexue.fm" in theirs
+
+
+def test_links_leave_out_long_texts_and_say_so():
+    short, long = replace(SMALL, text="x" * 100), replace(SMALL, text="x" * 5000)
+    assert state.portable(short) == short and not state.caveat(short)
+    assert state.portable(long) == replace(long, text="") and "cannot travel" in state.caveat(long)
+    assert permalink.decode(RopeParams, permalink.encode("rope", short))[0] == short
+
+
+def test_widgets_round_trip_and_every_widget_has_a_place():
+    assert state.read(*state.write(SMALL)) == SMALL
+    assert set(state.PARAMS) - {"view", "text"} <= set(state.USES) and set(RULES) <= set(state.USES)
+
+
+@pytest.mark.parametrize(("change", "sentence"), [
+    ({"head_dim": 7}, "even number"), ({"window": 0}, "between 1 and 4096"), ({"tau": 1.0}, "between 1.05"),
+    ({"base": 1.0}, "larger than 1"),
+    ({"scale": 0.5}, "at least 1"), ({"target": 10}, "at least the trained length"), ({"methods": []}, "at least one"),
+    ({"methods": ["nope"]}, "no method called"), ({"left": "alibi"}, "must be one of"), ({"method": "rerope"}, "must be one of"),
+    ({"text": "é" * 40_000}, "longer than"), ({"view": "nope"}, "must be one of"),
+])
+def test_what_cannot_be_is_one_sentence(change, sentence):
+    with pytest.raises(ValueError, match=sentence) as caught:
+        permalink.make(RopeParams, change)
+    assert str(caught.value).count(". ") <= 1
+
+
+def test_ntk_needs_more_than_one_pair():
+    with pytest.raises(ValueError, match="above 2"):
+        answers.run(replace(SMALL, view="calculator", head_dim=2))
+
+
+def test_files_of_text_are_cut_and_others_refused(tmp_path):
+    good, long, bad = tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "c.bin"
+    good.write_text("héllo\n" * 10)
+    long.write_text("é" * MAX_TEXT)
+    bad.write_bytes(b"\x7fELF\0\0")
+    assert answers.read_text(good) == ("héllo\n" * 10, "70 bytes.")
+    text, said = answers.read_text(long)
+    assert len(text.encode()) == MAX_TEXT and "Only the first" in said
+    with pytest.raises(ValueError, match="not a text"):
+        answers.read_text(bad)
+
+
+def test_hostile_texts_stay_texts():
+    result = answers.run(replace(SMALL, view="live", text="<img src=x onerror=alert(1)>" * 10))
+    assert "<img" not in json.dumps(answers.table(result).rows) and "<img" not in rope.live(result.body).to_json()
+
+
+def test_the_tab_offers_what_it_should():
+    assert TAB.slug == "rope" and not TAB.streams and len(TAB.presets) == 9

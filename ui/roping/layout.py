@@ -1,0 +1,115 @@
+"""What the RoPE tab draws: settings on the left, one view on the right. The wiring is in ``ui/rope.py``."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import gradio as gr
+
+from backends.rope.params import CALCULATED, MAX_TEXT, METHODS, ON_ROPE
+from ui import panels
+from ui.cards import Stage
+from ui.roping.state import PARAMS, VIEWS, style
+from ui.tab import Tab
+
+QUIET = {"size": "sm", "elem_classes": [*panels.QUIET, "gb-word-csv"]}
+RULES = ("scale", "window", "leak", "group", "tau", "beta_fast", "beta_slow", "mix", "factor", "sinks")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The tab's components. ``widgets``: one for each parameter, by name."""
+
+    widgets: dict[str, Any]
+    upload: gr.UploadButton
+    held: gr.HTML
+    config: gr.UploadButton
+    loaded: gr.HTML
+    go: gr.Button
+    stop: gr.Button
+    stale: gr.HTML
+    notice: gr.HTML
+    plot: gr.Plot
+    stage: Stage
+    code: gr.Code
+    checks: gr.HTML
+    beside: gr.HTML
+    table: gr.HTML
+    csv: gr.Button
+    carrier: gr.Textbox
+    run: gr.Button
+
+
+def draw(tab: Tab) -> Parts:
+    """Draw the tab in the current context."""
+    widgets: dict[str, Any] = {}
+    gr.HTML(f"<style>{style(tab.slug)}</style>", padding=False)
+    with gr.Column(elem_classes="gb-rope"):
+        choices = [(title, name) for name, title in VIEWS.items()]
+        widgets["view"] = gr.Radio(choices, value=tab.opening.view, label="View", elem_id=f"{tab.slug}-view", elem_classes="gb-lessons")
+        with gr.Row(elem_classes="gb-body"):
+            with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
+                made = _settings(tab, widgets)
+                panels.explanation(tab)
+            with gr.Column(scale=7, min_width=300, elem_classes="gb-main"):
+                made |= _shown(tab)
+    made["run"] = gr.Button("Run", elem_id=f"{tab.slug}-run", elem_classes="gb-away")
+    made["carrier"] = gr.Textbox(visible=False, interactive=True, max_length=None)
+    made["widgets"] = {name: widgets[name] for name in PARAMS}
+    return Parts(**{f.name: made[f.name] for f in fields(Parts)})
+
+
+def _put(tab: Tab, widgets: dict[str, Any], *names: str) -> None:
+    """The generic widgets of some parameters."""
+    for name in names:
+        widgets[name] = panels.widget(tab, PARAMS[name], getattr(tab.opening, name))
+
+
+def _methods(tab: Tab, name: str, offered: tuple[str, ...]) -> gr.Dropdown:
+    """One method, by its label."""
+    control, options = PARAMS[name].control, [(METHODS[method].label, method) for method in offered]
+    return gr.Dropdown(options, value=getattr(tab.opening, name), label=control.label, info=control.help, elem_id=f"{tab.slug}-{name}")
+
+
+def _settings(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    drawn = " (drawn only)"
+    options = [(method.label + ("" if method.runs else drawn), name) for name, method in METHODS.items()]
+    widgets["methods"] = gr.CheckboxGroup(options, value=list(tab.opening.methods), label="Methods", elem_id=f"{tab.slug}-methods",
+                                          elem_classes="gb-kinds")
+    for name in ("left", "right"):
+        widgets[name] = _methods(tab, name, ON_ROPE)
+    small = {"size": "sm", "elem_classes": "gb-quiet"}
+    made["config"] = gr.UploadButton("Load a model's config.json", file_types=[".json"], elem_id=f"{tab.slug}-config", **small)
+    made["loaded"] = gr.HTML(elem_id=f"{tab.slug}-loaded")
+    _put(tab, widgets, "head_dim", "base", "trained", "target", "partial")
+    with gr.Column(elem_id=f"{tab.slug}-source"):
+        _put(tab, widgets, "text")
+        panels.counter(tab, MAX_TEXT)
+        made["upload"] = gr.UploadButton("Text from a file", elem_id=f"{tab.slug}-upload", **small)
+        made["held"] = gr.HTML(elem_id=f"{tab.slug}-held")
+    _put(tab, widgets, "longest", "samples")
+    with gr.Accordion("Settings of the methods", open=False, elem_id=f"{tab.slug}-rules"):
+        _put(tab, widgets, *RULES)
+    _put(tab, widgets, "seed")
+    widgets["method"] = _methods(tab, "method", CALCULATED)
+    return made
+
+
+def _shown(tab: Tab) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    with gr.Row(elem_classes="gb-run", elem_id=f"{tab.slug}-going"):
+        small = {"size": "sm", "scale": 0, "min_width": 90}
+        made["go"] = gr.Button("Run", variant="primary", elem_id=f"{tab.slug}-go", elem_classes=["gb-word", "gb-word-run"], **small)
+        made["stop"] = gr.Button("Stop", elem_id=f"{tab.slug}-halt", elem_classes=["gb-word", "gb-word-stop"], **small)
+        made["stale"] = gr.HTML(elem_id=f"{tab.slug}-stale")
+    made["notice"] = gr.HTML(elem_id=f"{tab.slug}-notice")
+    made["plot"] = gr.Plot(show_label=False, elem_id=f"{tab.slug}-plot", elem_classes="gb-figure", container=False)
+    made["stage"] = Stage(elem_id=f"{tab.slug}-stage")
+    made["code"] = gr.Code(language="json", label="rope_parameters, to paste into config.json (transformers 5)", interactive=False,
+                           elem_id=f"{tab.slug}-code")
+    made["checks"] = gr.HTML(elem_id=f"{tab.slug}-checks")
+    made["beside"] = gr.HTML(elem_id=f"{tab.slug}-beside")
+    with gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-twin"):
+        made["table"] = gr.HTML(elem_id=f"{tab.slug}-table")
+        made["csv"] = gr.Button("Download CSV", elem_id=f"{tab.slug}-csv", **QUIET)
+    return made
