@@ -1,0 +1,84 @@
+"""How routers share the work while they are trained: small models trained now with several balance weights, and the shipped trainings."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from backends import weights
+from backends.lm import corpus
+from backends.lm.experts import Routing
+from backends.lm.model import Config, Decoder
+from backends.moe.params import EXPERTS, MoeParams
+from backends.moe.results import Course, Race
+from backends.moe.views import LABELS
+
+SIZE, LENGTH, RATE = 16, 64, 4e-3      # of a live training: sequences, bytes of each, peak learning rate
+EVERY = 5                              # steps between two points
+CURVES = "moe.json"                    # beside the shipped weights: their trainings' loss and loads
+
+
+def config(k: int) -> Config:
+    """The small byte model of a live training: one layer, whose feed-forward is routed to `k` of EXPERTS."""
+    return Config(("softmax",), width=64, heads=2, hidden=128, routed=(0,), experts=EXPERTS, k=k, length=LENGTH)
+
+
+class Racer:
+    """One small model in training with one weight of the balance loss."""
+
+    def __init__(self, weight: float, k: int, steps: int, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.weight, self.steps, self.done = weight, steps, 0
+        self.model = Decoder(config(k))
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), RATE, betas=(0.9, 0.95), weight_decay=0.05)
+
+    def step(self, tokens: Tensor) -> tuple[float, tuple[float, ...]]:
+        """One update on tokens (b, n + 1): its loss in nats and the router's loads as shares."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = RATE * min(1.0, (self.done + 1) / 20) * (1 - 0.9 * self.done / self.steps)
+        logits, (routing,) = self.model.run(tokens[:, :-1])
+        loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss + self.weight * routing.balance).backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.done += 1
+        return loss.item(), loads(routing)
+
+
+def loads(routing: Routing) -> tuple[float, ...]:
+    """Share of the assignments of each expert."""
+    counts = torch.bincount(routing.chosen.flatten(), minlength=routing.logits.shape[1])
+    return tuple((counts / counts.sum()).tolist())
+
+
+def race(params: MoeParams) -> Iterator[Race]:
+    """The view "race": one small model for each weight, all on the same batches, a point every EVERY steps."""
+    racers = {alpha: Racer(float(alpha), params.k, params.steps, params.seed) for alpha in params.alphas}
+    courses = {alpha: Course(alpha, f"α = {alpha}") for alpha in params.alphas}
+    with torch.enable_grad():
+        for step in range(1, params.steps + 1):
+            batch = corpus.windows(False, SIZE, LENGTH + 1, params.seed * 1_000_003 + step)
+            found = {alpha: racer.step(batch) for alpha, racer in racers.items()}
+            if step % EVERY:
+                continue
+            for alpha, (loss, load) in found.items():
+                old = courses[alpha]
+                courses[alpha] = replace(old, steps=(*old.steps, step), loss=(*old.loss, loss), loads=(*old.loads, (load,)))
+            yield Race(True, params.steps, EXPERTS, params.k, tuple(courses.values()))
+
+
+def recorded(params: MoeParams) -> Race:
+    """The view "training": loss and loads of the shipped models' own trainings, and the dense twin's loss."""
+    curves = {name: runs[0]["curve"] for name, runs in weights.curves(CURVES).items()}
+    courses = tuple(_course(name, curves[name]) for name in LABELS)
+    dense = tuple(point["loss"] for point in curves["moe-dense"])
+    return Race(False, courses[0].steps[-1], EXPERTS, 2, courses, dense)
+
+
+def _course(name: str, points: list[dict]) -> Course:
+    loads = tuple(tuple(tuple(v / sum(row) for v in row) for row in point["loads"]) for point in points)
+    return Course(name, LABELS[name], tuple(p["step"] for p in points), tuple(p["loss"] for p in points), loads)

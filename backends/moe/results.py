@@ -1,0 +1,203 @@
+"""What each view of the MoE tab shows, as plain numbers and numpy arrays: no torch.
+
+Loads are counts of assignments, losses nats per byte, layers are numbered from 1, experts from 0.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from backends.settings import LARGE
+from backends.shapes import Check
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One routed layer on t tokens.  `asked`, `kept`: assignments by expert; `capacity`: places of each expert in all groups together,
+    None without a limit; `partly`, `lost`: tokens of which some or all experts had no place; `balance`: e sum f P (1 = balanced),
+    `mixtral`: k times that, `z`: mean logsumexp^2.  Arrays: `main` (t,) the expert with the largest gate, 255 = none; `state` (t,) 0 kept,
+    1 partly, 2 lost; `p` (t, e) the router's probabilities."""
+
+    layer: int
+    asked: tuple[int, ...]
+    kept: tuple[int, ...]
+    capacity: int | None
+    partly: int
+    lost: int
+    balance: float
+    mixtral: float
+    z: float
+    bias: tuple[float, ...]
+    main: np.ndarray = field(metadata=LARGE)
+    state: np.ndarray = field(metadata=LARGE)
+    p: np.ndarray = field(metadata=LARGE)
+    gates: np.ndarray = field(metadata=LARGE)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text of `tokens` bytes through one model.  `loss`: mean over its bytes with these rules, `trained`: as the model was trained;
+    `labels`: what each byte is shown as."""
+
+    model: str
+    router: str
+    source: str
+    tokens: int
+    windows: int
+    loss: float
+    trained: float
+    layers: tuple[Layer, ...]
+    labels: tuple[str, ...] = field(metadata=LARGE)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Assignments of one layer by expert and class (e, c).  `bits`: mutual information; `control`, `highest`: its mean and largest value
+    with shuffled classes; `entropy`: of the classes, the most there can be; `top`: by expert, the bytes that go there more than their
+    share."""
+
+    layer: int
+    counts: tuple[tuple[int, ...], ...]
+    bits: float
+    control: float
+    highest: float
+    entropy: float
+    top: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Experts against token classes on `tokens` bytes."""
+
+    model: str
+    source: str
+    tokens: int
+    classes: tuple[str, ...]
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
+class Trade:
+    """One order of service over capacity factors; shares are means over the layers.  `dropped`: of assignments; `lost`: of tokens;
+    `padding`: of places that stay empty; `cost`: places over k t, the experts' work; `loss`: nats per byte; `where`: dropped share by place
+    in the text."""
+
+    order: str
+    dropped: tuple[float, ...] = ()
+    lost: tuple[float, ...] = ()
+    padding: tuple[float, ...] = ()
+    cost: tuple[float, ...] = ()
+    loss: tuple[float, ...] = ()
+    where: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Capacity factors `plan` (those of `factors` are done), for both orders; `at`: the factor of `where`, `bins`: middles of its
+    places."""
+
+    model: str
+    router: str
+    source: str
+    tokens: int
+    trained: float
+    plan: tuple[float, ...]
+    factors: tuple[float, ...]
+    at: float
+    bins: tuple[float, ...]
+    trades: tuple[Trade, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One router on the plane: as `Layer`, and each token's weights."""
+
+    router: str
+    label: str
+    causal: bool
+    layer: Layer
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Tokens (t, 2) and experts' places; logit = sharp (x . c - |c|^2 / 2), so that the largest is the nearest."""
+
+    prototypes: tuple[tuple[float, float], ...]
+    sharp: float
+    points: np.ndarray = field(metadata=LARGE)
+    panels: tuple[Panel, ...] = ()
+
+
+@dataclass(frozen=True)
+class Course:
+    """One training: at each of `steps` the loss, and of each layer the loads as shares (summing to 1)."""
+
+    name: str
+    label: str
+    steps: tuple[int, ...] = ()
+    loss: tuple[float, ...] = ()
+    loads: tuple[tuple[tuple[float, ...], ...], ...] = ()
+
+    def spread(self, step: int = -1) -> tuple[float, ...]:
+        """By layer: the largest load over the mean load."""
+        return tuple(max(load) * len(load) for load in self.loads[step])
+
+    def variation(self, step: int = -1) -> tuple[float, ...]:
+        """By layer: coefficient of variation of the loads."""
+        return tuple(float(np.std(load) * len(load)) for load in self.loads[step])
+
+    def dead(self, step: int = -1) -> tuple[int, ...]:
+        """By layer: experts with less than a hundredth of the mean load."""
+        return tuple(sum(v * len(load) < 0.01 for v in load) for load in self.loads[step])
+
+
+@dataclass(frozen=True)
+class Race:
+    """Trainings that run side by side up to `plan` steps, or shipped ones (`live` false); `dense`: the loss of a dense twin at each
+    step."""
+
+    live: bool
+    plan: int
+    experts: int
+    k: int
+    courses: tuple[Course, ...]
+    dense: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """One model's router weights times each of `scales`: what bfloat16 does to it.  `error`: largest change of a probability; `mean`: mean
+    change; `first`, `pair`: share of tokens whose first expert, or set of k, is another; `z`: mean logsumexp^2 at that scale."""
+
+    model: str
+    label: str
+    error: tuple[float, ...]
+    mean: tuple[float, ...]
+    first: tuple[float, ...]
+    pair: tuple[float, ...]
+    z: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The routers of both shipped models on one text in bfloat16 against float32."""
+
+    source: str
+    tokens: int
+    k: int
+    scales: tuple[float, ...]
+    models: tuple[Rounding, ...]
+
+
+@dataclass(frozen=True)
+class MoeResult:
+    """One view: `body` is a Text, Classes, Capacity, Plane, Race, Precision or a `calculator.Bill`.  `finished`: nothing more will come;
+    `notice`: what was cut or left out, one sentence, or ""."""
+
+    view: str
+    body: object
+    finished: bool
+    notice: str
+    seconds: float
+    checks: tuple[Check, ...]

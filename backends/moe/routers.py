@@ -1,0 +1,186 @@
+"""Seven routers by their exact rules, from logits to who computes what with which weight.
+
+A rule gives `wanted` (which experts a token asks for, and in which rank) and `weights`; an expert's places are then filled first choices
+first, in the order of `Rules.order`, until its capacity is reached.  A token that gets none passes through the residual alone: its row
+of gates is zero.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from backends.moe.params import ROUTERS, Rules
+from backends.shapes import check
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Auxiliary losses of one routing.  `switch`: e sum f P with f the share of assignments, 1 when balanced (Switch, equations 4-6,
+    generalised to k); `mixtral`: k times that, as transformers counts it; `z`: mean logsumexp^2; `importance`: squared coefficient of
+    variation of the summed gates (Shazeer, equation 6)."""
+
+    switch: Tensor
+    mixtral: Tensor
+    z: Tensor
+    importance: Tensor
+
+
+@dataclass(frozen=True)
+class Routed:
+    """Where t tokens went: router probabilities, the experts they asked for, those that took them, and the weight of each expert's answer
+    (0 where it did not).  `capacity`: places of each expert in each group, None without a limit; `bias`: what was added before choosing."""
+
+    probabilities: Annotated[Tensor, "t e"]
+    wanted: Annotated[Tensor, "t e"]
+    kept: Annotated[Tensor, "t e"]
+    gates: Annotated[Tensor, "t e"]
+    bias: Annotated[Tensor, "e"]
+    losses: Losses
+    capacity: tuple[int, ...] | None
+
+    @property
+    def dropped(self) -> Tensor:
+        """(t, e): asked for, and not taken."""
+        return self.wanted & ~self.kept
+
+
+def places(tokens: int, experts: int, k: int, factor: float) -> int:
+    """Capacity of an expert: floor(CF k t / e), at least 1 (Switch, section 2.2)."""
+    return max(1, int(factor * k * tokens / experts + 1e-9))
+
+
+def route(name: str, logits: Tensor, rules: Rules) -> Routed:
+    """Route logits (t, e) by the rule called `name`.  Raises ValueError, one sentence, for k > e, no tokens or an unknown name."""
+    if name not in ROUTERS:
+        raise ValueError(f"There is no router called {name!r}.")
+    t, e = logits.shape
+    k = ROUTERS[name].k or rules.k
+    if not 1 <= k <= e:
+        raise ValueError(f"k is {k}, but there are only {e} experts.")
+    if t < 1:
+        raise ValueError("There is no token to route.")
+    logits = logits.float()
+    p, bias = logits.softmax(-1), torch.zeros(e)
+    if name == "choice":
+        gates = chosen(p, places(t, e, k, 1.0))
+        return check(Routed(p, gates > 0, gates > 0, gates, bias, losses(logits, gates > 0, gates), None))
+    if name == "free":
+        bias = balanced(logits.sigmoid(), k, rules)
+    asked, weights = RULES[name](logits, k, rules, bias)
+    wanted = spread(asked, torch.ones(asked.shape), e) > 0
+    if not ROUTERS[name].capacity:
+        gates = spread(asked, weights, e)
+        return check(Routed(p, wanted, wanted, gates, bias, losses(logits, wanted, gates), None))
+    kept, capacity = fill(asked, p, k, rules)
+    gates = spread(asked, weights, e) * kept
+    return check(Routed(p, wanted, kept, gates, bias, losses(logits, wanted, gates), capacity))
+
+
+def spread(asked: Tensor, values: Tensor, experts: int) -> Tensor:
+    """(t, e): `values` (t, k) at the experts `asked` (t, k), -1 = none; 0 elsewhere."""
+    out = torch.zeros(len(asked), experts + 1)
+    return out.scatter(1, asked % (experts + 1), values)[:, :experts]
+
+
+def _largest(p: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    values, asked = p.topk(k, -1)
+    return asked, values
+
+
+def mixtral(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """(experts asked (t, k), weights (t, k)): softmax, top k, renormalised."""
+    asked, values = _largest(logits.softmax(-1), k)
+    return asked, values / values.sum(-1, keepdim=True)
+
+
+def switch(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest probability, as it is."""
+    return _largest(logits.softmax(-1), 1)
+
+
+def _second(logits: Tensor, rules: Rules, reach: float) -> tuple[Tensor, Tensor]:
+    """Top 2 renormalised; the second is asked with probability min(1, g2 / reach), else -1."""
+    asked, weights = mixtral(logits, 2, rules, logits)
+    drawn = torch.rand(len(logits), generator=torch.Generator().manual_seed(rules.seed))
+    asked = asked.clone()
+    asked[weights[:, 1] / reach <= drawn, 1] = -1
+    return asked, weights
+
+
+def gshard(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Top 2 renormalised; the second with probability 2 g2."""
+    return _second(logits, rules, 0.5)
+
+
+def stmoe(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Top 2 renormalised; the second with probability g2 / 0.2."""
+    return _second(logits, rules, 0.2)
+
+
+def shazeer(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Noise of one standard deviation for all (softplus of a constant), top k, softmax over those."""
+    noise = torch.randn(logits.shape, generator=torch.Generator().manual_seed(rules.seed))
+    asked, values = _largest(logits + rules.noise * noise, k)
+    return asked, values.softmax(-1)
+
+
+def free(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """The k largest sigmoid(logit) + bias; weights from the sigmoid alone, renormalised."""
+    scores = logits.sigmoid()
+    asked = (scores + bias).topk(k, -1).indices
+    values = scores.gather(1, asked)
+    return asked, values / values.sum(-1, keepdim=True).clamp_min(1e-20)
+
+
+RULES = {"mixtral": mixtral, "switch": switch, "gshard": gshard, "stmoe": stmoe, "shazeer": shazeer, "free": free}
+
+
+def balanced(scores: Tensor, k: int, rules: Rules) -> Tensor:
+    """The bias (e,) after `updates` rounds b += u sign(mean load - load) on these very tokens (arXiv 2408.15664, algorithm 1)."""
+    bias = torch.zeros(scores.shape[1])
+    for _ in range(rules.updates):
+        load = torch.bincount((scores + bias).topk(k, -1).indices.flatten(), minlength=scores.shape[1]).float()
+        bias = bias + rules.speed * (load.mean() - load).sign()
+    return bias
+
+
+def chosen(p: Tensor, each: int) -> Tensor:
+    """(t, e): p where an expert chose the token as one of its `each` best, else 0 (Expert Choice, equations 1-2)."""
+    best = p.topk(min(each, len(p)), 0).indices
+    return torch.zeros_like(p).scatter(0, best, 1.0) * p
+
+
+def fill(asked: Tensor, p: Tensor, k: int, rules: Rules) -> tuple[Tensor, tuple[int, ...]]:
+    """(kept (t, e), capacity of each group): places are given to first choices, then to second ones, in the order of the rules."""
+    t, e = p.shape
+    size = rules.group or t
+    kept, capacity = [], []
+    for part, chance in zip(asked.split(size), p.split(size)):
+        capacity.append(places(len(part), e, k, rules.factor))
+        kept.append(_filled(part, chance, capacity[-1], rules.order))
+    return torch.cat(kept), tuple(capacity)
+
+
+def _filled(asked: Tensor, p: Tensor, capacity: int, order: str) -> Tensor:
+    turn = p.amax(-1).argsort(descending=True, stable=True) if order == "priority" else torch.arange(len(p))
+    kept, taken = torch.zeros_like(p, dtype=torch.bool), torch.zeros(p.shape[1])
+    for rank in range(asked.shape[1]):
+        one = F.one_hot(asked[turn, rank] % (p.shape[1] + 1), p.shape[1] + 1)[:, : p.shape[1]].float()
+        place = one.cumsum(0) + taken
+        kept[turn] |= (one > 0) & (place <= capacity)
+        taken = taken + one.sum(0)
+    return kept
+
+
+def losses(logits: Tensor, wanted: Tensor, gates: Tensor) -> Losses:
+    """The auxiliary losses of a routing, differentiable by the logits where the gates are."""
+    e, asks = logits.shape[1], wanted.float()
+    k = asks.sum(-1).mean()
+    importance = gates.sum(0)
+    balance = e * (asks.mean(0) / k * logits.softmax(-1).mean(0)).sum()
+    return Losses(balance, k * balance, logits.logsumexp(-1).square().mean(),
+                  importance.var(correction=0) / importance.mean().square().clamp_min(1e-20))

@@ -1,0 +1,164 @@
+"""One entry for the MoE tab: `run(params)` yields growing results of the view that is asked for; the last one is whole.
+
+Each view carries checks on its own input; what they compare is worked out twice by different code.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from backends.lm import shelf
+from backends.moe import calculator, classes, collapse, plane, reading, views
+from backends.moe.params import EXPERTS, ROUTERS, MoeParams
+from backends.moe.reading import HELD, read
+from backends.moe.results import Layer, MoeResult
+from backends.moe.routers import losses, route
+from backends.shapes import Check
+
+
+def run(params: MoeParams) -> Iterator[MoeResult]:
+    """Results of `params.view`, each more complete than the one before.  Raises ValueError, one sentence."""
+    began, body = time.perf_counter(), None
+    for body, checks in VIEWS[params.view](params):
+        if checks is None:
+            yield MoeResult(params.view, body, False, notice(params, body), time.perf_counter() - began, ())
+        else:
+            yield MoeResult(params.view, body, True, notice(params, body), time.perf_counter() - began, checks)
+
+
+def notice(params: MoeParams, body: Any) -> str:
+    """What the reader must know of the input or the rule, in sentences; "" if nothing."""
+    said, router = [], ROUTERS[params.router]
+    if getattr(body, "source", "") == HELD:
+        said.append("No text was given: this is held-out Python of the standard library.")
+    if params.view == "capacity" and body.router != params.router:
+        said.append(f"{router.label} limits no expert's places, so {ROUTERS[body.router].label} is shown.")
+    if params.view in ("text", "plane") and params.touch != "force":
+        said.append(f"{router.label}: {router.note}")
+        if not router.causal:
+            said.append("It is not causal: where a token goes depends on later tokens, so a decoder cannot generate with it.")
+        elif router.capacity and params.order == "priority":
+            said.append("Served by priority it is not causal: a later token can take an earlier one's place.")
+        if router.k and router.k != params.k:
+            said.append(f"This rule fixes k = {router.k}.")
+    return " ".join(said)
+
+
+def check(name: str, value: float, bound: float, text: str) -> Check:
+    """A check that holds when `value` is at most `bound`."""
+    return Check(name, value, bound, value <= bound, text)
+
+
+def counted(layers: tuple[Layer, ...]) -> Check:
+    """Kept + dropped = asked, the dropped ones counted token by token."""
+    gap = 0
+    for one in layers:
+        dropped = [max(0, a - k) for a, k in zip(one.asked, one.kept, strict=True)]
+        gap += abs(sum(one.kept) + sum(dropped) - sum(one.asked)) + sum(k > a for a, k in zip(one.asked, one.kept, strict=True))
+        gap += abs(int((np.asarray(one.gates) > 0).sum()) - sum(one.kept))
+        gap += sum(k > one.capacity for k in one.kept) if one.capacity is not None else 0
+    return check("kept + dropped = asked", gap, 0, "assignments that are missing, counted twice or beyond an expert's places")
+
+
+def _text(params: MoeParams) -> Iterator[tuple[Any, tuple[Check, ...]]]:
+    body, found, tokens = views.text(params)
+    lost = [v.answer[v.routed.kept.sum(-1) == 0] for v in found.visits]
+    passed = max((x.abs().max().item() for x in lost if len(x)), default=0.0)
+    row = max((v.routed.gates.sum(-1).max().item() for v in found.visits), default=0.0) - 1
+    yield body, (counted(body.layers), check("the lost pass unchanged", passed, 0, "the largest answer that a token without experts gets"),
+                 check("gates sum to at most 1", row, 1e-5 if params.router != "choice" else float(EXPERTS),
+                       "how far a token's weights exceed 1; with expert choice they may"), _own(params.model, tokens))
+
+
+def _own(model: str, tokens: torch.Tensor) -> Check:
+    """Our reading with the trained rule against the model's own forward, on the first window."""
+    own = shelf.routed(model)
+    part = tokens[: reading.LENGTH]
+    with torch.no_grad():
+        gap = (read(own, part).logits - own(part[None])[0]).abs().max().item()
+    return check("as trained = the model itself", gap, 1e-4, "the largest difference of a logit to the model's own forward pass")
+
+
+def _classes(params: MoeParams) -> Iterator[tuple[Any, tuple[Check, ...]]]:
+    body = views.table(params)
+    assigned = max(abs(sum(map(sum, t.counts)) - 2 * body.tokens) for t in body.tables)
+    most = max(t.bits - t.entropy for t in body.tables)
+    even = classes.information(np.outer([1, 2, 3], [4, 5]))
+    yield body, (check("every token twice", assigned, 0, "assignments more or less than k = 2 for each token"),
+                 check("no more than there is", most, 0, "mutual information less the classes' own entropy, bits"),
+                 check("independent counts know nothing", abs(even), 1e-12, "bits in a table made of a row times a column"))
+
+
+def _capacity(params: MoeParams) -> Iterator[tuple[Any, tuple[Check, ...] | None]]:
+    body = None
+    for body in views.capacity(params):
+        yield body, None
+    ups = max(b - a for trade in body.trades for a, b in zip(trade.dropped, trade.dropped[1:]))
+    yield body, (check("more places, fewer dropped", ups, 0.02, "the largest rise of the dropped share from one factor to the next"),
+                 _own(params.model, reading.source(params)[0]))
+
+
+def _plane(params: MoeParams) -> Iterator[tuple[Any, tuple[Check, ...]]]:
+    body = plane.plane(params)
+    layers = tuple(panel.layer for panel in body.panels)
+    x, c = torch.tensor(body.points).double(), torch.tensor(body.prototypes).double()
+    near = torch.cdist(x, c).argmin(-1)
+    far = (torch.tensor(layers[0].p).argmax(-1) != near).float().mean().item()
+    yield body, (counted(layers), check("nearest is first", far, 0.01, "share of tokens whose largest logit is not the nearest expert's"))
+
+
+def _race(params: MoeParams) -> Iterator[tuple[Any, tuple[Check, ...] | None]]:
+    body = None
+    for body in collapse.race(params):
+        yield body, None
+    yield body, (_shares(body), _through())
+
+
+def _shares(body: Any) -> Check:
+    gap = max(abs(sum(load) - 1) for course in body.courses for step in course.loads for load in step)
+    return check("loads sum to 1", gap, 1e-3, "the largest distance of a step's loads from 1")
+
+
+def _through() -> Check:
+    """The balance loss's gradient against the one with the counts held fixed, on random logits."""
+    x = torch.randn(64, 8, generator=torch.Generator().manual_seed(0))
+    with torch.enable_grad():
+        a, b = (x.clone().requires_grad_() for _ in range(2))
+        routed = route("mixtral", a, reading.TRAINED)
+        losses(a, routed.wanted, routed.gates).switch.backward()
+        share = torch.bincount(x.topk(2, -1).indices.flatten(), minlength=8) / 128
+        (8 * (share * b.softmax(-1).mean(0)).sum()).backward()
+    return check("the gradient flows through P only", (a.grad - b.grad).abs().max().item(), 1e-7,
+                 "difference to the gradient with the counts f held fixed")
+
+
+def _training(params: MoeParams) -> Iterator[tuple[Any, tuple[Check, ...]]]:
+    body = collapse.recorded(params)
+    yield body, (_shares(body),)
+
+
+def _precision(params: MoeParams) -> Iterator[tuple[Any, tuple[Check, ...]]]:
+    body = views.precision(params)
+    tokens, _ = reading.source(params)
+    visit = read(shelf.routed("moe"), tokens[: reading.LENGTH]).visits[0]
+    exact = (visit.hidden.double() @ shelf.routed("moe").blocks[visit.layer - 1].mlp.router.weight.double().T).softmax(-1)
+    gap = (visit.routed.probabilities - exact).abs().max().item()
+    text = "the largest error of a probability of the float32 router against float64"
+    yield body, (check("float32 is exact enough", gap, 1e-4, text),)
+
+
+def _bill(params: MoeParams) -> Iterator[tuple[Any, tuple[Check, ...]]]:
+    body = calculator.bill(params.public, params.batch, params.context, params.bandwidth)
+    off = [abs(ours / 1e9 / theirs - 1) for ours, theirs in zip((body.total, body.active), body.published, strict=True)]
+    yield body, (check("as published, in all", off[0], 0.02, f"relative distance from {body.published[0]:g} billion, {body.source}"),
+                 check("as published, active", off[1], 0.04, f"relative distance from {body.published[1]:g} billion, {body.source}"))
+
+
+VIEWS: dict[str, Callable[[MoeParams], Iterator[tuple[Any, Any]]]] = {
+    "text": _text, "classes": _classes, "capacity": _capacity, "plane": _plane, "race": _race, "training": _training,
+    "precision": _precision, "calculator": _bill,
+}

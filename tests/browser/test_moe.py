@@ -1,0 +1,106 @@
+"""The MoE tab in Chromium: the coloured text, dragged experts, the live race and its Stop, bad input, links."""
+
+import json
+
+import pytest
+
+from backends.moe.params import MoeParams
+from ui import permalink
+
+CODE = "def double(x):\n    return 2 * x  # twice\n" * 4
+
+
+@pytest.fixture
+def start(open_page, app_url):
+    """Open the tab with settings; the page comes back when its first figure or stage is there."""
+
+    def opened(params, **context):
+        page = open_page(f"{app_url}?{permalink.encode('moe', params)}", **context)
+        page.wait_for_selector("#moe-stage canvas, #moe-stage .gb-byte, #moe-plot .js-plotly-plot .main-svg")
+        return page
+
+    return opened
+
+
+def test_the_own_text_is_coloured_told_and_filtered(start):
+    page = start(MoeParams(text=CODE))
+    assert page.locator("#moe-stage .gb-routed").count() == 2 and page.locator("#moe-stage .gb-byte").count() == 2 * len(CODE)
+    page.locator("#moe-stage .gb-routed").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#moe-stage .gb-at")
+    assert "expert" in page.inner_text("#moe-stage .gb-at") and page.locator("#moe-stage .gb-took").count() == 4
+    page.click("#moe-stage .gb-expert >> nth=0")
+    faint = page.locator("#moe-stage .gb-faint").count()
+    zero = page.locator("#moe-stage .gb-byte[data-expert='0']").count()
+    assert faint + zero == 2 * len(CODE) and 0 < zero < faint
+
+
+def test_less_capacity_drops_bytes_and_says_how_many(start):
+    page = start(MoeParams(text=CODE, router="switch", factor=4.0))
+    assert " 0 dropped" in page.inner_text("#moe-notice")
+    page.fill("#moe-factor input[type=number]", "0.5")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => !document.querySelector('#moe-notice').innerText.includes(' 0 dropped')")
+    page.wait_for_selector("#moe-stage .gb-state-2")
+
+
+def _pixel(box, x, y):
+    """Page coordinates of the point (x, y) of [-1, 1]² on a canvas with this bounding box."""
+    return box["x"] + (1 + x) / 2 * box["width"], box["y"] + (1 - y) / 2 * box["height"]
+
+
+def test_an_expert_moves_by_keys_and_by_pointer(start):
+    page = start(MoeParams(view="plane"))
+    before = json.loads(page.input_value("#moe-prototypes textarea, #moe-prototypes input"))
+    canvas = page.locator("#moe-stage canvas").first
+    canvas.scroll_into_view_if_needed()
+    canvas.focus()
+    page.keyboard.press("2")
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    moved = "x => Math.abs(JSON.parse(document.querySelector('#moe-prototypes textarea, #moe-prototypes input').value)[2][0] - x) < 1e-6"
+    page.wait_for_function(moved, arg=before[2][0] - 0.2)
+    page.wait_for_timeout(700)
+    box = canvas.bounding_box()
+    page.mouse.move(*_pixel(box, *before[0]))
+    page.mouse.down()
+    page.mouse.move(*_pixel(box, 0.0, 0.0), steps=6)
+    page.mouse.up()
+    near = "() => Math.abs(JSON.parse(document.querySelector('#moe-prototypes textarea, #moe-prototypes input').value)[0][0]) < 0.05"
+    page.wait_for_function(near)
+
+
+def test_the_race_streams_and_stops_and_keeps_what_it_has(start):
+    page = start(MoeParams(view="race"))
+    page.click("#moe-twin button")
+    page.wait_for_function("() => document.querySelectorAll('#moe-table tbody tr').length > 4")
+    page.click("#moe-halt")
+    page.wait_for_timeout(2500)
+    rows = page.locator("#moe-table tbody tr").count()
+    page.wait_for_timeout(2500)
+    assert page.locator("#moe-table tbody tr").count() == rows > 4 and "After step" in page.inner_text("#moe-notice")
+
+
+def test_one_byte_is_said_to_be_too_short_and_the_rest_stays(start):
+    page = start(MoeParams(text=CODE))
+    said = page.inner_text("#moe-notice")
+    page.fill("#moe-text textarea", "x")
+    page.wait_for_selector(".toast-body")
+    assert page.inner_text("#moe-notice") == said and page.locator("#moe-stage .gb-byte").count() == 2 * len(CODE)
+
+
+def test_a_hostile_text_stays_text(start):
+    page = start(MoeParams(text="<img src=x onerror=alert(1)>"))
+    assert page.locator("#moe-stage img").count() == 0 and page.locator("#moe-stage .gb-byte").count() == 2 * 28
+
+
+def test_a_link_restores_view_and_settings_in_a_fresh_browser(start):
+    page = start(MoeParams(view="calculator", public="OLMoE-1B-7B", batch=8))
+    assert page.locator("#moe-view input[value=calculator]").is_checked() and page.input_value("#moe-batch input[type=number]") == "8"
+    assert "6.9 billion" in page.inner_text("#moe-notice") and not page.locator("#moe-stage").is_visible()
+
+
+@pytest.mark.parametrize("view", ["text", "plane", "capacity", "calculator"])
+def test_a_phone_needs_no_sideways_scrolling(start, view):
+    page = start(MoeParams(view=view), viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

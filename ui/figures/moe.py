@@ -1,0 +1,280 @@
+"""Figures, scenes and tables of the MoE tab: results of ``backends.moe`` to plotly figures, stages and rows. numpy only."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ui.figures import theme
+from ui.figures.cards import text as packed
+from ui.figures.lessons import line, stacked
+from ui.tab import Table
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+EXPERTS = (*theme.CATEGORIES, "#8B6BD6")
+"""A colour for each of eight experts."""
+LOST = "rgba(216, 52, 42, 0.75)"
+
+
+def _panels(figure: "go.Figure", count: int, gap: float = 0.08) -> list[dict[str, str]]:
+    """Lay ``count`` panels side by side with axes of their own; the axes' names for each one's traces."""
+    across, down = figure.layout.xaxis.to_plotly_json(), figure.layout.yaxis.to_plotly_json()
+    size, names = (1 - gap * (count - 1)) / count, []
+    for k in range(count):
+        number = "" if k == 0 else str(k + 1)
+        domain = [k * (size + gap), min(1.0, k * (size + gap) + size)]
+        figure.update_layout({f"xaxis{number}": across | {"domain": domain, "anchor": f"y{number}"}})
+        figure.update_layout({f"yaxis{number}": down | {"anchor": f"x{number}"}})
+        names.append({"xaxis": f"x{number}", "yaxis": f"y{number}"})
+    return names
+
+
+def _above(figure: "go.Figure", axes: dict[str, str], words: str) -> None:
+    """A panel's heading."""
+    domain = figure.layout[axes["xaxis"].replace("x", "xaxis")].domain
+    place = {"x": sum(domain) / 2, "y": 1.02, "xref": "paper", "yref": "paper", "yanchor": "bottom", "showarrow": False}
+    figure.add_annotation(text=words, **place)
+
+
+def text(body: Any) -> "go.Figure":
+    """Loads of the experts in each layer, what they had no place for, and their capacity."""
+    figure = theme.figure(y="assignments", height=320)
+    for k, (layer, axes) in enumerate(zip(body.layers, _panels(figure, len(body.layers)), strict=True)):
+        names = [str(e) for e in range(len(layer.asked))]
+        dropped = [a - b for a, b in zip(layer.asked, layer.kept, strict=True)]
+        figure.add_bar(x=names, y=layer.kept, name="kept", marker_color=list(EXPERTS), showlegend=False,
+                       hovertemplate="expert %{x}: %{y} kept<extra></extra>", **axes)
+        if any(dropped):
+            figure.add_bar(x=names, y=dropped, name="dropped", marker={"color": LOST, "pattern": {"shape": "/"}}, showlegend=k == 0,
+                           legendgroup="dropped", hovertemplate="expert %{x}: %{y} dropped<extra></extra>", **axes)
+        if layer.capacity is not None:
+            figure.add_scatter(x=[names[0], names[-1]], y=[layer.capacity] * 2, mode="lines", name="capacity", legendgroup="capacity",
+                               line={"color": theme.INK, "dash": "dot"}, showlegend=k == 0, **axes)
+        number = axes["xaxis"][1:]
+        figure.update_layout({f"xaxis{number}": {"type": "category", "title": {"text": "expert"}}})
+        _above(figure, axes, f"<b>layer {layer.layer}</b>")
+    figure.update_layout(barmode="stack", bargap=0.25, margin={"t": 56}, legend={"y": 1.14, "yanchor": "bottom"})
+    return figure
+
+
+def text_scene(params: Any, body: Any) -> dict[str, Any]:
+    """The text for the stage: one code point a byte, and of each layer who took it and the router's probabilities."""
+    layers = [{"layer": layer.layer, "main": packed(layer.main), "state": packed(layer.state),
+               "p": packed(np.rint(layer.p * 255).astype(np.uint8)), "gates": packed(np.rint(layer.gates * 255).astype(np.uint8))}
+              for layer in body.layers]
+    return {"kind": "routed", "text": "".join(body.labels), "colours": EXPERTS[: body.layers[0].p.shape[1]], "layers": layers}
+
+
+def text_table(body: Any) -> Table:
+    """One row for each layer and expert, then the losses of each layer."""
+    rows = [(layer.layer, e, layer.asked[e], layer.kept[e], "no limit" if layer.capacity is None else layer.capacity,
+             layer.partly, layer.lost, layer.balance, layer.mixtral, layer.z) for layer in body.layers for e in range(len(layer.asked))]
+    head = ("layer", "expert", "asked", "kept", "capacity", "tokens in part", "tokens lost", "balance loss (1 = even)",
+            "Mixtral's form (k = even)", "z-loss")
+    return Table(head, tuple(rows))
+
+
+def classes(body: Any) -> "go.Figure":
+    """Which share of each token class every expert gets, layer by layer."""
+    figure = theme.figure(height=430)
+    for k, (one, axes) in enumerate(zip(body.tables, _panels(figure, len(body.tables)), strict=True)):
+        counts = np.asarray(one.counts, np.float64)
+        share = counts / np.maximum(counts.sum(0, keepdims=True), 1)
+        names = [str(e) for e in range(len(counts))]
+        hover = "%{y} to expert %{x}: %{z:.1%} of its assignments<extra></extra>"
+        figure.add_heatmap(z=share.T, x=names, y=list(body.classes), zmin=0, zmax=0.5, colorscale=theme.MAGNITUDE, showscale=False,
+                           xgap=1, ygap=1, hovertemplate=hover, **axes)
+        number = axes["xaxis"][1:]
+        figure.update_layout({f"xaxis{number}": {"type": "category", "title": {"text": "expert"}},
+                              f"yaxis{number}": {"type": "category", "autorange": "reversed", "showticklabels": k == 0}})
+        _above(figure, axes, f"<b>layer {one.layer}</b><br>{one.bits:.3f} bits<br>shuffled {one.control:.4f}")
+    figure.update_layout(margin={"t": 76})
+    return figure
+
+
+def classes_table(body: Any) -> Table:
+    """One row for each layer and expert: assignments by class, and the bytes that go there beyond their share."""
+    rows = ((t.layer, e, *counts, " ".join(t.top[e])) for t in body.tables for e, counts in enumerate(t.counts))
+    return Table(("layer", "expert", *body.classes, "its bytes"), tuple(rows))
+
+
+def capacity(body: Any) -> "go.Figure":
+    """Dropped and empty shares and the loss against the capacity factor, and below, where in the text the dropped tokens are."""
+    figure = stacked("capacity factor", ("share", "nats per byte", f"dropped at CF {body.at:g}"), body.plan, log_x=False)
+    for colour, trade in enumerate(body.trades):
+        name = {"text": "earlier tokens first", "priority": "larger p first"}[trade.order]
+        line(figure, body.factors, trade.dropped, f"dropped, {name}", colour)
+        line(figure, body.factors, trade.padding, f"empty places, {name}", colour, 0, "dot")
+        line(figure, body.factors, trade.loss, name, colour, 1, shown=False)
+        look = {"marker_color": theme.CATEGORIES[colour], "showlegend": False}
+        if trade.where:
+            figure.add_bar(x=body.bins, y=trade.where, name=name, xaxis="x2", yaxis="y3", **look)
+    ends = (body.plan[0], body.plan[-1])
+    line(figure, ends, (body.trained, body.trained), "loss without a limit", 6, 1, "dash")
+    low = figure.layout.yaxis2.domain[0]
+    across = figure.layout.xaxis.to_plotly_json() | {"anchor": "y3", "tickvals": None, "title": {"text": "byte of the text"}}
+    figure.update_layout(xaxis={"anchor": "y2", "tickformat": "g", "title": {"standoff": 2}}, yaxis={"tickformat": ".0%"}, bargap=0.15)
+    if any(trade.where for trade in body.trades):
+        below = {"tickformat": ".0%", "anchor": "x2", "domain": [0, low - 0.13]}
+        figure.update_layout(xaxis2=across | {"range": [0, body.tokens]}, yaxis3=below)
+    return figure
+
+
+def capacity_table(body: Any) -> Table:
+    """One row for each order and factor."""
+    names = ("dropped", "lost", "padding", "cost", "loss")
+    rows = ((t.order, f, *(getattr(t, name)[k] for name in names)) for t in body.trades for k, f in enumerate(body.factors))
+    head = ("first", "CF", "assignments dropped", "tokens lost", "places empty", "work over k t", "nats per byte")
+    return Table(head, tuple(rows))
+
+
+def plane_scene(params: Any, body: Any) -> dict[str, Any]:
+    """Tokens, experts and up to three routers for the stage."""
+    panels = [{"router": p.router, "label": p.label, "causal": p.causal, "main": packed(p.layer.main), "state": packed(p.layer.state),
+               "asked": p.layer.asked, "kept": p.layer.kept, "capacity": p.layer.capacity, "bias": p.layer.bias, "lost": p.layer.lost,
+               "partly": p.layer.partly} for p in body.panels]
+    return {"kind": "plane", "points": packed(np.asarray(body.points, "<f4")), "prototypes": body.prototypes, "sharp": body.sharp,
+            "colours": EXPERTS, "panels": panels}
+
+
+def plane_table(body: Any) -> Table:
+    """One row for each router and expert."""
+    rows = ((p.label, e, *body.prototypes[e], p.layer.asked[e], p.layer.kept[e], p.layer.bias[e], p.layer.balance)
+            for p in body.panels for e in range(len(body.prototypes)))
+    return Table(("router", "expert", "x", "y", "asked", "kept", "bias", "balance loss (1 = even)"), tuple(rows))
+
+
+def courses(body: Any) -> "go.Figure":
+    """Loss, largest load and variation of the loads against training steps, one line for each training and layer."""
+    figure = stacked("training steps", ("nats per byte", "largest / mean load", "variation of the loads"), log_x=False)
+    for colour, course in enumerate(body.courses):
+        line(figure, course.steps, course.loss, course.label, colour)
+        for layer in range(len(course.loads[0]) if course.loads else 0):
+            for panel, measure in ((1, course.spread), (2, course.variation)):
+                values = [measure(step)[layer] for step in range(len(course.steps))]
+                line(figure, course.steps, values, course.label, colour, panel, ("solid", "dot")[layer % 2], shown=False)
+    if body.dense:
+        line(figure, body.courses[0].steps, _fitted(body), "dense, same cost", 6, 0, "dash")
+    figure.update_traces(mode="lines")
+    figure.update_layout(xaxis={"range": [0, body.plan]}, yaxis2={"rangemode": "tozero"}, yaxis3={"rangemode": "tozero"})
+    return figure
+
+
+def _fitted(body: Any) -> list[float]:
+    """The dense twin's loss at as many points as the first course has."""
+    return list(body.dense[: len(body.courses[0].steps)])
+
+
+def courses_table(body: Any) -> Table:
+    """One row for each training, step and layer."""
+    rows = ((c.label, step, layer + 1, c.loss[k], c.spread(k)[layer], c.variation(k)[layer], c.dead(k)[layer])
+            for c in body.courses for k, step in enumerate(c.steps) for layer in range(len(c.loads[k])))
+    return Table(("training", "step", "router", "nats per byte", "largest / mean load", "variation", "experts below 1 %"), tuple(rows))
+
+
+def precision(body: Any) -> "go.Figure":
+    """What bfloat16 changes of a router, against the scale of its weights."""
+    ys = ("change of a probability", "other first expert", "mean logsumexp²")
+    figure = stacked("router weights times", ys, body.scales, log_y=(True, False, True))
+    for colour, one in enumerate(body.models):
+        line(figure, body.scales, one.error, f"{one.label}: largest", colour)
+        line(figure, body.scales, one.mean, f"{one.label}: mean", colour, 0, "dot")
+        line(figure, body.scales, one.first, one.label, colour, 1, shown=False)
+        line(figure, body.scales, one.pair, f"{one.label}: other set of {body.k}", colour, 1, "dot")
+        line(figure, body.scales, one.z, one.label, colour, 2, shown=False)
+    figure.update_layout(xaxis={"tickformat": "g"}, yaxis2={"tickformat": ".2%", "rangemode": "tozero"})
+    return figure
+
+
+def precision_table(body: Any) -> Table:
+    """One row for each model and scale."""
+    rows = ((m.label, s, *(getattr(m, name)[k] for name in ("error", "mean", "first", "pair", "z")))
+            for m in body.models for k, s in enumerate(body.scales))
+    head = ("model", "weights times", "largest change of p", "mean change", "other first expert", f"other set of {body.k}", "logsumexp²")
+    return Table(head, tuple(rows))
+
+
+def bill(body: Any) -> "go.Figure":
+    """Parameters by part, in all and those that a token uses."""
+    figure = theme.figure(x="billion parameters", height=260)
+    rows = ("in all", "used by a token")
+    for k, part in enumerate(body.parts):
+        figure.add_bar(y=rows, x=[part.total / 1e9, part.active / 1e9], name=part.name, orientation="h", marker_color=EXPERTS[k],
+                       hovertemplate=part.name + ": %{x:.4g} billion<extra></extra>")
+    figure.update_layout(barmode="stack", yaxis={"autorange": "reversed", "type": "category"}, bargap=0.35)
+    figure.update_layout(margin={"t": 60}, legend={"y": 1.02, "yanchor": "bottom"})
+    return figure
+
+
+def bill_table(body: Any) -> Table:
+    """Parameters by part with their formula, then what they cost."""
+    rows = [(part.name, part.total, part.active, part.formula) for part in body.parts]
+    rows += [("All parameters", body.total, body.active, "sum"), ("As published, billions", *body.published, body.source)]
+    rows += [(f"Gigabytes, {name}", size / 1e9, size / 1e9 * body.active / body.total, "parameters × bytes") for name, size in body.bytes]
+    rows += [
+        ("Cache, gigabytes", body.cache / 1e9, body.cache_token / 1e9, f"{body.batch} × {body.context} tokens; a token"),
+        ("Operations of a token, 10⁹", "", body.flops / 1e9, "2 × active parameters that multiply"),
+        ("Experts visited in a layer", body.experts, body.visited, f"E (1 − (1 − k/E)^{body.batch})"),
+        ("Weights read in a step, gigabytes", body.bytes[1][1] / 1e9, body.read / 1e9, "bfloat16"),
+        ("Least milliseconds of a step", "", body.least, "read / bandwidth"),
+        ("If attention were copied too", body.naive, "", "all + (E − 1) × everything but the experts"),
+    ]
+    return Table(("what", "in all", "a token, or a step", "how"), tuple(rows))
+
+
+FIGURES = {"text": text, "classes": classes, "capacity": capacity, "race": courses, "training": courses, "precision": precision,
+           "calculator": bill}
+SCENES = {"text": text_scene, "plane": plane_scene}
+TABLES = {"text": text_table, "classes": classes_table, "capacity": capacity_table, "plane": plane_table, "race": courses_table,
+          "training": courses_table, "precision": precision_table, "calculator": bill_table}
+
+
+def _said_text(params: Any, body: Any) -> str:
+    change = body.loss - body.trained
+    touched = {"leave": "", "disable": f" without expert {params.expert}", "force": f" with expert {params.expert} alone"}[params.touch]
+    kept, asked = (sum(sum(getattr(layer, name)) for layer in body.layers) for name in ("kept", "asked"))
+    return (f"Loss {body.loss:.4f} nats per byte{touched}, {change:+.4f} against the model as it was trained. {kept} kept + {asked - kept} "
+            f"dropped = {asked} assignments in all layers.")
+
+
+def _said_classes(params: Any, body: Any) -> str:
+    parts = (f"layer {t.layer} tells {t.bits:.3f} of {t.entropy:.2f} bits, {t.control:.4f} with shuffled classes" for t in body.tables)
+    return f"How much the expert tells of the class of a byte: {'; '.join(parts)} (at most {max(t.highest for t in body.tables):.4f})."
+
+
+def _said_capacity(params: Any, body: Any) -> str:
+    if body.at not in body.factors:
+        return ""
+    k = body.factors.index(body.at)
+    parts = (f"{t.dropped[k]:.1%} dropped and {t.loss[k]:.3f} nats with {words}" for t, words in
+             zip(body.trades, ("earlier tokens first", "larger p first"), strict=True))
+    empty = f"{body.trades[0].padding[k]:.0%} of the places stay empty"
+    return f"At CF {body.at:g}: {'; '.join(parts)}; {empty}. Without a limit: {body.trained:.3f}."
+
+
+def _said_courses(params: Any, body: Any) -> str:
+    parts = []
+    for c in body.courses:
+        if c.loads:
+            worst = max(range(len(c.loads[-1])), key=lambda layer: c.variation()[layer])
+            parts.append(f"{c.label}: largest load {c.spread()[worst]:.2f} times the mean, variation {c.variation()[worst]:.2f}, "
+                         f"{sum(c.dead())} dead, loss {c.loss[-1]:.3f}")
+    return f"After step {body.courses[0].steps[-1]}, in the more uneven layer: {'; '.join(parts)}."
+
+
+def _said_precision(params: Any, body: Any) -> str:
+    one = body.scales.index(1.0)
+    parts = (f"{m.label}: {m.first[one]:.2%} of tokens get another first expert, logsumexp² is {m.z[one]:.2f}" for m in body.models)
+    return f"As they are: {'; '.join(parts)}. bfloat16 in product and softmax; float32 is what the models use."
+
+
+def _said_bill(params: Any, body: Any) -> str:
+    sizes = f"{body.total / 1e9:.1f} billion parameters must lie in memory, {body.active / 1e9:.1f} billion work on a token"
+    copied = f"copying the attention with each expert would take {body.naive / 1e9:.0f} billion"
+    visits = f"A step of {body.batch} tokens is expected to visit {body.visited:.1f} experts in each layer."
+    return f"{sizes} ({body.experts} experts, {body.k} a token); {copied}. {visits}"
+
+
+WORDS = {"text": _said_text, "classes": _said_classes, "capacity": _said_capacity, "race": _said_courses, "training": _said_courses,
+         "precision": _said_precision, "calculator": _said_bill}

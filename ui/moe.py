@@ -1,0 +1,58 @@
+"""The MoE tab: who routes what, on the user's text, on a plane, and while small models are trained."""
+
+from backends.moe import answer, stream
+from backends.moe.params import ALPHAS, LENGTH, MAX_TEXT, PUBLIC, ROUTERS, MoeParams
+from ui.figures import moe
+from ui.lab import Lab
+from ui.routing.presets import PRESETS
+from ui.tab import Tab
+
+READING = ("text", "capacity", "precision")
+RULED = ("text", "plane")
+LAB = Lab(
+    params=MoeParams,
+    views={
+        **{"text": "Your text by expert", "classes": "What experts learn", "capacity": "Capacity trade", "plane": "Router on a plane"},
+        **{"race": "Collapse race, live", "training": "Shipped trainings", "precision": "bfloat16 router", "calculator": "Calculator"},
+    },
+    stream=stream,
+    figures=moe.FIGURES,
+    tables=moe.TABLES,
+    scenes=moe.SCENES,
+    words=moe.WORDS,
+    instant=("text", "classes", "plane", "training", "precision", "calculator"),
+    uses={
+        **{"text": (*READING, "classes"), "model": ("text", "classes", "capacity"), "router": ("text", "capacity", "plane")},
+        **{"k": ("text", "plane", "race", "precision"), "factor": ("text", "capacity", "plane"), "order": RULED},
+        "scope": ("text", "capacity"),
+        **dict.fromkeys(("touch", "expert", "layer"), ("text",)),
+        **dict.fromkeys(("noise", "updates", "speed"), RULED),
+        **dict.fromkeys(("count", "sharp", "prototypes"), ("plane",)),
+        **dict.fromkeys(("steps", "alphas"), ("race",)),
+        **dict.fromkeys(("public", "batch", "context", "bandwidth"), ("calculator",)),
+        "seed": ("text", "classes", "capacity", "plane", "race", "precision"),
+    },
+    titles={
+        "model": {"moe": "with balance and z-loss", "moe-free": "without auxiliary losses"},
+        "router": {name: router.label for name, router in ROUTERS.items()},
+        "order": {"text": "earlier tokens", "priority": "larger p (batch priority)"},
+        "scope": {"text": "the whole text", "window": f"each window of {LENGTH} bytes"},
+        "layer": {"both": "both", "2": "2", "4": "4"},
+        "alphas": {alpha: alpha for alpha in ALPHAS},
+        "public": {name: name for name in PUBLIC},
+    },
+    folded=("noise", "updates", "speed", "count", "sharp"),
+    text="text",
+    most=MAX_TEXT,
+)
+TAB = Tab(
+    slug="moe",
+    title="MoE",
+    question="Which expert does each token go to, and what does that cost?",
+    params=MoeParams,
+    run=answer,
+    presets=PRESETS,
+    build=LAB.build,
+    caveat=LAB.caveat,
+    portable=LAB.portable,
+)

@@ -1,0 +1,1 @@
+"""Parts of the MoE tab."""
