@@ -1,0 +1,113 @@
+"""What each view of the tokens adds to the board: reach, leak, the two libraries, bias, cosine, merging."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from backends import metrics
+from backends.shapes import Check
+from backends.swin import attend, merging, reach, relative
+from backends.swin.geometry import PAD, layout
+from backends.swin.params import TOKEN, WINDOW, SwinParams
+from backends.swin.results import Bias, Cosine, Leak, Merge, Orders, Reach
+from backends.swin.stage import Scene, leak
+
+CHANNELS = 128                 # of the tokens, in the last stage of the shipped Swin
+
+
+def reached(scene: Scene) -> tuple[Reach, tuple[Check, ...]]:
+    """After how many blocks the clicked token depends on each other one, with and without shift."""
+    p, (row, column) = scene.params, scene.params.token
+    plain = layout(p.size, p.window, 0, p.order)
+    token = row * p.columns + column
+    moved = scene.layout if p.moving else plain
+    first, still = (reach.reach(token, plain, second, p.depth, p.masked) for second in (moved, plain))
+    counted = [reach.counts(each, p.depth) for each in (first, still)]
+    spread = max(counted[1]) - min(counted[1])
+    held = Check("Without shift nothing leaves the window", spread, 0, spread == 0, "tokens gained by any further block without shift")
+    return Reach(p.depth, first, still, *counted), (held,)
+
+
+def leaked(scene: Scene) -> tuple[Leak, tuple[Check, ...]]:
+    """What the mask keeps apart."""
+    one = scene.layout
+    off, on = (leak(scene.softmax(masked), one) for masked in (False, True))
+    strange = torch.from_numpy(one.strange).float().unsqueeze(1)
+    uniform = attend.per_token(strange.mean(-1), one)[0]
+    met = uniform > 0
+    means = [float(each.mean(0)[met].mean()) if met.any() else 0.0 for each in (off, on)]
+    heads = tuple(float(head[met].mean()) if met.any() else 0.0 for head in off)
+    even = float(uniform[met].mean()) if met.any() else 0.0
+    found = Leak(off.mean(0).numpy(), means[0], means[1], float(met.float().mean()), heads, even)
+    text = "mean weight on strangers with the mask on, of tokens that have some in their window"
+    return found, (Check("The mask closes the leak", means[1], 1e-6, means[1] <= 1e-6, text),)
+
+
+def libraries(scene: Scene) -> tuple[Orders, tuple[Check, ...]]:
+    """timm and torchvision on the same tokens with the same weights, mask on."""
+    p, outputs, leaks, padding = scene.params, [], [], []
+    for order in ("timm", "torchvision"):
+        one = replace(scene, params=replace(p, order=order, masked=True))
+        weights = replace(one.weights, table=one.table, window=one.layout.window)
+        outputs.append(attend.attend(one.x, weights, one.layout))
+        soft = one.softmax(True)
+        leaks.append(float(leak(soft, one.layout).mean()))
+        padding.append(float(attend.per_token(attend.share(soft, attend.on_padding(one.layout)), one.layout).mean()))
+    gap = (outputs[0] - outputs[1]).abs().amax(-1)
+    ours, theirs = (layout(p.size, p.window, p.shifted, order) for order in ("timm", "torchvision"))
+    divides = theirs.padded == p.size
+    found = Orders(gap.numpy(), float(gap.max()), float(outputs[0].square().mean().sqrt()), divides, tuple(leaks), tuple(padding))
+    if not divides and (ours.shift != (0, 0) or ours.window != theirs.window):
+        return found, ()
+    same = found.largest <= 1e-5
+    text = "largest difference; the window divides the map, or is smaller than it and nothing is shifted"
+    return found, (Check("The libraries agree", found.largest, 1e-5, same, text),)
+
+
+def biased(scene: Scene) -> tuple[Bias, tuple[Check, ...]]:
+    """The bias tables as they are used, edits included."""
+    (mh, mw), table = scene.layout.window, scene.table.clone()
+    cells = {(dy + mh - 1) * (2 * mw - 1) + dx + mw - 1: value for (dy, dx), value in scene.edited.items()}
+    for cell, value in cells.items():
+        table[cell, scene.params.head - 1] = value
+    used = scene.bias[scene.params.head - 1]
+    shared = relative.bias(table, (mh, mw))[scene.params.head - 1]
+    gap = float((used - shared).abs().max())
+    found = Bias(scene.params.head - 1, table.T.reshape(-1, 2 * mh - 1, 2 * mw - 1).numpy(), tuple(scene.edited), scene.params.bias)
+    return found, (Check("One cell, all pairs of its offset", gap, 0, gap == 0, "largest difference of the N x N bias to the table"),)
+
+
+def _support(p: Tensor, scene: Scene) -> tuple[float, ...]:
+    """Mean effective keys of every head over the tokens."""
+    values = attend.per_token(metrics.support(p), scene.layout)
+    return tuple(float(head.mean()) for head in values)
+
+
+def cosine(scene: Scene) -> tuple[Cosine, tuple[Check, ...]]:
+    """Dot product and scaled cosine on the same q and k, and the coordinates of Swin V2."""
+    q, k, _ = attend.split(attend.gathered(scene.x, scene.layout), scene.weights)
+    real = torch.from_numpy(scene.layout.windows != PAD)
+    pairs = (real[:, :, None] & real[:, None, :]).unsqueeze(1)
+    largest = [tuple((attend.scores(q, k, s).abs() * pairs).amax((0, 2, 3)).tolist()) for s in ("dot", "cosine")]
+    support = [_support(scene.softmax(scene.params.masked, similarity=s), scene) for s in ("dot", "cosine")]
+    window = max(scene.layout.window)
+    axes = [(f(window, WINDOW), f(WINDOW, WINDOW)) for f in (relative.linear_coordinates, relative.log_coordinates)]
+    lines = [tuple(axis.tolist()) for axis, _ in axes]
+    offsets, stretches = tuple(range(1 - window, window)), [relative.stretch(*pair) for pair in axes]
+    found = Cosine(*largest, *support, WINDOW, offsets, *lines, *stretches)
+    top = max(largest[1])
+    text = "largest |score| before the bias with scaled cosine; the dot product has no bound"
+    return found, (Check("Cosine is bounded by its scale", top, attend.COSINE, top <= attend.COSINE + 1e-4, text),)
+
+
+def merged(params: SwinParams) -> tuple[Merge, tuple[Check, ...]]:
+    """The pyramid from the token grid, and the order of the four neighbours, read off tensors."""
+    stages = merging.pyramid(params.size, params.window, params.shifted, CHANNELS, TOKEN, params.order)
+    at = torch.tensor([[[0.0], [1.0]], [[2.0], [3.0]]])
+    ours, theirs = merging.neighbours(at).flatten(), torch.pixel_unshuffle(at.permute(2, 0, 1), 2).flatten()
+    read = [tuple(divmod(int(v), 2) for v in order) for order in (ours, theirs)]
+    covered = all(s.covers * s.size[a] >= params.size[a] for s in stages for a in (0, 1))
+    text = "tokens of the first map that no token of a later one covers"
+    return Merge(stages, *read), (Check("Every stage covers the map", 0 if covered else 1, 0, covered, text),)

@@ -1,0 +1,145 @@
+"""The Swin tab in Chromium: stepping and choosing tokens, partners without the server, settings, pictures, the bias, a trained model."""
+
+import pytest
+
+from backends.swin.params import SwinParams
+from tests.browser.board import asking
+from ui import permalink
+
+OPENING = SwinParams()
+CHOSEN = "() => { const s = document.querySelector('.gb-board').glassbox; return [s.scene.token, s.chosen.partners.length]; }"
+OWN, WORK = (f".gb-board-panels .gb-panel:nth-child({n}) canvas" for n in (1, 2))
+
+
+@pytest.fixture
+def start(open_page, app_url):
+    """Open the tab with settings; the page comes back when its stage is drawn."""
+
+    def opened(params=OPENING, **context):
+        page = open_page(f"{app_url}?{permalink.encode('swin', params)}", **context)
+        page.wait_for_selector(".gb-board[data-drawn]", timeout=60_000)
+        return page
+
+    return opened
+
+
+def drawn(page, act):
+    """Do ``act`` and wait until the stage was drawn anew."""
+    before = page.get_attribute(".gb-board", "data-drawn")
+    act()
+    page.wait_for_function("b => document.querySelector('.gb-board').dataset.drawn !== b", arg=before, timeout=60_000)
+
+
+def click_token(page, canvas, row, column, rows=14, columns=14):
+    """Click the middle of a token of a canvas."""
+    page.locator(canvas).scroll_into_view_if_needed()
+    box = page.locator(canvas).bounding_box()
+    page.mouse.click(box["x"] + box["width"] * (column + 0.5) / columns, box["y"] + box["height"] * (row + 0.5) / rows)
+
+
+def wait_for(page, script):
+    page.wait_for_function(script, timeout=60_000)
+
+
+def test_a_token_lights_up_its_partners_in_both_coordinates(start):
+    page = start()
+    assert page.evaluate(CHOSEN) == [[11, 11], 16]
+    drawn(page, lambda: click_token(page, OWN, 6, 6))
+    assert page.evaluate(CHOSEN) == [[6, 6], 49] and "49 tokens of the 49" in page.inner_text(".gb-board-say")
+    page.click(".gb-board-steps button:has-text('Windows')")
+    page.wait_for_timeout(900)
+    drawn(page, lambda: click_token(page, WORK, 13, 13))                       # what stands there was rolled over both edges
+    assert page.evaluate(CHOSEN) == [[2, 2], 9]
+    drawn(page, lambda: page.locator(OWN).press("ArrowRight"))
+    assert page.evaluate(CHOSEN) == [[2, 3], 21]
+
+
+def test_steps_go_forward_back_and_play_without_the_server(start):
+    page = start(SwinParams(step="picture"))
+    asked = asking(page, ".gb-board")
+    page.click(".gb-board >> text=Forward")
+    page.wait_for_selector(".gb-board[data-step=roll]")
+    page.click(".gb-board >> text=Play")
+    page.wait_for_selector(".gb-board[data-step=regions]", timeout=15_000)
+    page.click(".gb-board >> text=Pause")
+    page.click(".gb-board >> text='Back'")
+    page.wait_for_selector(".gb-board[data-step=windows]")
+    assert page.get_attribute(".gb-board", "data-drawn") == "1" and asked == []
+    wait_for(page, "() => new URLSearchParams(location.search).get('step') === 'windows'")
+
+
+def test_settings_answer_and_the_reason_of_a_red_check_is_on_the_page(start):
+    page = start()
+    drawn(page, lambda: page.click("#swin-view input[value=orders]"))
+    wait_for(page, "() => document.querySelectorAll('#swin-checks [data-ok=true]').length === 4")
+    page.wait_for_selector("#swin-plot .js-plotly-plot .barlayer")
+    assert not page.locator("#swin-masked").is_visible()
+    page.fill("#swin-rows input[type=number]", "16")
+    drawn(page, lambda: page.keyboard.press("Tab"))
+    wait_for(page, "() => document.querySelector('#swin-checks [data-ok=false]')?.innerText.includes('mask separates')")
+    assert page.locator(".gb-board-steps button:has-text('Pad')").count() == 1
+    page.fill("#swin-window input[type=number]", "12")
+    page.keyboard.press("Tab")
+    page.fill("#swin-rows input[type=number]", "4")
+    page.keyboard.press("Tab")
+    wait_for(page, "() => document.querySelector('#swin-notice').innerText.includes('the window shrinks to the map')")
+
+
+def test_an_own_picture_replaces_the_sample_and_a_bad_file_is_named(start, tmp_path):
+    from PIL import Image
+
+    page = start(SwinParams(rows=6, columns=9, window=3))
+    Image.new("RGB", (60, 40), "teal").save(tmp_path / "mine.png")
+    (tmp_path / "bad.png").write_text("no picture")
+    drawn(page, lambda: page.set_input_files(".gb-board input[type=file]", str(tmp_path / "mine.png")))
+    assert page.get_attribute(".gb-board", "data-picture").startswith("own-")
+    page.set_input_files(".gb-board input[type=file]", str(tmp_path / "bad.png"))
+    page.wait_for_selector(".toast-body")
+    drawn(page, lambda: page.click(".gb-board-sample[data-id=coins]"))
+    assert page.get_attribute(".gb-board", "data-picture") == "coins"
+
+
+def test_a_cell_of_the_bias_moves_the_attention_and_its_link_comes_back(start):
+    page = start(SwinParams(view="bias", bias="none", step="attention"))
+    page.wait_for_selector(".gb-board-bias[data-head='4'] canvas")
+    page.locator(".gb-board-bias canvas").first.focus()
+    page.keyboard.press("ArrowRight")
+    before = page.evaluate("() => document.querySelector('.gb-board').glassbox.chosen.top")
+    for _ in range(3):
+        drawn(page, lambda: page.click(".gb-board-bias >> text='+5'"))
+    assert page.evaluate("() => document.querySelector('.gb-board').glassbox.chosen.top") > max(0.5, before)
+    wait_for(page, "() => (new URLSearchParams(location.search).get('edits') || '').includes('15')")
+    drawn(page, lambda: page.click(".gb-board-bias >> text='Reset all'"))
+    wait_for(page, "() => !new URLSearchParams(location.search).get('edits')")
+
+
+def test_a_trained_swin_shows_blocks_heads_and_its_answer(start):
+    page = start(SwinParams(view="model", picture="horse", y=0.3, x=0.75))
+    assert page.locator(".gb-board-lists .gb-board-cards").first.locator("button").count() == 8
+    drawn(page, lambda: page.locator(".gb-board-card:has-text('Stage 2·2')").click())
+    assert page.locator(".gb-board-cards").nth(1).locator("button").count() == 1 + 4
+    drawn(page, lambda: page.locator(".gb-board-card:has-text('Head 2')").click())
+    assert "Head 2 gives" in page.inner_text(".gb-board-say")
+    page.click(".gb-board >> text=Its region, says the model")
+    assert page.get_attribute(".gb-board button:has-text('Its region')", "aria-pressed") == "true"
+
+
+def test_cost_is_timed_map_by_map(start, open_page, app_url):
+    page = open_page(f"{app_url}?{permalink.encode('swin', SwinParams(view='cost', channels=32))}")
+    page.wait_for_selector("#swin-plot .js-plotly-plot .scatterlayer", timeout=60_000)
+    page.click("#swin-twin button")
+    page.wait_for_selector("#swin-table tbody tr")
+    assert page.locator("#swin-table tbody tr").count() == 6 and not page.locator("#swin-stage").is_visible()
+
+
+def test_the_hub_s_offer_is_told_before_anything_is_downloaded(start):
+    page = start(SwinParams(view="model"))
+    page.click("#swin-model label:has-text('My own weights')")
+    page.wait_for_selector("#swin-offer:has-text('about 113 MB from huggingface.co')")
+    assert page.is_visible("#swin-hub")
+
+
+@pytest.mark.parametrize("view", ["roll", "bias", "merge", "model"])
+def test_a_phone_needs_no_sideways_scrolling(start, view):
+    page = start(SwinParams(view=view), viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,103 @@
+"""What the Swin tab draws: settings on the left, the stage on the right. The wiring is in ``ui/swin.py``."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import gradio as gr
+
+from backends.swin.params import ARCHITECTURES
+from ui import panels
+from ui.segmenting import pictures
+from ui.swinning.stage import Stage, Tables
+from ui.swinning.state import HELD, PARAMS, VIEWS, style
+from ui.tab import Tab
+
+ORDERS = [("timm: roll, then pad", "timm"), ("torchvision: pad, then roll", "torchvision")]
+SIMILARITIES = [("Dot product (Swin)", "dot"), ("Cosine × 10 (Swin V2)", "cosine")]
+BIASES = [("Trained", "trained"), ("None", "none"), ("Near (made up)", "near"), ("Rows (made up)", "rows")]
+MODELS = [("The shipped small Swin", "shipped"), ("My own weights", "own")]
+QUIET = {"size": "sm", "elem_classes": [*panels.QUIET, "gb-word-csv"]}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The tab's components. ``widgets``: one for each parameter, by name; those without a widget are states."""
+
+    widgets: dict[str, Any]
+    upload: gr.UploadButton
+    hub: gr.Button
+    offer: gr.HTML
+    loaded: gr.HTML
+    notice: gr.HTML
+    stage: Stage
+    tables: Tables
+    plot: gr.Plot
+    checks: gr.HTML
+    table: gr.HTML
+    csv: gr.Button
+    carrier: gr.Textbox
+    run: gr.Button
+
+
+def draw(tab: Tab) -> Parts:
+    """Draw the tab in the current context."""
+    widgets: dict[str, Any] = {name: gr.State(getattr(tab.opening, name)) for name in HELD}
+    gr.HTML(f"<style>{style(tab.slug)}</style>", padding=False)
+    with gr.Column(elem_classes="gb-swin"):
+        choices = [(title, name) for name, title in VIEWS.items()]
+        widgets["view"] = gr.Radio(choices, value=tab.opening.view, label="View", elem_id=f"{tab.slug}-view", elem_classes="gb-lessons")
+        with gr.Row(elem_classes="gb-body"):
+            with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
+                made = _settings(tab, widgets)
+                panels.explanation(tab)
+            with gr.Column(scale=7, min_width=300, elem_classes="gb-main"):
+                made |= _shown(tab)
+    made["run"] = gr.Button("Run", elem_id=f"{tab.slug}-run", elem_classes="gb-away")
+    made["carrier"] = gr.Textbox(visible=False, interactive=True, max_length=None)
+    made["widgets"] = {name: widgets[name] for name in PARAMS}
+    return Parts(**{f.name: made[f.name] for f in fields(Parts)})
+
+
+def _put(tab: Tab, widgets: dict[str, Any], *names: str) -> None:
+    """The generic widgets of some parameters."""
+    for name in names:
+        widgets[name] = panels.widget(tab, PARAMS[name], getattr(tab.opening, name))
+
+
+def _radio(tab: Tab, name: str, options: list[tuple[str, str]]) -> gr.Radio:
+    control = PARAMS[name].control
+    return gr.Radio(options, value=getattr(tab.opening, name), label=control.label, info=control.help or None, elem_id=f"{tab.slug}-{name}")
+
+
+def _settings(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    _put(tab, widgets, "rows", "columns", "window", "shift", "masked")
+    widgets["order"] = _radio(tab, "order", ORDERS)
+    _put(tab, widgets, "depth", "moving")
+    widgets["bias"] = _radio(tab, "bias", BIASES)
+    widgets["similarity"] = _radio(tab, "similarity", SIMILARITIES)
+    _put(tab, widgets, "block", "head", "channels", "pixels")
+    with gr.Column(elem_id=f"{tab.slug}-models"):
+        widgets["model"] = _radio(tab, "model", MODELS)
+        with gr.Column(elem_id=f"{tab.slug}-own"):
+            architecture = {"allow_custom_value": True, "elem_id": f"{tab.slug}-architecture", "info": PARAMS["architecture"].control.help}
+            names = list(ARCHITECTURES)
+            widgets["architecture"] = gr.Dropdown(names, value=tab.opening.architecture, label="Architecture", **architecture)
+            small = {"size": "sm", "elem_classes": "gb-quiet", "elem_id": f"{tab.slug}-upload"}
+            made["upload"] = gr.UploadButton("Load my weights (.safetensors)", file_types=[".safetensors"], **small)
+            made["hub"] = gr.Button("Download from the hub", size="sm", elem_classes="gb-quiet", elem_id=f"{tab.slug}-hub")
+            made["offer"] = gr.HTML(elem_id=f"{tab.slug}-offer")
+            made["loaded"] = gr.HTML(elem_id=f"{tab.slug}-loaded")
+    return made
+
+
+def _shown(tab: Tab) -> dict[str, Any]:
+    made: dict[str, Any] = {"notice": gr.HTML(elem_id=f"{tab.slug}-notice")}
+    made["stage"] = Stage(pictures.thumbnails(), elem_id=f"{tab.slug}-stage")
+    made["tables"] = Tables(elem_id=f"{tab.slug}-tables")
+    made["plot"] = gr.Plot(show_label=False, elem_id=f"{tab.slug}-plot", elem_classes="gb-figure", container=False)
+    made["checks"] = gr.HTML(elem_id=f"{tab.slug}-checks")
+    with gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-twin"):
+        made["table"] = gr.HTML(elem_id=f"{tab.slug}-table")
+        made["csv"] = gr.Button("Download CSV", elem_id=f"{tab.slug}-csv", **QUIET)
+    return made
