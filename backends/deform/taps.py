@@ -1,0 +1,253 @@
+"""One output of one operator on a picture: where it reads, with which weights, and what comes out, there and everywhere.
+
+The map is the picture itself in a few cells, red, green and blue in 0..1, so that an output is a colour.  Projections are left out
+(DCNv3's and Deformable DETR's are the identity, all of their heads read all colours); DAT's queries and keys are the standardised
+colours, so that its attention is likeness of colour.  `noise` draws the layer that gives offsets at random where no training is claimed.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from scipy import ndimage
+from torch import Tensor
+
+from backends.deform import dat, operators
+from backends.deform.params import HEADS, LEVELS, POINTS, TAPS, DeformParams
+from backends.deform.results import Neighbour, Point, Taps
+from backends.deform.sampling import Window, corners, kernel_grid, pack, sample
+from backends.shapes import Check
+
+WEIGHTS = {"mean": torch.full((3, 3), 1 / 9), "sobel": torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4,
+           "sharpen": torch.tensor([[-1.0, -1, -1], [-1, 17, -1], [-1, -1, -1]]) / 9}
+LIKENESS = 1.2                 # DAT's queries and keys are this times the standardised colour
+CORNER, EDGE = 1.5, 1e-8       # cells of blur of the structure tensor; what counts as no edge at all
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an operator does at one cell and everywhere.  P points at `at` (P, 2), (y, x) in cells of the drawn map, `ghost` (P, 2) without
+    offsets, `weight` and `share` (P,), `value` (P, 3); `whole` and `regular` (3, H, W)."""
+
+    names: tuple[str, ...]
+    at: Tensor
+    ghost: Tensor
+    weight: Tensor
+    share: Tensor
+    value: Tensor
+    group: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...]
+    whole: Tensor
+    regular: Tensor
+
+
+def cells_of(image: np.ndarray, longest: int) -> Tensor:
+    """uint8 (H, W, 3) -> its map (1, 3, h, w) in 0..1, float32: box means, `longest` cells on the longer side, at least one on the
+    other."""
+    height, width = image.shape[:2]
+    scale = longest / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX), np.float32) / 255
+    return torch.from_numpy(small).permute(2, 0, 1)[None]
+
+
+def affine(turn: float, grow: float, shear: float) -> Tensor:
+    """The matrix (2, 2) on (y, x): x is moved by shear * y, both are grown, then turned clockwise by `turn` degrees as seen (y down)."""
+    c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    rotation, sheared = torch.tensor([[c, s], [-s, c]], dtype=torch.float64), torch.tensor([[1.0, 0], [shear, 1]], dtype=torch.float64)
+    return grow * rotation @ sheared
+
+
+def along(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Direction (H, W, 2), (y, x), of the edge at every cell of a map (H, W), x >= 0, and how sure it is, 0..1.
+
+    The eigenvector of the smaller eigenvalue of the structure tensor (Bigün and Granlund 1987), and the eigenvalues' difference over their
+    sum.
+    """
+    dy, dx = ndimage.sobel(grey, 0), ndimage.sobel(grey, 1)
+    yy, xx, yx = (ndimage.gaussian_filter(v, CORNER) for v in (dy * dy, dx * dx, dy * dx))
+    turn = 0.5 * np.arctan2(2 * yx, xx - yy) + np.pi / 2
+    way = np.stack([np.sin(turn), np.cos(turn)], -1)
+    way *= np.where(way[..., 1:] < 0, -1, 1)
+    total = xx + yy
+    sure = np.where(total > EDGE, np.hypot(xx - yy, 2 * yx) / np.maximum(total, EDGE), 0)
+    return way, sure
+
+
+def offsets_of(params: DeformParams, x: Tensor, window: Window) -> Tensor:
+    """Offsets (K, H, W, 2), (dy, dx) in cells, of nine taps at every cell: the user's own, or the pattern's."""
+    height, width = x.shape[-2:]
+    taps = kernel_grid(window) - torch.tensor(window.padding, dtype=torch.float64)
+    if params.offsets:
+        moved = torch.tensor(params.offsets, dtype=torch.float64)
+    elif params.pattern == "affine":
+        moved = taps @ affine(params.turn, params.grow, params.shear).T - taps
+    else:
+        way, sure = (torch.from_numpy(v) for v in along(x[0].mean(0).double().numpy()))
+        across = torch.stack([way[..., 1], -way[..., 0]], -1)
+        goal = taps[:, None, None, :1] * across + taps[:, None, None, 1:] * params.grow * way
+        return (goal - taps[:, None, None]) * sure[..., None]
+    return moved[:, None, None].expand(-1, height, width, -1)
+
+
+def _around(x: Tensor, at: Tensor) -> Tensor:
+    """Values (P, 3) of x (1, 3, H, W) at (P, 2)."""
+    return sample(x.double(), at.double()[None])[0].T
+
+
+def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
+    """DCNv1 to v3 on the same taps."""
+    reach = params.dilation
+    window = Window((3, 3), (1, 1), (reach, reach), (reach, reach))
+    offset = offsets_of(params, x, window)
+    raw = torch.tensor(params.raw or (0.0,) * TAPS, dtype=torch.float64)
+    field = pack(offset[None, None]).float()
+    size = x.shape[-2:]
+    ghost = kernel_grid(window) + torch.tensor(start, dtype=torch.float64) - reach
+    if params.operator == "dcn3":
+        share = weight = raw.softmax(0)
+        at = torch.tensor(start) + params.scale * (ghost - torch.tensor(start) + offset[:, start[0], start[1]])
+        turned = offset.unflatten(0, (3, 3)).transpose(0, 1).flatten(0, 1).permute(1, 2, 0, 3).flip(-1).flatten(2)[None].float()
+        order = raw.view(3, 3).T.reshape(-1).float().expand(1, *size, TAPS)
+        whole = operators.dcnv3(x, turned, order, window, 1, params.scale)
+        regular = operators.dcnv3(x, torch.zeros_like(turned), torch.zeros_like(order), window, 1)
+    else:
+        share = raw.sigmoid() if params.operator == "dcn2" else torch.ones(TAPS, dtype=torch.float64)
+        weight = share * WEIGHTS[params.kernel].flatten()
+        at = ghost + offset[:, start[0], start[1]]
+        kernel = WEIGHTS[params.kernel].expand(3, 1, 3, 3).contiguous()
+        whole = operators.dcn(x, field, kernel, window, share.float()[None, :, None, None].expand(1, TAPS, *size).contiguous())
+        regular = F.conv2d(x, kernel, padding=reach, dilation=reach, groups=3)
+    names = tuple(f"tap {k}: row {k // 3}, column {k % 3}" for k in range(TAPS))
+    return Reading(names, at, ghost, weight, share, _around(x, at), (0,) * TAPS, (tuple(size),), whole[0], regular[0])
+
+
+def _query(x: Tensor, wide: int, seed: int, noise: float) -> Tensor:
+    """What a random linear layer (wide, 7) of standard deviation `noise` makes of every cell's colour and place: (H W, wide)."""
+    height, width = x.shape[-2:]
+    places = torch.stack(torch.meshgrid(torch.linspace(0, math.pi, height), torch.linspace(0, math.pi, width), indexing="ij"), -1)
+    known = torch.cat([x[0].permute(1, 2, 0) - 0.5, places.sin() - 0.5, places.cos()], -1).flatten(0, 1).double()
+    weight = torch.randn(wide, known.shape[-1], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return known @ weight.T * noise
+
+
+def _msda(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
+    """Deformable DETR: levels of 1, 2, 4, 8 cells, offsets of the initialisation plus a random layer's."""
+    height, width = x.shape[-2:]
+    levels = [F.avg_pool2d(x.double(), 2**level, ceil_mode=True, count_include_pad=False) for level in range(LEVELS)]
+    sizes = [(v.shape[-2], v.shape[-1]) for v in levels]
+    values = [v[:, None].expand(-1, HEADS, -1, -1, -1) for v in levels]
+    drawn = _query(x, HEADS * LEVELS * POINTS * 3, params.seed, params.noise).unflatten(-1, (HEADS, LEVELS, POINTS, 3))[None]
+    offset = operators.star(HEADS, LEVELS, POINTS) + drawn[..., :2]
+    weights = drawn[..., 2].flatten(-2).softmax(-1).unflatten(-1, (LEVELS, POINTS))
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    centre = torch.stack([(columns + 0.5) / width, (rows + 0.5) / height], -1).flatten(0, 1).double()
+    reference = centre[None, :, None].expand(1, -1, LEVELS, 2)
+    if params.box:
+        reference = torch.cat([reference, torch.full_like(reference, params.box)], -1)
+    at = operators.locations(reference, offset, sizes)
+    chosen = slice(None) if params.head == 0 else slice(params.head - 1, params.head)
+    whole = operators.msda(values, at, weights)[0, :, chosen].mean(1)
+    query = start[0] * width + start[1]
+    here, share = at[0, query, chosen], weights[0, query, chosen]
+    inside = [(here[:, k] * torch.tensor(size[::-1]) - 0.5).flip(-1).flatten(0, 1) for k, size in enumerate(sizes)]
+    value = torch.stack([_around(v, at).unflatten(0, (-1, POINTS)) for v, at in zip(levels, inside, strict=True)], 1)
+    heads = range(HEADS) if params.head == 0 else (params.head - 1,)
+    names = tuple(f"head {h + 1}, level {level + 1}, point {p + 1}" for h in heads for level in range(LEVELS) for p in range(POINTS))
+    cells = (here * torch.tensor([width, height]) - 0.5).flip(-1).flatten(0, 2)
+    group = tuple(level for _ in heads for level in range(LEVELS) for _ in range(POINTS))
+    ghost = torch.tensor(start, dtype=torch.float64).expand(len(cells), 2)
+    flat = share.flatten() / len(heads)
+    return Reading(names, cells, ghost, flat, flat, value.flatten(0, 2), group, tuple(sizes), _map(whole, height), x[0].float())
+
+
+def _map(values: Tensor, height: int) -> Tensor:
+    """(H W, 3) -> (3, H, W)."""
+    return values.T.unflatten(1, (height, -1)).float()
+
+
+def _dat(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
+    """DAT: keys at places that all queries share; one head, one group."""
+    height, width = x.shape[-2:]
+    step = min(params.stride, height, width)
+    mean, spread = x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True).clamp_min(1e-3)
+    z = ((x - mean) / spread).double()
+    draw = torch.Generator().manual_seed(params.seed)
+    eye = torch.eye(3, dtype=torch.float64)
+    depthwise, point = (torch.randn(*shape, generator=draw, dtype=torch.float64) for shape in ((3, 1, step, step), (2, 3)))
+    table = torch.zeros(1, 2 * height - 1, 2 * width - 1, dtype=torch.float64)
+    ones = torch.ones(3, dtype=torch.float64)
+
+    def attended(noise: float) -> tuple[Tensor, Tensor, Tensor]:
+        w = dat.DatWeights(LIKENESS * eye, LIKENESS * eye, eye, depthwise / step, ones, 0 * ones, noise * point, table)
+        return dat.attend(z, w, 1, 1, step, params.factor)
+
+    out, places, attention = attended(params.noise)
+    plain = attended(0.0)[0]
+    most = torch.tensor([height - 1, width - 1], dtype=torch.float64)
+    keys = places[0, 0].flatten(0, 1)
+    ghost = dat.dat_reference(*places.shape[2:4]).flatten(0, 1)
+    share = attention[0, 0, start[0] * width + start[1]]
+    value = dat.dat_read(z, places[:, 0])[0].flatten(1).T
+    names = tuple(f"key {k}" for k in range(len(keys)))
+    coloured = (value * spread.flatten() + mean.flatten()), *((v * spread + mean)[0].float() for v in (out, plain))
+    return Reading(names, (keys + 1) / 2 * most, (ghost + 1) / 2 * most, share, share, coloured[0], (0,) * len(keys), ((height, width),),
+                   *coloured[1:])
+
+
+READINGS: dict[str, Callable[[DeformParams, Tensor, tuple[int, int]], Reading]] = {
+    "dcn1": _dcn, "dcn2": _dcn, "dcn3": _dcn, "msda": _msda, "dat": _dat}
+
+
+def taps(params: DeformParams, image: np.ndarray) -> tuple[Taps, str, tuple[Check, ...]]:
+    """The view's body, a sentence on what was changed, and its checks.  Raises ValueError, one sentence."""
+    x = cells_of(image, params.cells)
+    height, width = x.shape[-2:]
+    start = min(int(params.at[0] * height), height - 1), min(int(params.at[1] * width), width - 1)
+    r = READINGS[params.operator](params, x, start)
+    output, plain = (tuple(v[:, start[0], start[1]].tolist()) for v in (r.whole, r.regular))
+    around = tuple(_neighbours(at, r.sizes[group], (height, width)) for at, group in zip(r.at.tolist(), r.group, strict=True))
+    rows = zip(r.names, r.at.tolist(), r.ghost.tolist(), r.weight.tolist(), r.share.tolist(), r.value.tolist(), r.group, strict=True)
+    points = tuple(Point(name, tuple(at), tuple(ghost), w, m, tuple(v), g) for name, at, ghost, w, m, v, g in rows)
+    body = Taps(params.operator, x[0].permute(1, 2, 0).numpy(), start, points, around, output, plain, float(r.share.sum()), r.sizes,
+                *(v.permute(1, 2, 0).numpy() for v in (r.whole, r.regular)))
+    return body, _said(params, (height, width), around), _checks(params, r, start, x)
+
+
+def _neighbours(at: list[float], size: tuple[int, int], drawn: tuple[int, int]) -> tuple[Neighbour, ...]:
+    """The four cells of a group's own map around a position that is given in cells of the drawn one."""
+    y, x = ((v + 0.5) / whole * n - 0.5 for v, n, whole in zip(at, size, drawn, strict=True))
+    return tuple(Neighbour(c.row, c.column, c.weight, c.inside) for c in corners(y, x, *size))
+
+
+def _said(params: DeformParams, size: tuple[int, int], around: tuple[tuple[Neighbour, ...], ...]) -> str:
+    outside = sum(not any(one.inside for one in four) for four in around)
+    words = [f"{outside} of {len(around)} points lie off the map and read zeros."] if outside else []
+    if params.operator == "dat" and params.stride > min(size):
+        words.append(f"The stride is {min(size)}: the map has no more cells on its shorter side.")
+    return " ".join(words)
+
+
+def _checks(params: DeformParams, r: Reading, start: tuple[int, int], x: Tensor) -> tuple[Check, ...]:
+    """The operator's output against the sum over its points; and what its weights promise, or its library's convolution."""
+    by_hand = (r.weight[:, None] * r.value.double()).sum(0)
+    gap = float((by_hand - r.whole[:, start[0], start[1]].double()).abs().max())
+    name = "torchvision's output" if params.operator in ("dcn1", "dcn2") else "the operator's output"
+    found = [Check("sum of the points", gap, 1e-4, gap <= 1e-4, f"weights times bilinear values add up to {name} at this cell")]
+    if params.operator in ("dcn1", "dcn2"):
+        reach = params.dilation
+        window = Window((3, 3), (1, 1), (reach, reach), (reach, reach))
+        kernel = WEIGHTS[params.kernel].expand(3, 1, 3, 3).contiguous()
+        zero = operators.dcn(x, torch.zeros(1, 2 * TAPS, *x.shape[-2:]), kernel, window)
+        gap = float((zero[0] - r.regular).abs().max())
+        words = "with zero offsets torchvision's operator is the plain convolution, everywhere"
+        found.append(Check("zero offsets", gap, 1e-5, gap <= 1e-5, words))
+    else:
+        gap = abs(float(r.share.sum()) - 1)
+        found.append(Check("weights", gap, 1e-6, gap <= 1e-6, "the weights sum to 1"))
+    return tuple(found)
