@@ -1,0 +1,98 @@
+"""What the Memory tab takes: signals, memories, discretisations, recurrences, and the parameters of the page.  torch is not imported here.
+
+Letters: N state size, T samples, w window in samples, dt step size, lambda an eigenvalue of the recurrence.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from backends.settings import check, setting
+
+MAX_TEXT = 40_000                     # bytes of a signal written as numbers
+SAMPLES = 2000                        # most samples of a signal
+SIGNALS = {"waves": "slow, middle, fast wave", "chirp": "wave that gets faster", "steps": "steps", "spike": "one spike early on",
+           "noise": "smooth noise"}
+MEMORIES = {"legs": "HiPPO-LegS: the whole past", "legt": "HiPPO-LegT: a window", "fourier": "Fourier: a window",
+            "s4": "LegS's A, time-invariant (S4)", "rnn": "random orthogonal RNN"}
+RULES = {"bilinear": "bilinear (S4)", "zoh": "zero-order hold (S4D)", "backward": "backward Euler", "forward": "forward Euler"}
+POLES = {"lin": "S4D-Lin", "inv": "S4D-Inv", "real": "S4D-Real", "lru": "LRU ring", "mamba": "Mamba"}
+KINDS = {"retnet": "RetNet", "rwkv": "RWKV-4", "gla": "Gated linear attention", "lru": "LRU", "rglru": "RG-LRU", "mamba": "Mamba",
+         "mamba2": "Mamba-2", "delta": "Delta rule"}
+NOISE, LETTERS = ".", "abcdefgh"      # how a string of selective copying is typed
+STRING = "..a....c....b..........f........"
+LONGEST_STRING = 256
+MOST = 64                             # eigenvalues of the user's own
+
+
+@dataclass(frozen=True)
+class MemoryParams:
+    """Settings of the Memory tab.  `poles`: (real, imaginary) parts of the user's own eigenvalues, one of each conjugate pair."""
+
+    view: Literal["scope", "layer", "nplr", "poles", "selective", "lengths", "family"] = setting("scope", "View", "what is worked out")
+    signal: str = setting("waves", "Signal", "what is remembered", choices=tuple(SIGNALS))
+    text: str = setting("", "Your own signal", "2 numbers or more, stretched or averaged to T samples; empty: the chosen one",
+                        kind="lines", max_length=MAX_TEXT)
+    memories: tuple[str, ...] = setting(tuple(MEMORIES), "Memories", "each keeps N numbers", kind="json")
+    rule: str = setting("bilinear", "Discretisation", "how the differential equation becomes steps", choices=tuple(RULES))
+    size: int = setting(64, "State size N", "numbers that are kept", (1, 128))
+    length: int = setting(1000, "Length T", "samples of the signal", (2, SAMPLES))
+    head: float = setting(1.0, "Play head", "share of the signal that has been seen", (0.0, 1.0), 0.01)
+    window: int = setting(300, "Window w", "samples: LegT and Fourier; and the time constant of S4's use", (2, SAMPLES))
+    longest: int = setting(1024, "Longest", "samples: the layer runs on 64 up to this many", (64, 4096), 64)
+    start: str = setting("lin", "Eigenvalues", "how they are set", choices=tuple(POLES))
+    dt: float = setting(0.05, "Step size dt", "S4D and Mamba: time from one sample to the next", (0.001, 1.0), 0.001)
+    inner: float = setting(0.9, "Inner radius", "of the LRU ring", (0.0, 0.999), 0.001)
+    outer: float = setting(0.99, "Outer radius", "of the LRU ring", (0.001, 0.999), 0.001)
+    poles: tuple[tuple[float, float], ...] = setting((), "Your eigenvalues", "real and imaginary parts; []: those chosen", kind="json")
+    string: str = setting(STRING, "String", f"{NOISE} is noise, a to h are data; the models were trained on 32 places with 4 data",
+                          max_length=LONGEST_STRING)
+    layer: int = setting(2, "Layer", "of the two", (1, 2))
+    channel: int = setting(3, "Head or channel", "whose matrix is drawn", (0, 3))
+    samples: int = setting(128, "Strings", "for each length", (32, 512), 32)
+    kind: str = setting("mamba2", "Recurrence", "whose matrix is drawn", choices=tuple(KINDS))
+    tokens: int = setting(48, "Tokens", "of the family", (0, 64))
+    seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
+
+    def __post_init__(self) -> None:
+        check(self)
+        for name, known in (("signal", SIGNALS), ("rule", RULES), ("start", POLES), ("kind", KINDS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{getattr(self, name)[:40]!r} is not known here; choose one of {', '.join(known)}.")
+        if not self.memories or len(set(self.memories)) < len(self.memories) or set(self.memories) - set(MEMORIES):
+            raise ValueError(f"Please choose at least one memory of {', '.join(MEMORIES)}, each once.")
+        if len(self.text.encode("utf-8", "replace")) > MAX_TEXT:
+            raise ValueError(f"The signal is longer than {MAX_TEXT} bytes.")
+        if self.view == "layer" and (self.size % 2 or self.start not in ("lin", "inv", "real")):
+            raise ValueError("An S4D layer needs an even state size N and S4D-Lin, S4D-Inv or S4D-Real: its eigenvalues come in conjugate "
+                             "pairs.")
+        if self.inner >= self.outer:
+            raise ValueError("The inner radius of the ring must be smaller than the outer one.")
+        check_poles(self.poles)
+        check_string(self.string)
+
+    @property
+    def places(self) -> int:
+        """Places of the string."""
+        return len(self.string)
+
+
+def check_poles(poles: tuple[tuple[float, float], ...]) -> None:
+    """Raises ValueError, one sentence, unless there are at most MOST eigenvalues, all inside the unit circle."""
+    if len(poles) > MOST or any(len(pole) != 2 or not all(math.isfinite(v) for v in pole) for pole in poles):
+        raise ValueError(f"Please give at most {MOST} eigenvalues, each as a pair of a real and an imaginary part.")
+    for real, imaginary in poles:
+        if math.hypot(real, imaginary) >= 1:
+            size = math.hypot(real, imaginary)
+            raise ValueError(f"The eigenvalue {real:g}{imaginary:+g}i has |lambda| = {size:.4g}: at 1 and above what is remembered never "
+                             "fades or grows without end, so it must lie inside the unit circle.")
+
+
+def check_string(string: str) -> None:
+    """Raises ValueError, one sentence, unless the string can be copied."""
+    data = sum(letter in LETTERS for letter in string)
+    if any(letter != NOISE and letter not in LETTERS for letter in string):
+        raise ValueError(f"A string has only {NOISE} for noise and the letters a to h for data.")
+    if not 1 <= data <= 16 or not 1 <= len(string) <= LONGEST_STRING:
+        raise ValueError(f"A string needs 1 to 16 data letters among at most {LONGEST_STRING} places.")

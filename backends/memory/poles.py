@@ -1,0 +1,61 @@
+"""Eigenvalues of diagonal recurrences on the unit disc, and what they remember: h_l = Re sum b_n lambda_n^l.
+
+    S4D (Lin, Inv, Real)   lambda = exp(dt A), b = (lambda - 1) / A                       arXiv 2206.11893
+    LRU                    |lambda| uniform in area on a ring, any phase, b = sqrt(1 - |lambda|^2)     arXiv 2303.06349, lemma 3.2
+    Mamba                  lambda = exp(-dt (n+1)), b = dt, as its code starts            arXiv 2312.00752
+    the user's own         b = 1 - |lambda|
+
+One of each conjugate pair is kept; the real part stands for both.  N state size.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from backends.memory.params import MemoryParams
+
+SHOWN = 256                           # samples of the kernel
+BINS = 257                            # frequencies from 0 to 1/2 cycle per sample
+
+
+def ring(size: int, inner: float, outer: float, seed: int) -> np.ndarray:
+    """LRU's start: lambda = exp(-exp(nu) + i theta), exp(nu) = -ln(u (outer^2 - inner^2) + inner^2) / 2.  (size,) complex."""
+    random = np.random.default_rng(seed)
+    square = random.uniform(size=size) * (outer**2 - inner**2) + inner**2
+    nu = np.log(-0.5 * np.log(square))
+    return np.exp(-np.exp(nu) + 2j * np.pi * random.uniform(size=size))
+
+
+def placed(params: MemoryParams) -> tuple[np.ndarray, np.ndarray]:
+    """(lambda, b), complex, at most N/2 of them (N for the real ones).  Raises ValueError for an odd N of conjugate pairs."""
+    if params.poles:
+        lam = np.array([complex(*pole) for pole in params.poles])
+        return lam, 1 - np.abs(lam) + 0j
+    if params.start == "mamba":
+        return np.exp(-params.dt * (np.arange(params.size) + 1)) + 0j, np.full(params.size, params.dt, complex)
+    if params.size % 2:
+        raise ValueError("These eigenvalues come in conjugate pairs, so the state size N must be even.")
+    if params.start == "lru":
+        lam = ring(params.size // 2, params.inner, params.outer, params.seed)
+        return lam, np.sqrt(1 - np.abs(lam) ** 2) + 0j
+    n = np.arange(params.size // 2)
+    if params.start == "real":
+        a = -(n + 1) + 0j
+    else:
+        a = -0.5 + 1j * (np.pi * n if params.start == "lin" else params.size / np.pi * (params.size / (2 * n + 1) - 1))
+    lam = np.exp(params.dt * a)
+    return lam, (lam - 1) / a
+
+
+def kernel(lam: np.ndarray, b: np.ndarray, length: int = SHOWN) -> np.ndarray:
+    """h (L,) by the recurrence: what comes out after a single 1."""
+    out, x = np.empty(length), b.astype(complex)
+    for k in range(length):
+        out[k], x = x.sum().real, x * lam
+    return out
+
+
+def gain(lam: np.ndarray, b: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
+    """(frequencies in cycles per sample, |H|) in closed form: H(z) = sum of b / (1 - lambda / z) and its conjugate partner, halved."""
+    f = np.linspace(0, 0.5, bins)
+    back = np.exp(-2j * np.pi * f)[:, None]
+    return f, np.abs((b / (1 - lam * back) + b.conj() / (1 - lam.conj() * back)).sum(1) / 2)

@@ -1,0 +1,94 @@
+"""Inside the two shipped models of selective copying: step sizes, implied attention, answers, and accuracy at longer strings.
+
+    M_ij = C_i . B_j exp(sum_{j<k<=i} dt_k A) dt_j          per head (Mamba-2, arXiv 2405.21060, equation 16)
+
+The selective model works dt, B and C out from each token; its time-invariant twin has constants instead, and equally many parameters.
+Letters: n tokens, h heads.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from backends import weights
+from backends.lm import shelf, ssd, tasks
+from backends.lm.model import Decoder
+from backends.memory.params import LETTERS, NOISE, MemoryParams
+from backends.memory.results import Lengths, Reach, Reader, Selective
+
+CURVES = "copying.json"               # beside the weights: every seed's curve and figures
+LABELS = {"copy-ssd": "selective", "copy-lti": "time-invariant twin", "copy-fixed": "twin, data at fixed places"}
+SLOTS, DATA, TIMES = 32, 4, (1, 2, 4, 8)
+READ = 1                              # the read-out token; data are 2..9
+SIZE = 32                             # strings a step when lengths are measured
+
+
+def encoded(string: str) -> tuple[Tensor, Tensor]:
+    """(tokens (n,) with one read-out for each data letter, the data (m,))."""
+    slots = torch.tensor([0 if letter == NOISE else 2 + LETTERS.index(letter) for letter in string])
+    data = slots[slots > READ]
+    return torch.cat([slots, torch.full_like(data, READ)]), data
+
+
+@torch.no_grad()
+def inside(model: Decoder, tokens: Tensor, layer: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(dt (h, n), M (h, n, n), values (h, n, d), what the scan makes of them (h, n, d)) of a layer, from 1, on tokens (n,)."""
+    x = model.embed(tokens[None])
+    for block in model.blocks[: layer - 1]:
+        x, _ = block(x)
+    block = model.blocks[layer - 1]
+    values, log, dt, b, c, _ = block.mixer.parts(block.before(x))
+    return dt[0], ssd.matrix(log, dt, b, c)[0], values[0], ssd.scan(values, log, dt, b, c, chunk=16)[0]
+
+
+def look(name: str, string: str, layer: int, head: int) -> Reader:
+    """One model on a string."""
+    model, (tokens, data) = shelf.copying(name), encoded(string)
+    slots = len(tokens) - len(data)
+    dt, matrix, values, _ = inside(model, tokens, layer)
+    with torch.no_grad():
+        p = model(tokens[None])[0, slots:].softmax(-1)
+    said, held = p.argmax(-1), tokens[:slots] > READ
+    ratio, near = (_over(dt, *places) for places in ((tokens > READ, tokens == 0), tasks.data_near(tokens, ssd.CONV)))
+    weight = matrix[head, slots:, :slots].abs() * values[head, :slots].norm(dim=-1)
+    answers = "".join(LETTERS[a - 2] if a > READ else "?" for a in said.tolist())
+    sure = tuple(round(v, 6) for v in p.gather(1, data[:, None])[:, 0].tolist())
+    share = (weight[:, held].sum() / weight.sum().clamp_min(1e-30)).item()
+    return Reader(name, LABELS[name], answers, sure, int((said == data).sum()), ratio, near, share, dt.numpy(), matrix[head].numpy())
+
+
+def _over(dt: Tensor, a: Tensor, b: Tensor) -> float:
+    """Mean step size at the places `a` over that at `b`; NaN when there are none."""
+    return (dt[:, a].mean() / dt[:, b].mean()).item() if a.any() and b.any() else float("nan")
+
+
+def selective(params: MemoryParams) -> Selective:
+    """Both models on the string."""
+    wanted = "".join(letter for letter in params.string if letter != NOISE)
+    readers = tuple(look(name, params.string, params.layer, params.channel) for name in ("copy-ssd", "copy-lti"))
+    return Selective(params.string + "?" * len(wanted), wanted, params.layer, params.channel, readers)
+
+
+@torch.no_grad()
+def accuracy(name: str, times: int, count: int, seed: int) -> float:
+    """Share of right read-outs on `count` fresh strings, `times` as long as trained."""
+    model, right = shelf.copying(name), 0
+    tokens, targets = tasks.selective_copying(count, times * SLOTS, DATA, fixed=name == "copy-fixed", seed=seed)
+    for at in range(0, count, SIZE):
+        part = slice(at, at + SIZE)
+        said = model(tokens[part])[:, -DATA:].argmax(-1)
+        right += int((said == targets[part, -DATA:]).sum())
+    return right / (count * DATA)
+
+
+def lengths(params: MemoryParams) -> Iterator[Lengths]:
+    """Accuracy at 1, 2, 4 and 8 times the trained length, measured now; beside it what each trained seed reached."""
+    kept, found = weights.curves(CURVES), dict.fromkeys(LABELS, ())
+    for times in TIMES:
+        for name in LABELS:
+            found[name] += (accuracy(name, times, params.samples, params.seed),)
+        yield Lengths(TIMES, SLOTS, params.samples, tuple(
+            Reach(name, LABELS[name], found[name], tuple(tuple(row["far"][str(t)] for t in TIMES) for row in kept[name]),
+                  *(tuple(tuple(row[part]) for row in kept[name]) for part in ("ratios", "near"))) for name in LABELS))

@@ -1,0 +1,124 @@
+"""Signals to remember: made here, written as numbers, or read from a WAV or CSV file.  numpy and scipy only."""
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy.io import wavfile
+
+from backends.memory.params import SAMPLES, MemoryParams
+
+MAX_FILE = 8_000_000                  # bytes
+
+
+def made(name: str, length: int, seed: int = 0) -> np.ndarray:
+    """A signal (length,) float64 of the name in `params.SIGNALS`, largest value about 1."""
+    t = np.arange(length) / max(length, 1)
+    random = np.random.default_rng(seed)
+    if name == "waves":
+        return (np.sin(2 * np.pi * 3 * t) + 0.6 * np.sin(2 * np.pi * 7 * t + 1) + 0.4 * np.sin(2 * np.pi * 11 * t + 2)) / 2
+    if name == "chirp":
+        return np.sin(2 * np.pi * (2 * t + 12 * t**2))
+    if name == "steps":
+        return np.repeat(random.uniform(-1, 1, 12), -(-length // 12))[:length]
+    if name == "spike":
+        return np.exp(-0.5 * ((t - 0.15) / 0.015) ** 2)
+    if name == "noise":
+        spectrum = random.standard_normal(30) + 1j * random.standard_normal(30)
+        waves = np.exp(2j * np.pi * np.outer(t, np.arange(30)))
+        drawn = (waves @ (spectrum / (1 + np.arange(30) / 8))).real
+        return drawn / np.abs(drawn).max()
+    raise ValueError(f"There is no signal called {name!r}.")
+
+
+def parsed(text: str) -> np.ndarray:
+    """The numbers of a text, separated by commas, semicolons, spaces or lines.  Raises ValueError, one sentence."""
+    words = [word for word in re.split(r"[\s,;]+", text.strip()) if word]
+    try:
+        values = np.array([float(word) for word in words], np.float64)
+    except ValueError:
+        bad = next(word for word in words if not _is_number(word))
+        raise ValueError(f"{bad[:30]!r} is not a number; a signal is numbers separated by commas, spaces or lines.") from None
+    return checked(values)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def checked(values: np.ndarray) -> np.ndarray:
+    """The signal itself.  Raises ValueError, one sentence, for one that nothing can be learned from."""
+    if len(values) == 0:
+        raise ValueError("There is no signal: give at least 2 numbers.")
+    if len(values) == 1:
+        raise ValueError("One sample is not a signal: give at least 2 numbers.")
+    if not np.isfinite(values).all():
+        raise ValueError("Every number of a signal must be finite.")
+    if np.abs(values).max() < 1e-12:
+        raise ValueError("The signal is silent: all of its numbers are zero, so there is nothing to remember.")
+    return values
+
+
+def fitted(values: np.ndarray, length: int) -> np.ndarray:
+    """The signal scaled to a largest value of 1 on `length` samples: averaged down to them, or joined by straight lines."""
+    if len(values) > length:
+        edges = np.linspace(0, len(values), length + 1)
+        sums = np.interp(edges, np.arange(len(values) + 1), np.concatenate([[0.0], np.cumsum(values)]))
+        values = np.diff(sums) / np.diff(edges)
+    elif len(values) < length:
+        values = np.interp(np.linspace(0, len(values) - 1, length), np.arange(len(values)), values)
+    top = np.abs(values).max()
+    return values / top if top > 0 else values
+
+
+def source(params: MemoryParams) -> np.ndarray:
+    """The signal of the Memory tab, `params.length` samples: the user's own where there is one."""
+    if params.text.strip():
+        return checked(fitted(parsed(params.text), params.length))
+    return made(params.signal, params.length, params.seed)
+
+
+def read(path: Path, most: int = SAMPLES) -> tuple[np.ndarray, str]:
+    """(signal of at most `most` samples, a sentence on what was read) of a WAV or CSV file.  Raises ValueError, one sentence."""
+    if path.stat().st_size > MAX_FILE:
+        raise ValueError(f"The file is larger than {MAX_FILE // 1_000_000} MB.")
+    data = path.read_bytes()
+    values, said = _wav(data) if data[:4] in (b"RIFF", b"RIFX", b"RF64") else (_csv(data), "")
+    kept = fitted(checked(values), min(most, len(values)))
+    cut = f" They were averaged down to {most}." if len(values) > most else ""
+    return checked(kept), f"{len(values)} samples{said}.{cut}"
+
+
+def _wav(data: bytes) -> tuple[np.ndarray, str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", wavfile.WavFileWarning)
+            rate, values = wavfile.read(io.BytesIO(data))
+    except Exception as error:                      # scipy raises many kinds on broken files
+        raise ValueError("This WAV file cannot be read: only uncompressed PCM or float WAV files are.") from error
+    centred = values.astype(np.float64) - (128 if values.dtype == np.uint8 else 0)
+    channels = 1 if centred.ndim == 1 else centred.shape[1]
+    mixed = centred if channels == 1 and centred.ndim == 1 else centred.mean(1)
+    return mixed, f" at {rate} Hz" + (f", {channels} channels mixed into one" if channels > 1 else "")
+
+
+def _csv(data: bytes) -> np.ndarray:
+    """The last column of numbers; a first line of words is a heading."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("This file is neither a WAV file nor a text with numbers.") from None
+    if "\0" in text:
+        raise ValueError("This file is neither a WAV file nor a text with numbers.")
+    lines = [line for line in text.splitlines() if line.strip()]
+    last = [re.split(r"[,;\t]", line.strip().rstrip(",;"))[-1].strip() for line in lines]
+    if len(lines) > 1 and last and not _is_number(last[0]) and not any(_is_number(w) for w in re.split(r"[\s,;]+", lines[0])):
+        lines, last = lines[1:], last[1:]
+    return parsed("\n".join(last)) if len(lines) > 2 else parsed("\n".join(lines))

@@ -1,0 +1,81 @@
+"""Signals: made, written, read from files, refused in a sentence."""
+
+import io
+
+import numpy as np
+import pytest
+from scipy.io import wavfile
+
+from backends.memory import signals
+from backends.memory.params import MemoryParams
+
+
+def wav(tmp_path, values, rate=8000):
+    """A WAV file."""
+    out = io.BytesIO()
+    wavfile.write(out, rate, values)
+    (tmp_path / "a.wav").write_bytes(out.getvalue())
+    return tmp_path / "a.wav"
+
+
+@pytest.mark.parametrize("name", ["waves", "chirp", "steps", "spike", "noise"])
+@pytest.mark.parametrize("length", [2, 99, 1000])
+def test_made_signals_have_their_length_and_size(name, length):
+    values = signals.made(name, length, 3)
+    assert values.shape == (length,) and np.abs(values).max() <= 1 + 1e-12 and np.array_equal(values, signals.made(name, length, 3))
+
+
+def test_numbers_are_read_as_people_write_them():
+    assert signals.parsed(" 1, 2;-3e-1\n4 ").tolist() == [1, 2, -0.3, 4]
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("", "no signal"), ("5", "One sample"), ("0 0 0", "silent"), ("1 two 3", "'two' is not a number"), ("1 nan", "finite"),
+    ("1 1e999", "finite"),
+])
+def test_what_is_no_signal_is_refused_in_a_sentence(text, said):
+    with pytest.raises(ValueError, match=said):
+        signals.parsed(text)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint8, np.float32])
+def test_wav_files_of_any_plain_format_are_read(tmp_path, dtype):
+    wave = np.sin(np.arange(400) / 9)
+    values = (wave * 100 + 128).astype(dtype) if dtype == np.uint8 else (wave * (1 if dtype == np.float32 else 30000)).astype(dtype)
+    found, said = signals.read(wav(tmp_path, values))
+    assert np.abs(found - wave / np.abs(wave).max()).max() < 0.02 and "400 samples at 8000 Hz" in said
+
+
+def test_channels_are_mixed_and_long_files_averaged(tmp_path):
+    stereo = np.stack([np.linspace(-1, 1, 9000)] * 2, 1).astype(np.float32)
+    found, said = signals.read(wav(tmp_path, stereo))
+    assert len(found) == 2000 and "2 channels" in said and "averaged down" in said and np.all(np.diff(found) > 0)
+
+
+@pytest.mark.parametrize(("values", "said"), [(np.zeros(50, np.int16), "silent"), (np.ones(1, np.int16), "One sample"),
+                                              (np.zeros(0, np.int16), "no signal")])
+def test_empty_wav_files_are_refused(tmp_path, values, said):
+    with pytest.raises(ValueError, match=said):
+        signals.read(wav(tmp_path, values))
+
+
+@pytest.mark.parametrize(("data", "said"), [
+    (b"RIFF\x10\0\0\0WAVEfmt ", "cannot be read"), (b"\x89PNG\r\n\xff\0", "neither"), (b"ID3\0\0", "neither"),
+    (b"hello there", "not a number"),
+])
+def test_wrong_files_are_refused(tmp_path, data, said):
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(ValueError, match=said):
+        signals.read(tmp_path / "x")
+
+
+def test_csv_files_may_have_a_heading_and_several_columns(tmp_path):
+    (tmp_path / "a.csv").write_text("time,value\n0,1\n1,-2\n2,4\n")
+    assert signals.read(tmp_path / "a.csv")[0].tolist() == [0.25, -0.5, 1]
+    (tmp_path / "b.csv").write_text("1,2,3,4")
+    assert len(signals.read(tmp_path / "b.csv")[0]) == 4
+
+
+def test_an_own_signal_is_scaled_and_fits():
+    assert signals.source(MemoryParams(text="0, 2, -4", length=5)).tolist() == [0, 0.25, 0.5, -0.25, -1]
+    assert signals.source(MemoryParams(text="1 3 5 7 9 11 13 15", length=4)).tolist() == pytest.approx([2 / 14, 6 / 14, 10 / 14, 1])

@@ -1,0 +1,95 @@
+"""The Memory tab in Chromium: a drawn signal, dragged eigenvalues, an edited string, streaming, files, links."""
+
+import json
+
+import pytest
+
+from backends.memory.params import MemoryParams
+from ui import permalink
+
+
+@pytest.fixture
+def start(open_page, app_url):
+    """Open the tab with settings; the page comes back when its checks are on screen."""
+
+    def opened(params, **context):
+        page = open_page(f"{app_url}?{permalink.encode('memory', params)}", **context)
+        page.wait_for_selector("#memory-checks .gb-checks")
+        return page
+
+    return opened
+
+
+def drag(page, canvas, places):
+    """Press, move and release at shares (x, y) of the canvas."""
+    box = page.locator(canvas).bounding_box()
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=6)
+    page.mouse.up()
+
+
+def test_a_drawn_signal_becomes_the_user_s_own(start):
+    page = start(MemoryParams(memories=("legs",)))
+    page.locator("#memory-stage canvas").scroll_into_view_if_needed()
+    drag(page, "#memory-stage canvas", [(0.2, 0.2), (0.4, 0.8), (0.6, 0.3)])
+    page.wait_for_function("() => document.querySelector('#memory-text textarea').value.split(',').length > 10")
+    page.wait_for_selector("#memory-plot .js-plotly-plot .scatterlayer")
+
+
+def test_a_dragged_eigenvalue_stays_inside_the_circle(start):
+    page = start(MemoryParams(view="poles", size=2, poles=((0.5, 0.0),)))
+    page.locator("#memory-stage canvas").scroll_into_view_if_needed()
+    canvas = page.locator("#memory-stage canvas")
+    canvas.focus()
+    for _ in range(60):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => JSON.parse(document.querySelector('#memory-poles textarea, #memory-poles input').value)[0][0] > 0.9")
+    field = page.locator("#memory-poles textarea, #memory-poles input").first
+    assert all(x * x + y * y < 1 for x, y in json.loads(field.input_value()))
+    page.wait_for_function("() => !document.querySelector('.toast-body')")
+
+
+def test_an_edited_string_is_read_anew_and_a_wrong_one_is_said(start):
+    page = start(MemoryParams(view="selective"))
+    page.wait_for_function("() => document.querySelector('#memory-notice').innerText.includes('Wanted: acbf')")
+    page.fill("#memory-string textarea, #memory-string input", ".b......a....c........d.........")
+    page.wait_for_function("() => document.querySelector('#memory-notice').innerText.includes('Wanted: bacd')")
+    page.fill("#memory-string textarea, #memory-string input", "..x..")
+    page.wait_for_selector(".toast-body")
+    assert "Wanted: bacd" in page.inner_text("#memory-notice")
+
+
+def test_longer_strings_stream_point_by_point(start):
+    page = start(MemoryParams(view="lengths", samples=32))
+    page.click("#memory-twin button")
+    page.wait_for_function("() => document.querySelectorAll('#memory-table tbody tr').length >= 12")
+
+
+def test_a_csv_file_is_read_and_a_wrong_one_changes_nothing(start, tmp_path):
+    page = start(MemoryParams(memories=("legs",)))
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.wav"
+    good.write_text("\n".join(str(k % 7) for k in range(50)))
+    bad.write_bytes(b"RIFF nothing")
+    for file, sign in ((good, "() => document.querySelector('#memory-text textarea').value.split(',').length === 50"),
+                       (bad, "() => document.querySelector('.toast-body')")):
+        with page.expect_file_chooser() as asked:
+            page.click("#memory-upload")
+        asked.value.set_files(str(file))
+        page.wait_for_function(sign)
+    assert page.input_value("#memory-text textarea").count(",") == 49
+
+
+def test_a_link_restores_the_view_in_a_fresh_browser(start):
+    page = start(MemoryParams(view="family", kind="delta", tokens=12))
+    assert page.locator("#memory-view input[value=family]").is_checked()
+    page.wait_for_function("() => document.querySelector('#memory-notice').innerText.includes('Delta rule')")
+    assert not page.locator("#memory-stage").is_visible() and not page.locator("#memory-going").is_visible()
+
+
+@pytest.mark.parametrize("view", ["scope", "poles", "selective", "family"])
+def test_a_phone_needs_no_sideways_scrolling(start, view):
+    page = start(MemoryParams(view=view), viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,113 @@
+"""The Memory tab without a browser: figures, tables, scenes, files, and what must not come through."""
+
+import json
+import wave
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backends.memory import answer, stream
+from backends.memory.params import KINDS, MAX_TEXT, POLES, RULES, SIGNALS, MemoryParams
+from ui import permalink
+from ui.figures import memory
+from ui.memory import LAB, TAB, read_signal
+
+SMALL = MemoryParams(longest=128, samples=32)
+RESULTS = {view: list(stream(replace(SMALL, view=view))) for view in LAB.views}
+
+
+@pytest.mark.parametrize("view", LAB.views)
+def test_every_step_of_every_view_is_drawn_tabled_and_checked(view):
+    params = replace(SMALL, view=view)
+    for result in RESULTS[view]:
+        table = memory.TABLES[view](result.body)
+        assert table.rows and all(len(row) == len(table.columns) for row in table.rows)
+        assert view in memory.FIGURES or view in memory.SCENES
+        if view in memory.FIGURES:
+            figure = memory.FIGURES[view](result.body)
+            assert figure.data and len(figure.to_json()) < 200_000
+        if view in memory.SCENES:
+            assert len(json.dumps(memory.SCENES[view](params, result.body))) < 200_000
+    last = RESULTS[view][-1]
+    assert last.finished and all(check.ok for check in last.checks)
+    assert view not in memory.WORDS or memory.WORDS[view](params, last.body).endswith(".")
+
+
+def test_views_that_stream_grow_and_the_others_answer_once():
+    assert {view for view, results in RESULTS.items() if len(results) > 1} == set(LAB.views) - set(LAB.instant)
+
+
+@pytest.mark.parametrize("change", [
+    *({"signal": name} for name in SIGNALS), *({"rule": name} for name in RULES), *({"view": "poles", "start": name} for name in POLES),
+    *({"view": "family", "kind": name} for name in KINDS), {"view": "family", "tokens": 0}, {"view": "family", "tokens": 1},
+    {"length": 2}, {"head": 0.0}, {"size": 1}, {"size": 127}, {"text": "1 1"},
+    {"view": "selective", "string": "a"}, {"view": "selective", "string": "." * 200 + "h", "layer": 1, "channel": 0},
+], ids=str)
+def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change):
+    params = replace(SMALL, **change)
+    result = answer(params)
+    assert all(check.ok for check in result.checks)
+    figure = memory.FIGURES[result.view](result.body)
+    assert len(figure.to_json()) < 200_000 and memory.TABLES[result.view](result.body).columns
+
+
+def test_widgets_round_trip_and_links_leave_out_long_signals():
+    own = replace(SMALL, view="poles", text="1, 2, 3", poles=((0.5, 0.25),))
+    assert LAB.read(*LAB.write(own)) == own
+    assert permalink.decode(MemoryParams, permalink.encode("memory", own))[0] == own
+    long = replace(SMALL, text="1, " * 1000)
+    assert LAB.portable(own) == own and LAB.portable(long) == replace(long, text="") and "cannot travel" in LAB.caveat(long)
+
+
+@pytest.mark.parametrize(("change", "sentence"), [
+    ({"size": 0}, "between 1 and 128"), ({"view": "layer", "size": 7}, "even state size"),
+    ({"view": "layer", "start": "lru"}, "even state size"),
+    ({"poles": [[0.8, 0.6]]}, "inside the unit circle"), ({"poles": [[1]]}, "list of 2"), ({"inner": 0.99}, "inner radius"),
+    ({"memories": []}, "at least one"), ({"memories": ["nope"]}, "at least one"), ({"signal": "nope"}, "must be one of"),
+    ({"string": "..x.."}, "only . for noise"), ({"string": "...."}, "1 to 16 data"), ({"text": "1" * (MAX_TEXT + 1)}, "at most 40000"),
+    ({"length": 1}, "between 2 and 2000"), ({"head": 1.5}, "between 0.0 and 1.0"),
+])
+def test_what_cannot_be_is_one_sentence(change, sentence):
+    with pytest.raises(ValueError, match=sentence) as caught:
+        permalink.make(MemoryParams, change)
+    assert str(caught.value).count(". ") <= ("only" in sentence)
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("5", "2 numbers"), ("1, two, 3", "number"), ("nan 1 2", "number"), ("<b>", "number"), ("0 0 0", "silent")])
+def test_a_signal_that_is_none_is_one_sentence(text, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        answer(replace(SMALL, text=text))
+
+
+def _wav(path, samples, width=2, channels=1):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(width)
+        file.setframerate(8000)
+        file.writeframes(samples.tobytes())
+
+
+def test_a_wav_file_becomes_the_signal(tmp_path):
+    wanted = np.sin(np.linspace(0, 20, 400))
+    _wav(tmp_path / "a.wav", (wanted * 32767).astype("<i2"))
+    text, said = read_signal(tmp_path / "a.wav", MAX_TEXT)
+    result = answer(replace(SMALL, text=text, length=400))
+    assert np.abs(np.asarray(result.body.truth) - wanted[list(result.body.at)]).max() < 0.02 and "400" in said
+
+
+def test_a_csv_file_becomes_the_signal_and_other_files_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("time,value\n0,1\n1,3\n2,2\n")
+    text, _ = read_signal(tmp_path / "a.csv", MAX_TEXT)
+    assert [float(v) for v in text.split(",")] == pytest.approx([1 / 3, 1, 2 / 3], abs=1e-3)
+    (tmp_path / "b.wav").write_bytes(b"RIFF nothing of the kind")
+    (tmp_path / "c.csv").write_text("no numbers")
+    for bad in ("b.wav", "c.csv"):
+        with pytest.raises(ValueError) as caught:
+            read_signal(tmp_path / bad, MAX_TEXT)
+        assert str(caught.value).endswith(".")
+
+
+def test_the_tab_teaches_every_view():
+    assert {preset.params.view for preset in TAB.presets} == set(LAB.views)

@@ -1,0 +1,241 @@
+"""Figures, scenes and tables of the Memory tab: results of ``backends.memory`` to plotly figures, stages and rows. numpy only."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ui.figures import theme
+from ui.figures.lessons import line, stacked
+from ui.tab import Table
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+Span = tuple[float, float]
+DRAWN = 96
+"""Most rows of a matrix that are drawn."""
+PEN = 200
+"""Numbers of a signal that is drawn by hand."""
+ORDER = {"legs": 0, "legt": 1, "fourier": 4, "s4": 3, "rnn": 5}
+"""Colour of each memory, whichever are shown."""
+
+
+def _axes(figure: "go.Figure", index: int, across: Span, up: Span, x: str = "", y: str = "") -> dict[str, str]:
+    """Give panel ``index`` its place in the figure and its titles; the axes' names for its traces."""
+    number = "" if index == 0 else str(index + 1)
+    styles = figure.layout.xaxis.to_plotly_json(), figure.layout.yaxis.to_plotly_json()
+    for kind, style, place, title, other in zip("xy", styles, (across, up), (x, y), "yx", strict=True):
+        figure.update_layout({f"{kind}axis{number}": style | {"domain": place, "anchor": f"{other}{number}", "title": {"text": title}}})
+    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+
+
+def _above(figure: "go.Figure", across: Span, top: float, words: str) -> None:
+    """A panel's heading."""
+    place = {"x": across[0], "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+    figure.add_annotation(text=words, **place)
+
+
+def _rounded(values: Any) -> list[float | None]:
+    """Five significant digits, so that the page stays small; what is not finite becomes a gap."""
+    return [float(f"{v:.5g}") if np.isfinite(v) else None for v in values]
+
+
+def scope(body: Any) -> "go.Figure":
+    """The signal and what each memory makes of it, and the error by age; the play head is at the right end of what has been seen."""
+    figure = stacked("samples before the play head", ("signal and recollection", "error / signal"), log_x=False, log_y=(False, True))
+    ages = body.head - np.asarray(body.at)
+    figure.add_scatter(x=ages, y=_rounded(body.truth), name="signal", mode="lines", line={"color": theme.INK, "width": 4}, opacity=0.35)
+    for one in body.recalls:
+        colour = ORDER[one.name]
+        known = _rounded(np.clip(one.values, -3, 3))
+        line(figure, ages, [np.nan if v is None else v for v in known], one.label, colour)
+        line(figure, one.ages, _rounded(np.clip(one.error, 1e-6, 10)), one.label, colour, 1, shown=False)
+    if body.window < body.head and any(one.name in ("legt", "fourier", "s4") for one in body.recalls):
+        line(figure, (body.window, body.window), (-1, 1), f"window w, {body.window}", 6, 0, "dot")
+    figure.update_traces(mode="lines")
+    figure.update_layout(xaxis={"range": [body.head, body.head - body.length], "tickvals": None}, height=620, legend={"y": 1.02})
+    figure.update_layout(yaxis={"range": [-1.6, 1.6]}, yaxis2={"range": [-4, 1], "tickformat": ".0e"})
+    return figure
+
+
+def scope_scene(params: Any, body: Any) -> dict[str, Any]:
+    """The signal for the stage, where a new one can be drawn."""
+    own = bool(params.text.strip())
+    return {"kind": "pen", "own": own, "values": [round(v, 3) for v in body.truth[:: max(1, len(body.truth) // PEN)]], "count": PEN}
+
+
+def scope_table(body: Any) -> Table:
+    """One row for each memory and age."""
+    rows = ((one.label, age, error, one.total, one.covered) for one in body.recalls for age, error in zip(one.ages, one.error, strict=True))
+    return Table(("memory", "age, samples", "error / signal", "error over all it keeps", "samples it keeps"), tuple(rows))
+
+
+def layer(body: Any) -> "go.Figure":
+    """Time and largest difference to float64 against the length, for the three ways."""
+    figure = stacked("samples L", ("milliseconds", "largest difference to float64"), body.plan, log_y=(True, True))
+    for colour, one in enumerate(body.courses):
+        line(figure, one.lengths, [1000 * s for s in one.seconds], one.label, colour)
+        line(figure, one.lengths, one.gaps, one.label, colour, 1, shown=False)
+    figure.update_layout(xaxis={"range": [np.log10(body.plan[0] * 0.9), np.log10(body.plan[-1] * 1.1)]})
+    return figure
+
+
+def layer_table(body: Any) -> Table:
+    """One row for each way and length."""
+    rows = ((c.label, *row) for c in body.courses for row in zip(c.lengths, [1000 * s for s in c.seconds], c.gaps, strict=True))
+    return Table(("way", "samples", "milliseconds", "largest difference to float64"), tuple(rows))
+
+
+def nplr(body: Any) -> "go.Figure":
+    """Condition numbers of both diagonalisations, and the error of the kernels that they give, against the state size."""
+    figure = stacked("state size N", ("condition number", "relative error of the kernel"), (2, 4, 8, 16, 32, 64), log_y=(True, True))
+    for colour, (name, label) in enumerate((("direct", "A itself"), ("nplr", "normal plus rank one (S4)"))):
+        line(figure, body.sizes, getattr(body, name), label, colour)
+        line(figure, body.sizes, getattr(body, f"{name}_error"), label, colour, 1, shown=False)
+    figure.update_layout({name: {"dtick": 6} for name in ("yaxis", "yaxis2")})
+    line(figure, (body.sizes[0], body.sizes[-1]), (2**53,) * 2, "all digits of float64", 6, 0, "dot")
+    return figure
+
+
+def nplr_table(body: Any) -> Table:
+    """One row for each state size."""
+    rows = zip(body.sizes, body.direct, body.nplr, body.direct_error, body.nplr_error, strict=True)
+    return Table(("N", "condition, direct", "condition, NPLR", "kernel error, direct", "kernel error, NPLR"), tuple(rows))
+
+
+def poles(body: Any) -> "go.Figure":
+    """The kernel that the eigenvalues make, its slowest envelope, and its gain by frequency."""
+    figure = theme.figure(height=470)
+    upper = _axes(figure, 0, (0, 1), (0.6, 1), "samples after a single 1", "kernel h")
+    lower = _axes(figure, 1, (0, 1), (0, 0.4), "frequency, cycles per sample", "gain |H|")
+    steps = np.arange(len(body.kernel))
+    top = max(map(abs, body.kernel))
+    look = {"mode": "lines", "line": {"color": theme.INK, "dash": "dot", "width": 1.2}, "name": "slowest |lambda|^l"}
+    figure.add_scatter(x=steps, y=_rounded(body.kernel), name="kernel", mode="lines", line={"color": theme.CATEGORIES[0]}, **upper)
+    figure.add_scatter(x=steps, y=_rounded(top * body.slowest**steps), **look, **upper)
+    gain = {"mode": "lines", "line": {"color": theme.CATEGORIES[1]}, "name": "gain"}
+    figure.add_scatter(x=_rounded(body.frequencies), y=_rounded(body.gain), **gain, **lower)
+    figure.update_layout(legend={"y": 1.04, "yanchor": "bottom"}, margin={"t": 44})
+    return figure
+
+
+def poles_scene(params: Any, body: Any) -> dict[str, Any]:
+    """The unit disc for the stage, where eigenvalues can be dragged, added and taken away."""
+    shown = [[round(x, 5), round(y, 5)] for x, y in zip(body.real, body.imaginary, strict=True)]
+    return {"kind": "poles", "own": body.start == "own", "most": body.most, "poles": shown, "slowest": body.slowest, "half": body.half_life}
+
+
+def poles_table(body: Any) -> Table:
+    """One row for each eigenvalue."""
+    sizes = np.hypot(body.real, body.imaginary)
+    turns = np.arctan2(body.imaginary, body.real) / (2 * np.pi)
+    rows = ((x, y, float(s), float(t), float(np.log(0.5) / np.log(s)) if s > 0 else 0.0)
+            for x, y, s, t in zip(body.real, body.imaginary, sizes, turns, strict=True))
+    return Table(("real", "imaginary", "|lambda|", "cycles per sample", "half-life, samples"), tuple(rows))
+
+
+def selective(body: Any) -> "go.Figure":
+    """Of both models: each head's step size over its own mean, and the layer's implied attention."""
+    figure = theme.figure(height=640)
+    n, names = len(body.string), list(body.string)
+    ticks = {"tickangle": 0, "tickfont": {"size": 10}} | ({"tickvals": list(range(n)), "ticktext": names} if n <= 64 else {})
+    for k, one in enumerate(body.readers):
+        across = (0.0, 0.47) if k == 0 else (0.53, 1.0)
+        strip = _axes(figure, 2 * k, across, (0.8, 0.95), "", "head" if k == 0 else "")
+        square = _axes(figure, 2 * k + 1, across, (0.0, 0.68), "written at", "read at" if k == 0 else "")
+        logs = np.log2(one.dt / one.dt.mean(1, keepdims=True))
+        hover = "head %{y}, place %{x}: dt = %{customdata:.4g}<extra></extra>"
+        look = {"zmin": -2, "zmax": 2, "colorscale": theme.SIGNED, "showscale": False, "hovertemplate": hover}
+        steps, heads = [_rounded(row) for row in one.dt], [str(h) for h in range(len(one.dt))]
+        figure.add_heatmap(z=np.round(logs, 2), customdata=steps, y=heads, **look, **strip)
+        bound = float(np.abs(one.matrix).max()) or 1.0
+        cells = {"zmin": -1, "zmax": 1, "colorscale": theme.SIGNED, "showscale": False}
+        step = -(-n // DRAWN)
+        figure.add_heatmap(z=np.round(one.matrix[::step, ::step] / bound, 2), x=list(range(0, n, step)), y=list(range(0, n, step)), **cells,
+                           hovertemplate="read at %{y}, written at %{x}: %{z:.2f} of the largest<extra></extra>", **square)
+        numbers = [axes["xaxis"][1:] for axes in (strip, square)]
+        figure.update_layout({f"xaxis{number}": ticks | {"range": [-0.5, n - 0.5]} for number in numbers})
+        figure.update_layout({f"yaxis{numbers[1]}": ticks | {"range": [n - 0.5, -0.5], "showticklabels": k == 0}})
+        _above(figure, across, 0.985, f"<b>{one.label}</b>: says {one.answers}")
+        _above(figure, across, 0.955, "step sizes dt, over each head's mean")
+        _above(figure, across, 0.69, f"layer {body.layer}, head {body.head}: implied attention")
+    figure.update_layout(margin={"t": 40})
+    return figure
+
+
+def selective_words(params: Any, body: Any) -> str:
+    """What both models made of the string."""
+    first, twin = body.readers
+    data = len(body.wanted)
+    seen = f"{first.near:.1f} times as large where its convolution sees data" if np.isfinite(first.near) else "never far from data"
+    return (f"Wanted: {body.wanted}. {first.label.capitalize()}: {first.right} of {data} right, {twin.label}: {twin.right}. In layer "
+            f"{body.layer} the selective model's steps are {seen}, and this head's read-outs take {first.share:.0%} of what they get "
+            f"from data (twin: {twin.share:.0%}; data are {data / params.places:.0%} of the places).")
+
+
+def selective_table(body: Any) -> Table:
+    """One row for each model and token: step sizes by head."""
+    rows = ((one.label, at, letter, *(float(v) for v in one.dt[:, at])) for one in body.readers for at, letter in enumerate(body.string))
+    return Table(("model", "place", "letter", *(f"dt, head {h}" for h in range(len(body.readers[0].dt)))), tuple(rows))
+
+
+def lengths(body: Any) -> "go.Figure":
+    """Accuracy against the length of the string, and what every trained seed reached."""
+    figure = theme.figure("places of the string", "right read-outs", 420)
+    places = [body.slots * t for t in body.times]
+    for colour, one in enumerate(body.reaches):
+        look = {"color": theme.CATEGORIES[colour], "width": 2}
+        done = len(one.accuracy)
+        figure.add_scatter(x=places[:done], y=one.accuracy, name=one.label, mode="lines", line=look, legendgroup=one.name)
+        for row in one.recorded:
+            figure.add_scatter(x=places, y=row, mode="markers", marker={"color": look["color"], "size": 7, "symbol": colour},
+                               legendgroup=one.name, showlegend=False, name=f"{one.label}, a seed")
+    figure.add_scatter(x=[places[0], places[-1]], y=[1 / 8] * 2, name="guessing", mode="lines", line={"color": theme.INK, "dash": "dot"})
+    figure.update_layout(xaxis={"type": "log", "tickvals": places}, yaxis={"range": [0, 1.05], "tickformat": ".0%"})
+    return figure
+
+
+def lengths_table(body: Any) -> Table:
+    """One row for each model and length, now and as recorded."""
+    seeds = len(body.reaches[0].recorded)
+    rows = ((one.label, body.slots * t, one.accuracy[k] if k < len(one.accuracy) else "not yet", *(row[k] for row in one.recorded))
+            for one in body.reaches for k, t in enumerate(body.times))
+    return Table(("model", "places", "now", *(f"seed {s}, after training" for s in range(seeds))), tuple(rows))
+
+
+def family(body: Any) -> "go.Figure":
+    """The chosen recurrence's mask and matrix, and the norms of all members' states."""
+    figure = theme.figure(height=640)
+    places = ((0.0, 0.46), (0.54, 1.0))
+    bound = float(np.abs(body.matrix).max(initial=0.0)) or 1.0
+    cells = (("what is left of each write", body.mask, {"colorscale": theme.MAGNITUDE, "zmin": 0, "zmax": 1}),
+             (f"matrix M, residual {body.residual:.0e}", body.matrix, {"colorscale": theme.SIGNED, "zmin": -bound, "zmax": bound}))
+    for k, (title, values, look) in enumerate(cells):
+        axes = _axes(figure, k, places[k], (0.46, 0.95), "written at token", "read at token" if k == 0 else "")
+        shown = np.where(np.tril(np.ones(values.shape, bool)), np.round(values, 4), np.nan) if k == 0 else np.round(values, 4)
+        hover = "%{y} reads %{x}: %{z:.4g}<extra></extra>"
+        figure.add_heatmap(z=shown, showscale=False, hovertemplate=hover, **look, **axes)
+        figure.update_layout({axes["yaxis"].replace("y", "yaxis"): {"autorange": "reversed"}})
+        _above(figure, places[k], 0.96, title)
+    axes = _axes(figure, 2, (0, 1), (0, 0.3), "token", "norm of the state")
+    for colour, one in enumerate(body.members):
+        mine = one.name == body.kind
+        style = {"color": theme.CATEGORIES[colour % 7], "width": 3.5 if mine else 1.3, "dash": "solid" if colour < 7 else "dash"}
+        figure.add_scatter(x=list(range(len(one.norms))), y=_rounded(one.norms), name=one.label, mode="lines", line=style, **axes)
+    figure.update_layout(yaxis3={"type": "log", "dtick": 1}, legend={"y": 1.02, "yanchor": "bottom"}, margin={"t": 70})
+    return figure
+
+
+def family_table(body: Any) -> Table:
+    """One row for each token: every member's state."""
+    rows = ((t, *(one.norms[t] for one in body.members)) for t in range(body.tokens))
+    return Table(("token", *(f"norm, {one.label}" for one in body.members)), tuple(rows))
+
+
+FIGURES = {"scope": scope, "layer": layer, "nplr": nplr, "poles": poles, "selective": selective, "lengths": lengths, "family": family}
+TABLES = {
+    **{"scope": scope_table, "layer": layer_table, "nplr": nplr_table, "poles": poles_table, "selective": selective_table},
+    **{"lengths": lengths_table, "family": family_table},
+}
+SCENES = {"scope": scope_scene, "poles": poles_scene}
+WORDS = {"selective": selective_words}

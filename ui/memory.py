@@ -1,0 +1,150 @@
+"""The Memory tab: what HiPPO, S4 and Mamba remember of a signal, of a string, and as one matrix."""
+
+from pathlib import Path
+from typing import Any
+
+from backends.memory import answer, stream
+from backends.memory.params import KINDS, MAX_TEXT, MEMORIES, POLES, RULES, SIGNALS, MemoryParams
+from ui.figures import memory
+from ui.lab import Lab
+from ui.tab import Preset, Tab
+
+LONG = "....b.........a.......................h..................e......"
+"""Twice as many places as the models were trained on, with four data."""
+
+
+def read_signal(path: Path, most: int) -> tuple[str, str]:
+    """(numbers, sentence) of a WAV or CSV file. ValueError, one sentence, for any other."""
+    from backends.memory.signals import read
+
+    values, said = read(path)
+    return ", ".join(f"{v:.4g}" for v in values.tolist())[:most], said
+
+
+def _old(result: Any, name: str) -> float:
+    """Mean error of a memory on the older half of what it has seen."""
+    one, head = next(r for r in result.body.recalls if r.name == name), result.body.head
+    errors = [error for age, error in zip(one.ages, one.error, strict=True) if age > head / 2]
+    return sum(errors) / len(errors)
+
+
+def _total(result: Any) -> dict[str, float]:
+    return {one.name: one.total for one in result.body.recalls}
+
+
+def _newest(result: Any, name: str) -> float:
+    one = next(r for r in result.body.recalls if r.name == name)
+    return min(zip(one.ages, one.error, strict=True))[1]
+
+
+def _fades(result: Any) -> bool:
+    return _old(result, "legs") < 0.05 and _old(result, "s4") > 0.4 and _newest(result, "s4") < 0.05
+
+
+def _blurs(result: Any) -> bool:
+    return _total(result)["legs"] > 0.6 and _total(result)["legt"] < 0.4
+
+
+def _diverges(result: Any) -> bool:
+    return {"legt", "fourier"}.isdisjoint(_total(result)) and "diverges" in result.notice and _total(result)["legs"] < 0.3
+
+
+def _unreadable(result: Any) -> bool:
+    return _total(result)["rnn"] > 0.9 > 0.05 > _total(result)["legs"]
+
+
+def _agrees(result: Any) -> bool:
+    return len(result.body.courses) == 3 and all(max(one.gaps) < 1e-5 * max(1.0, result.body.largest) for one in result.body.courses)
+
+
+def _hopeless(result: Any) -> bool:
+    at = result.body.sizes.index(16)
+    body = result.body
+    return body.direct[at] > 1e10 and max(body.nplr) < 1.001 and body.direct_error[-1] > 1 > max(body.nplr_error)
+
+
+def _never_swings(result: Any) -> bool:
+    return min(result.body.kernel) >= 0 and max(map(abs, result.body.imaginary)) == 0
+
+
+def _loses(result: Any) -> bool:
+    first, twin = result.body.readers
+    return first.right == 4 and twin.right <= 2
+
+
+def _reaches(result: Any) -> bool:
+    first, twin, fixed = (one.accuracy for one in result.body.reaches)
+    return min(first[:2]) > 0.97 and twin[0] > 0.9 and twin[1] < 0.7 and max(fixed[1:]) < 0.25 < 0.99 < fixed[0]
+
+
+def _replaces(result: Any) -> bool:
+    last = {one.name: one.norms[-1] for one in result.body.members}
+    return result.body.kind == "delta" and last["delta"] < last["retnet"] and bool(result.body.residual < 1e-10)
+
+
+PRESETS = (
+    Preset("S4 fades, LegS does not", MemoryParams(window=100, rule="zoh", memories=("legs", "s4")),
+           "On the older half LegS is off by less than 5 % of the signal, the same matrix with constant steps by more than 40 %, though it "
+           "is off by less than 5 % on the newest samples.", _fades),
+    Preset("Eight numbers", MemoryParams(size=8, rule="zoh", memories=("legs", "legt")),
+           "With 8 numbers LegS, which keeps everything, is off by more than 60 %; LegT, which keeps 300 samples, by less than 40 %.",
+           _blurs),
+    Preset("Forward Euler explodes", MemoryParams(rule="forward", memories=("legs", "legt", "fourier")),
+           "With 64 numbers forward Euler diverges for both windows; LegS survives it.", _diverges),
+    Preset("A random RNN", MemoryParams(rule="zoh", memories=("legs", "rnn")),
+           "A random rotation of 64 numbers loses nothing of its state, yet what can be read back is off by more than 90 %; LegS is off by "
+           "less than 5 %.", _unreadable),
+    Preset("One layer, three ways", MemoryParams(view="layer"),
+           "Recurrence, FFT convolution and matrix give the same float32 output to 1e-5 of its size.", _agrees),
+    Preset("Why S4 needs its trick", MemoryParams(view="nplr"),
+           "At N = 16 the eigenvectors of LegS have a condition number above 1e10, and at N = 64 the kernel is all wrong; split into "
+           "normal plus rank one, the number is 1 and the kernel right.", _hopeless),
+    Preset("Mamba never swings", MemoryParams(view="poles", start="mamba", size=16),
+           "Mamba's eigenvalues are real and positive, so its kernel never changes sign.", _never_swings),
+    Preset("Twice the length", MemoryParams(view="selective", string=LONG),
+           "On a string twice as long as trained the selective model gets all four right, its time-invariant twin at most two.", _loses),
+    Preset("When, or what", MemoryParams(view="lengths", samples=64),
+           "At 32 places the twin is above 90 % as well; at 64 the selective model stays above 97 %, the twin falls below 70 %, and the "
+           "one that only knows fixed places below 25 %.", _reaches),
+    Preset("Replace, do not add", MemoryParams(view="family", kind="delta"),
+           "Under the delta rule a new value takes the old one's place, so its state ends smaller than RetNet's, which only adds.",
+           _replaces),
+)
+WRITTEN = ("scope", "poles", "layer")
+LAB = Lab(
+    params=MemoryParams,
+    views={
+        **{"scope": "One signal, five memories", "layer": "One layer, three ways", "nplr": "S4's trick", "poles": "Eigenvalues"},
+        **{"selective": "Selective copying", "lengths": "Longer strings", "family": "The family as a matrix"},
+    },
+    stream=stream,
+    figures=memory.FIGURES,
+    tables=memory.TABLES,
+    scenes=memory.SCENES,
+    words=memory.WORDS,
+    instant=("scope", "nplr", "poles", "selective", "family"),
+    uses={
+        **dict.fromkeys(("signal", "text", "memories", "rule", "length", "head", "window"), ("scope",)),
+        **{"size": WRITTEN, "longest": ("layer",), "start": ("layer", "poles"), "dt": ("layer", "poles")},
+        **dict.fromkeys(("inner", "outer", "poles"), ("poles",)),
+        **{"string": ("selective",), "layer": ("selective",), "channel": ("selective", "family"), "samples": ("lengths",)},
+        **{"kind": ("family",), "tokens": ("family",), "seed": ("scope", "layer", "nplr", "poles", "lengths", "family")},
+    },
+    titles={"signal": SIGNALS, "memories": MEMORIES, "rule": RULES, "start": POLES, "kind": KINDS},
+    folded=("inner", "outer"),
+    text="text",
+    most=MAX_TEXT,
+    reader=read_signal,
+    upload="WAV or CSV file",
+)
+TAB = Tab(
+    slug="memory",
+    title="Memory",
+    question="What do HiPPO, S4 and Mamba remember?",
+    params=MemoryParams,
+    run=answer,
+    presets=PRESETS,
+    build=LAB.build,
+    caveat=LAB.caveat,
+    portable=LAB.portable,
+)
