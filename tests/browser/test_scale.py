@@ -1,0 +1,55 @@
+"""The Scale tab in Chromium: the dial answers, training streams and stops, links, phones."""
+
+import pytest
+
+from backends.scale.params import ScaleParams
+from ui import permalink
+
+
+@pytest.fixture
+def start(open_page, app_url):
+    """Open the tab with settings; the page comes back when a figure is on screen."""
+
+    def opened(params, **context):
+        page = open_page(f"{app_url}?{permalink.encode('scale', params)}", **context)
+        page.wait_for_selector("#scale-plot .js-plotly-plot .main-svg")
+        return page
+
+    return opened
+
+
+def said(page, words):
+    """Wait until the notice says ``words``."""
+    page.wait_for_function("(words) => document.querySelector('#scale-notice').innerText.includes(words)", arg=words)
+
+
+def test_the_dial_answers_a_moved_exponent(start):
+    page = start(ScaleParams())
+    said(page, "saturated")
+    before = page.inner_text("#scale-notice")
+    box = page.locator("#scale-exponent input[type=number]")
+    box.fill("0.5")
+    box.press("Enter")
+    said(page, " 0.0 % of the rows")
+    assert page.inner_text("#scale-notice") != before and not page.locator("#scale-going").is_visible()
+
+
+def test_training_streams_and_what_is_there_stays_when_stopped(start):
+    page = start(ScaleParams(view="training", steps=300))
+    said(page, "Loss below 1 nat")
+    page.click("#scale-halt")
+    page.wait_for_timeout(1500)
+    assert "1/sqrt(d)" in page.inner_text("#scale-notice") and page.locator("#scale-checks .gb-checks").count() == 0
+
+
+def test_settings_of_other_views_are_hidden_and_a_link_restores(start):
+    page = start(ScaleParams(view="depth", norm="deepnorm", layers=8))
+    assert page.locator("#scale-view input[value=depth]").is_checked()
+    said(page, "From layer 0 to 8")
+    assert page.locator("#scale-layers").is_visible() and not page.locator("#scale-exponent").is_visible()
+
+
+@pytest.mark.parametrize("view", ["dial", "depth", "truncated"])
+def test_a_phone_needs_no_sideways_scrolling(start, view):
+    page = start(ScaleParams(view=view), viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,75 @@
+"""The Scale tab without a browser: figures, tables, links, and what must not come through."""
+
+from dataclasses import replace
+
+import pytest
+
+from backends.scale import answer, stream
+from backends.scale.params import ACTIVATIONS, INITS, NORMS, ScaleParams
+from ui import permalink
+from ui.figures import scale
+from ui.scale import LAB, TAB
+
+SMALL = ScaleParams(steps=10, layers=4)
+RESULTS = {view: list(stream(replace(SMALL, view=view))) for view in LAB.views}
+
+
+@pytest.mark.parametrize("view", LAB.views)
+def test_every_step_of_every_view_is_drawn_tabled_and_checked(view):
+    params = replace(SMALL, view=view)
+    for result in RESULTS[view]:
+        table, figure = scale.TABLES[view](result.body), scale.FIGURES[view](result.body)
+        assert table.rows and all(len(row) == len(table.columns) for row in table.rows)
+        assert figure.data and len(figure.to_json()) < 200_000
+    last = RESULTS[view][-1]
+    assert last.finished and last.checks and all(check.ok for check in last.checks)
+    assert view not in scale.WORDS or scale.WORDS[view](params, last.body).endswith(".")
+
+
+def test_views_that_stream_grow_and_the_others_answer_once():
+    assert {view for view, results in RESULTS.items() if len(results) > 1} == set(LAB.views) - set(LAB.instant)
+
+
+@pytest.mark.parametrize("change", [
+    *({"norm": name} for name in NORMS), *({"init": name} for name in INITS), *({"activation": name} for name in ACTIVATIONS),
+    {"init": "small", "layers": 64}, {"ntk": True}, {"draw": "truncated"}, {"tuned": True}, {"layers": 1},
+    {"view": "dial", "d": 1, "n": 2}, {"view": "dial", "n": 512, "d": 1024}, {"view": "dial", "spread": 0.0},
+    {"view": "dial", "spread": 4.0, "exponent": 0.5}, {"view": "entropy", "source": "bytes", "layer": 4, "head": 4},
+    {"view": "training", "routes": ("none",), "optimizer": "sgd"},
+], ids=str)
+def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change):
+    result = answer(replace(SMALL, **{"view": "depth", **change}))
+    assert all(check.ok for check in result.checks), result.checks
+    assert len(scale.FIGURES[result.view](result.body).to_json()) < 200_000 and scale.TABLES[result.view](result.body).rows
+
+
+def test_widgets_and_links_round_trip():
+    own = replace(SMALL, view="depth", norm="pre", tuned=True, spread=0.0, routes=("t5", "mup"), rate=0.01)
+    assert LAB.read(*LAB.write(own)) == own
+    assert permalink.decode(ScaleParams, permalink.encode("scale", own))[0] == own
+
+
+@pytest.mark.parametrize(("change", "sentence"), [
+    ({"d": 0}, "between 1 and 1024"), ({"n": 1}, "between 2 and 512"), ({"layers": 65}, "between 1 and 64"),
+    ({"init": "nope"}, "must be one of"),
+    ({"routes": []}, "at least one"), ({"routes": ["nope"]}, "at least one"), ({"rate": 5}, "between"), ({"spread": "wide"}, "number"),
+    ({"view": "depth", "init": "orthogonal", "draw": "truncated"}, "normal draws"),
+])
+def test_what_cannot_be_is_one_sentence(change, sentence):
+    with pytest.raises(ValueError, match=sentence) as caught:
+        permalink.make(ScaleParams, change)
+    assert str(caught.value).endswith(".") and ". " not in str(caught.value).replace("0.", "")
+
+
+@pytest.mark.parametrize("preset", TAB.presets, ids=lambda preset: preset.name)
+def test_a_preset_can_fail(preset):
+    """No observation holds of everything: another preset's settings of the same view, or the opening ones, break it."""
+    others = [p.params for p in TAB.presets if p.params.view == preset.params.view and p.params != preset.params]
+    changed = {"dial": {"exponent": 0.25}, "depth": {"norm": "sum"}, "entropy": {"source": "bytes", "head": 2, "layer": 1}}
+    if preset.params.view in changed:
+        others.append(replace(preset.params, **changed[preset.params.view]))
+        assert not all(preset.holds(answer(other)) for other in others)
+
+
+def test_the_tab_teaches_every_view():
+    assert {preset.params.view for preset in TAB.presets} == set(LAB.views)

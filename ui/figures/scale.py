@@ -1,0 +1,214 @@
+"""Figures and tables of the Scale tab: results of ``backends.scale`` to plotly figures and rows. numpy only."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ui.figures import theme
+from ui.figures.lessons import band, line, stacked
+from ui.tab import Table
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+COLOURS = {"sqrt": 0, "none": 1, "t5": 2, "mup": 3, "logn": 2, "keynorm": 3, "cosine": 5, "standard": 1}
+BARS = 64
+"""Most bars of a row."""
+FLOOR = 1e-30
+"""What is below is left out of a logarithmic axis."""
+
+
+def _above(values: Any) -> list[float | None]:
+    """Five digits; a gap where a logarithm shows nothing."""
+    return [float(f"{v:.5g}") if np.isfinite(v) and v > FLOOR else None for v in values]
+
+
+def dial(body: Any) -> "go.Figure":
+    """Logits with their band, one row, the Jacobian's quantiles and the share of saturated rows against d."""
+    figure = theme.figure(height=760)
+    bars = _panel(figure, 0, (0, 0.46), (0.74, 1), "logit", "count")
+    row = _panel(figure, 1, (0.57, 1), (0.74, 1), "key, largest first", "weight")
+    mid = np.diff(np.asarray(body.edges)) / 2 + np.asarray(body.edges)[:-1]
+    figure.add_bar(x=mid, y=body.counts, marker={"color": theme.CATEGORIES[0]}, name="logits", showlegend=False, **bars)
+    for sign in (-3, 3):
+        look = {"mode": "lines", "line": {"color": theme.INK, "dash": "dot"}, "name": "3 sigma either side", "legendgroup": "sigma"}
+        figure.add_scatter(x=[sign * body.sigma] * 2, y=[0, max(body.counts)], showlegend=sign > 0, **look, **bars)
+    shown = body.row[:BARS]
+    figure.add_bar(x=np.arange(1, len(shown) + 1), y=shown, marker={"color": theme.CATEGORIES[2]}, name="one row", showlegend=False, **row)
+    figure.update_layout(yaxis2={"range": [0, 1]}, bargap=0.05)
+    _sweeps(figure, body)
+    figure.update_layout(legend={"y": 1.03, "yanchor": "bottom"}, margin={"t": 60})
+    return figure
+
+
+def _sweeps(figure: "go.Figure", body: Any) -> None:
+    """Both lower panels: quantile band of the Jacobian, share of saturated rows."""
+    low = _panel(figure, 2, (0, 1), (0.3, 0.62), "", "norm of the Jacobian")
+    last = _panel(figure, 3, (0, 1), (0, 0.22), "head dimension d", "saturated rows")
+    ticks = [rows.d for rows in body.sweep]
+    axes = {"type": "log", "tickvals": ticks, "ticktext": list(map(str, ticks))}
+    figure.update_layout(xaxis3=axes, xaxis4=axes, yaxis4={"tickformat": ".0%", "range": [-0.03, 1.03]})
+    same = body.exponent == 0.5
+    for name, rows, colour in ((f"d^-{body.exponent:g}", body.sweep, 1), ("1/sqrt(d)", body.rooted, 0))[same:]:
+        quantiles = np.array([r.jacobian for r in rows]).T
+        at = len(figure.data)
+        band(figure, ticks, quantiles[0], quantiles[-1], colour, 2)
+        figure.data[at].update(low)
+        look = {"mode": "lines+markers", "line": {"color": theme.CATEGORIES[colour]}, "name": name, "legendgroup": name}
+        figure.add_scatter(x=ticks, y=quantiles[2], **look, **low)
+        figure.add_scatter(x=ticks, y=[r.saturated for r in rows], showlegend=False, **look, **last)
+
+
+def _panel(figure: "go.Figure", index: int, across: tuple[float, float], up: tuple[float, float], x: str, y: str) -> dict[str, str]:
+    """Give panel ``index`` its place and titles; the names of its axes for its traces."""
+    number = "" if index == 0 else str(index + 1)
+    styles = figure.layout.xaxis.to_plotly_json(), figure.layout.yaxis.to_plotly_json()
+    for kind, style, place, title, other in zip("xy", styles, (across, up), (x, y), "yx", strict=True):
+        figure.update_layout({f"{kind}axis{number}": style | {"domain": place, "anchor": f"{other}{number}", "title": {"text": title}}})
+    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+
+
+def dial_table(body: Any) -> Table:
+    """One row for each d of the sweep and each exponent, and the present setting first."""
+    columns = ("rows", "d", "mean largest weight", "entropy, nats", "share above 0.99", *(f"Jacobian, {q} %" for q in (10, 25, 50, 75, 90)))
+    groups = ((f"here, p = {body.exponent:g}", (body.here,)), (f"p = {body.exponent:g}", body.sweep), ("p = 0.5", body.rooted))
+    rows = ((name, r.d, r.top, r.entropy, r.saturated, *r.jacobian) for name, group in groups for r in group)
+    return Table(columns, tuple(rows))
+
+
+def training(body: Any) -> "go.Figure":
+    """Loss of each route by step."""
+    figure = stacked("step", ("loss, nats (logarithmic)",), log_x=False, log_y=(True,))
+    for one in body.courses:
+        steps = np.arange(1, len(one.losses) + 1)
+        line(figure, steps, _above(one.losses), one.label, COLOURS[one.name])
+    line(figure, (1, body.plan), (body.chance, body.chance), f"guessing, {body.chance:.2f}", 6, 0, "dot")
+    figure.update_traces(mode="lines")
+    figure.update_layout(height=430, xaxis={"range": [0, body.plan + 1], "tickvals": None}, yaxis={"range": [-3.2, 0.8]})
+    return figure
+
+
+def training_table(body: Any) -> Table:
+    """One row for each route."""
+    columns = ("route", "steps so far", "logits' standard deviation at the start", "largest weight at the start", "loss, last tenth",
+               "first step below 1 nat (0: none)")
+    return Table(columns, tuple((c.label, len(c.losses), c.start, c.top, c.last, c.below) for c in body.courses))
+
+
+def depth(body: Any) -> "go.Figure":
+    """Second moments of activations and gradients by layer, and the gradients of both matrices."""
+    figure = stacked("layer", ("E[x²]", "E[gradient²]", "gradient of weights, rms"), log_x=False, log_y=(True, True, True))
+    layers = range(body.layers + 1)
+    line(figure, layers, _above(body.forward), "activations", 0, 0)
+    line(figure, layers, _above(body.backward), "gradient at activations", 1, 1)
+    line(figure, layers[1:], _above(body.first), "first matrix", 2, 2)
+    if body.first != body.second:
+        line(figure, layers[1:], _above(body.second), "last matrix", 3, 2)
+    figure.update_layout(xaxis={"tickvals": None})
+    for number, lists in enumerate(((body.forward,), (body.backward,), (body.first, body.second))):
+        known = [v for values in lists for v in _above(values) if v]
+        low, high = (np.log10(min(known)), np.log10(max(known))) if known else (0.0, 0.0)
+        low, high = np.floor(min(low, -0.5)), np.ceil(max(high, 0.5))
+        axis = {"range": [float(low), float(high)], "dtick": max(1, int((high - low) // 5))}
+        figure.update_layout({f"yaxis{'' if number == 0 else number + 1}": axis})
+    return figure
+
+
+def depth_table(body: Any) -> Table:
+    """One row for each layer."""
+    blank = ("",)
+    rows = zip(range(body.layers + 1), body.forward, body.backward, (*blank, *body.first), (*blank, *body.second), strict=True)
+    return Table(("layer", "E[x²]", "E[gradient²]", "first matrix, gradient rms", "last matrix, gradient rms"), tuple(rows))
+
+
+def entropy(body: Any) -> "go.Figure":
+    """Entropy of rows against the number of keys, with log n."""
+    figure = stacked("keys n", ("entropy, nats", "share of log n"), body.lengths, log_y=(False, False))
+    for one in body.curves:
+        line(figure, body.lengths, one.entropy, one.label, COLOURS[one.name])
+        share = np.asarray(one.entropy) / np.log(body.lengths)
+        line(figure, body.lengths, share, one.label, COLOURS[one.name], 1, shown=False)
+    line(figure, body.lengths, np.log(body.lengths), "log n: every key alike", 6, 0, "dot")
+    figure.update_layout(yaxis2={"range": [0, 1.03], "tickformat": ".0%"})
+    return figure
+
+
+def entropy_table(body: Any) -> Table:
+    """One row for each scale and number of keys."""
+    rows = ((c.label, n, h, h / float(np.log(n))) for c in body.curves for n, h in zip(body.lengths, c.entropy, strict=True))
+    return Table(("scale", "keys n", "entropy, nats", "share of log n"), tuple(rows))
+
+
+PARTS = (("hidden", "hidden states"), ("attention", "attention logits"), ("output", "output logits"))
+
+
+def width(body: Any) -> "go.Figure":
+    """Change of coordinates against the width, for both parametrisations."""
+    figure = stacked("width D", tuple(f"{label}, change" for _, label in PARTS), body.plan, log_y=(True, True, True))
+    for panel, (part, _) in enumerate(PARTS):
+        for one in body.growths:
+            line(figure, body.widths, _above(getattr(one, part)), one.label, COLOURS[one.name], panel, shown=panel == 0)
+    figure.update_layout(xaxis={"range": [np.log10(body.plan[0] * 0.9), np.log10(body.plan[-1] * 1.1)]})
+    return figure
+
+
+def width_table(body: Any) -> Table:
+    """One row for each parametrisation and width."""
+    rows = ((g.label, *row) for g in body.growths for row in zip(body.widths, g.hidden, g.attention, g.output, strict=True))
+    return Table(("parametrisation", "width D", *(f"{label}, rms change" for _, label in PARTS)), tuple(rows))
+
+
+DRAWS = ("normal", "cut at 2 sigma", "cut, corrected", "trunc_normal_(std=0.02) / 0.02")
+
+
+def truncated(body: Any) -> "go.Figure":
+    """Histograms of the draws."""
+    figure = theme.figure(x="value / sigma", y="draws of 100 000", height=430)
+    mid = np.diff(np.asarray(body.edges)) / 2 + np.asarray(body.edges)[:-1]
+    for colour, (name, counts) in enumerate(zip(DRAWS, body.counts, strict=True)):
+        look = {"color": theme.CATEGORIES[colour], "shape": "hvh", "dash": "dot" if colour == 3 else "solid"}
+        figure.add_scatter(x=mid, y=counts, mode="lines", line=look, name=name)
+    figure.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
+    return figure
+
+
+def truncated_table(body: Any) -> Table:
+    """One row for each way to draw."""
+    exact = (1.0, body.factor, 1.0, "")
+    return Table(("draw", "variance / sigma²", "by formula"), tuple(zip(DRAWS, body.found, exact, strict=True)))
+
+
+def training_words(params: Any, body: Any) -> str:
+    """Which route found the task when."""
+    said = (f"{c.label} at step {c.below}" if c.below else f"{c.label} not yet" for c in body.courses)
+    return f"Loss below 1 nat: {'; '.join(said)}."
+
+
+def depth_words(params: Any, body: Any) -> str:
+    """What arrives at both ends, and how far a step of Adam goes."""
+    return (f"From layer 0 to {body.layers} the second moment goes from {body.forward[0]:.3g} to {body.forward[-1]:.3g}; of the gradient, "
+            f"from 1 at the end, {body.backward[0]:.3g} arrives at the input. A step of Adam of 0.001 moves the first matrix by "
+            f"{100 * body.jump:.2g} % of its size. E[f(x)²] of the activation at N(0, 1) is {body.moment:.5f}.")
+
+
+def width_words(params: Any, body: Any) -> str:
+    """The powers of the width."""
+    said = (f"{g.label}: " + ", ".join(f"{label} D^{v:.2f}" for (_, label), v in zip(PARTS, slopes, strict=True))
+            for g, slopes in zip(body.growths, body.slopes, strict=True))
+    return f"Changes after {body.steps} steps of Adam grow as follows. {'; '.join(said)}."
+
+
+def truncated_words(params: Any, body: Any) -> str:
+    """What the cut leaves."""
+    return (f"Cut at 2 sigma, a normal distribution keeps {body.factor:.5f} of its variance: multiply its standard deviation by "
+            f"{body.correction:.5f}. torch's trunc_normal_ cuts at the values -2 and 2 themselves: with std=0.02 that cuts nothing.")
+
+
+FIGURES: dict[str, Callable[[Any], Any]] = {
+    "dial": dial, "training": training, "depth": depth, "entropy": entropy, "width": width, "truncated": truncated}
+TABLES: dict[str, Callable[[Any], Table]] = {
+    "dial": dial_table, "training": training_table, "depth": depth_table, "entropy": entropy_table, "width": width_table,
+    "truncated": truncated_table}
+WORDS: dict[str, Callable[[Any, Any], str]] = {
+    "training": training_words, "depth": depth_words, "width": width_words, "truncated": truncated_words}
