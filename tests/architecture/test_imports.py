@@ -10,6 +10,8 @@ from tests.architecture.tree import ROOT, modules, name_of
 PURE = {"torch", "torchvision", "numpy", "PIL", "timm", "segment_anything", "safetensors", "scipy", "spaces"}
 LAW = {
     "backends": PURE | {"backends"},
+    "backends/rope/local.py": PURE | {"backends", "transformers"},
+    "backends/checkpoints.py": PURE | {"backends", "transformers"},
     "ui/figures": PURE | {"plotly", "ui"} - {"torch"},
     "ui": {"gradio", "plotly", "numpy", "PIL", "torch", "ui", "backends"},
     "app.py": {"gradio", "ui", "backends"},

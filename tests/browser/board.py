@@ -7,6 +7,23 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+CALM = """s => { const place = document.querySelector(s), text = place.outerHTML, now = performance.now();
+    if (place.gbSeen !== text) Object.assign(place, { gbSeen: text, gbSince: now });
+    return now - place.gbSince > 1200; }"""
+
+
+def calm(page: Page, selector: str) -> None:
+    """Wait until nothing has changed there for a while: a link's text may be answered twice, the second time with all other settings."""
+    page.wait_for_function(CALM, arg=selector, polling=100)
+
+
+def asking(page: Page, selector: str) -> list[str]:
+    """What the page asks the server to compute from the time on when nothing moves at ``selector``; grows while the test goes on."""
+    calm(page, selector)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "queue/join" in request.url else None)
+    return asked
+
 
 class Board:
     """The canvas with the given element id. Coordinates are picture pixels, (x, y); a click goes to the pixel's centre."""

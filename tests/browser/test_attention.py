@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from backends.attention.params import AttentionParams
+from tests.browser.board import asking, calm
 from ui import permalink
 from ui.attending import answers
 
@@ -66,9 +67,7 @@ def settled(page, part):
 
 def test_pointing_at_a_cell_points_at_it_on_every_card_and_asks_nobody(start):
     page = start()
-    settled(page, "source=synthetic")
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    asked = asking(page, ".gb-cards")
     for i, j in ((20, 4), (31, 30), (7, 7)):
         page.mouse.move(*place(page, "elu1", i, j))
         at(page, f"{i},{j}")
@@ -135,9 +134,7 @@ def test_bad_rows_are_red_and_what_sees_the_future_says_so(start):
 
 def test_the_difference_and_the_shared_range_are_made_in_the_browser(start):
     page = start()
-    settled(page, "source=synthetic")
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    asked = asking(page, ".gb-cards")
     delta = page.evaluate("() => document.querySelector('.gb-cards').glassbox.views.get('elu1').delta[20 * 32 + 4]")
     cells = [page.evaluate(READ, [kind, 20, 4]) for kind in ("elu1", "softmax")]
     assert delta == pytest.approx(cells[0] - cells[1], abs=1e-6)
@@ -174,6 +171,7 @@ def test_a_link_shows_the_same_numbers_to_somebody_else(start):
 
 def test_bad_input_gives_one_sentence_and_the_cards_stay(start):
     page = start(AttentionParams(kinds=("softmax", "elu1"), text="abcabc"))
+    calm(page, ".gb-cards")
     before = page.get_attribute(".gb-cards", "data-digest")
     page.fill("#attention-text textarea", "")
     page.get_by_text("The text is empty; please type at least one character.").first.wait_for()
@@ -246,8 +244,7 @@ def test_the_state_is_stepped_and_played_in_the_browser(start):
     page = start(AttentionParams(source="synthetic", n=96, dim=8, kinds=("softmax", "elu1"), lesson="state", step=3))
     page.wait_for_selector('.gb-stage[data-step="3"]')
     settled(page, "lesson=state")
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    asked = asking(page, ".gb-stage")
     page.get_by_role("button", name="Forward").click()
     page.wait_for_selector('.gb-stage[data-step="4"]')
     page.get_by_role("button", name="Play").click()
