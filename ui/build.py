@@ -124,9 +124,9 @@ def build(tab: Tab) -> Built:
         with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
             run, stop = panels.buttons(tab)
             controls = [panels.widget(tab, p, getattr(tab.opening, p.name)) for p in params]
-            panels.explanation(tab)
         with gr.Column(scale=7, min_width=300, elem_classes="gb-main"):
             shown = panels.figures(tab)
+            panels.explanation(tab)
 
     def read(*values: Any) -> Any:
         return permalink.make(tab.params, {p.name: panels.from_widget(p, v) for p, v in zip(params, values, strict=True)})

@@ -1,7 +1,7 @@
 """The prose beside a tab: ``assets/explain/<slug>.md`` (English) and ``assets/explain/<slug>.zh.md`` (Chinese).
 
 A file may open with ``# title`` and ``> question``; the Chinese file uses them to name the tab in Chinese. The rest is
-Markdown. The browser shows one language at a time, so both travel with the page.
+Markdown; what follows its one ``###`` heading says what to look at. The browser shows one language at a time, so both travel with the page.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,12 @@ FOLDER = Path(__file__).resolve().parent.parent / "assets" / "explain"
 
 @dataclass(frozen=True)
 class Prose:
-    """One language of a tab: its title, its one-line question and the Markdown beside the figures."""
+    """One language of a tab: its title, its one-line question, the Markdown, and the part of it that says what to look at."""
 
     title: str
     question: str
     body: str
+    look: str = ""
 
 
 def prose(tab: Tab, language: str) -> Prose:
@@ -37,4 +38,5 @@ def parse(text: str, title: str, question: str) -> Prose:
         title, lines = lines[0][2:].strip(), "\n".join(lines[1:]).strip().split("\n")
     if lines[0].startswith("> "):
         question, lines = lines[0][2:].strip(), lines[1:]
-    return Prose(title, question, "\n".join(lines).strip())
+    body, mark, look = "\n".join(lines).partition("### ")
+    return Prose(title, question, body.strip(), (mark + look).strip())

@@ -110,12 +110,14 @@ def _direct(param: Param) -> bool:
 
 
 def explanation(tab: Tab) -> None:
-    """The *what to look at* text in both languages."""
+    """The text in both languages, what to look at first."""
     if not prose(tab, "en").body:
         return
     with gr.Column(elem_id=f"{tab.slug}-explain", elem_classes="gb-explain"):
         for language in ("en", "zh"):
-            gr.Markdown(prose(tab, language).body, elem_classes=[f"gb-{language}"])
+            told = prose(tab, language)
+            for text in filter(None, (told.look, told.body)):
+                gr.Markdown(text, elem_classes=[f"gb-{language}"])
 
 
 def figures(tab: Tab) -> Shown:

@@ -69,6 +69,14 @@ def test_prose_may_name_its_title_and_question():
     prose = explain.parse("# 玩具\n\n> 为什么？\n\n正文", "Toy", "Why?")
     assert (prose.title, prose.question, prose.body) == ("玩具", "为什么？", "正文")
     assert explain.parse("Only text", "Toy", "Why?") == explain.Prose("Toy", "Why?", "Only text")
+    both = explain.parse("Text, a ## b.\n\n### Look\n\n1. here", "Toy", "Why?")
+    assert (both.body, both.look) == ("Text, a ## b.", "### Look\n\n1. here")
+
+
+@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.slug)
+def test_each_tab_says_in_two_languages_what_to_look_at(tab):
+    english, chinese = (explain.prose(tab, language) for language in ("en", "zh"))
+    assert english.body and english.look and chinese.body and chinese.look and chinese.body != english.body
 
 
 def test_the_numbers_of_a_result_are_plain_json():

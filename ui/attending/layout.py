@@ -53,10 +53,10 @@ def draw(tab: Tab) -> Parts:
         with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
             made |= _source(tab, made["widgets"])
             _settings(tab, made["widgets"])
-            panels.explanation(tab)
         with gr.Column(scale=7, min_width=300, elem_classes="gb-main"):
             made |= _maps(tab, made["widgets"])
             made |= _lesson(tab, made["widgets"])
+            panels.explanation(tab)
     made["run"] = gr.Button("Run", elem_id=f"{tab.slug}-run", elem_classes="gb-away")
     made["drawn"] = gr.State("none")
     made["carrier"] = gr.Textbox(visible=False, interactive=True, max_length=None)

@@ -49,9 +49,9 @@ def draw(tab: Tab) -> Parts:
         with gr.Row(elem_classes="gb-body"):
             with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
                 made = _settings(tab, widgets)
-                panels.explanation(tab)
             with gr.Column(scale=7, min_width=300, elem_classes="gb-main"):
                 made |= _shown(tab)
+                panels.explanation(tab)
     made["run"] = gr.Button("Run", elem_id=f"{tab.slug}-run", elem_classes="gb-away")
     made["carrier"] = gr.Textbox(visible=False, interactive=True, max_length=None)
     made["widgets"] = {name: widgets[name] for name in PARAMS}
