@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from backends.lm import rotary
 from backends.rope import frequencies
 from backends.rope.params import BASE, check_model
 
+KNOWN = ("default", "linear", "dynamic", "yarn", "llama3", "longrope")
 MAX_CONFIG = 1 << 20
 LIMIT = 2**31
 
@@ -43,13 +45,26 @@ def read_config(source: Path | str) -> Model:
     merged = {**config, **block}
     whole = _head(config)
     partial = _number(merged, "partial_rotary_factor", 0, 1, 1.0)
-    base = _number(merged, "rope_theta", 1, 1e12, None)
-    if base is None:
+    if merged.get("rope_theta") is None:
         notices.append(f"It names no rope_theta, so the usual {BASE:g} is taken.")
+    base = _number(merged, "rope_theta", 1, 1e12, BASE)
     trained, target = _lengths(config, block, notices)
     rotated = int(whole * partial)
-    check_model(rotated, BASE if base is None else base, trained, target)
-    return Model(rotated, BASE if base is None else base, trained, target, partial, block, " ".join(notices))
+    check_model(rotated, base, trained, target)
+    notices.append(_own({"rope_theta": base, "original_max_position_embeddings": trained, **block}, rotated, trained, target))
+    return Model(rotated, base, trained, target, partial, block, " ".join(filter(None, notices)))
+
+
+def _own(block: dict[str, Any], d: int, trained: int, target: int) -> str:
+    """What the model's own block does to its pairs, in a sentence; "" for plain RoPE.  Raises ValueError when it lacks a number."""
+    kind = block.get("rope_type", "default")
+    if kind == "default":
+        return ""
+    if kind not in KNOWN:
+        return f"Its own rope_type {kind!r} is not known here and is left out."
+    theta, _ = from_block(block, d, target, trained if kind == "dynamic" else target)
+    slowed = int((theta < rotary.frequencies(d, block["rope_theta"]) * (1 - 1e-6)).sum())
+    return f"Its own rope_type {kind} slows {slowed} of {d // 2} pairs at {target} tokens; the methods here start from its plain RoPE."
 
 
 def from_block(block: dict[str, Any], d: int, n: int, longest: int) -> tuple[Tensor, float]:
@@ -87,7 +102,7 @@ def _llama3(block: dict[str, Any], theta: Tensor, base: float, first: float, lon
 
 def _longrope(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int, n: int) -> tuple[Tensor, float]:
     given = block.get("long_factor" if n > first else "short_factor")
-    if not isinstance(given, list | tuple) or not all(isinstance(f, int | float) for f in given):
+    if not isinstance(given, list | tuple) or not all(_finite(f) for f in given):
         raise ValueError("A longrope block needs short_factor and long_factor, one number per pair each.")
     s = _number(block, "factor", 1, 1e6, longest / first)
     return frequencies.longrope(theta, tuple(given)), _number(block, "attention_factor", 0, 1e3, frequencies.longrope_logit(s, first))
@@ -103,9 +118,9 @@ def _need(block: dict[str, Any], key: str) -> float:
 def _parsed(source: Path | str) -> dict[str, Any]:
     if isinstance(source, Path):
         with source.open("rb") as file:
-            text = file.read(MAX_CONFIG + 1).decode("utf-8", "replace")
+            text = file.read(MAX_CONFIG + 1).decode("utf-8-sig", "replace")
     else:
-        text = source
+        text = source.removeprefix("\ufeff")
     if len(text) > MAX_CONFIG:
         raise ValueError(f"A config.json is smaller than {MAX_CONFIG >> 20} MB; this is something else.")
     try:
@@ -172,11 +187,18 @@ def _number(found: dict[str, Any], key: str, low: float, high: float, default: f
     value = found.get(key)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _finite(value):
         raise ValueError(f"{key} should be a number in this config.json, not {str(value)[:40]!r}.")
     if not (low <= value <= high and value > 0):
         raise ValueError(f"{key} is {value:g} in this config.json, which no model has.")
     return value
+
+
+def _finite(value: Any) -> bool:
+    """Whether it is a number that a float can hold; JSON's whole numbers may be longer."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def _whole(key: str, value: float) -> int:
