@@ -13,7 +13,8 @@ import gradio as gr
 from gradio.context import Context
 
 from backends.attention.params import AttentionParams
-from ui import export, markup, permalink
+from backends.plain import numbers
+from ui import markup, permalink
 from ui.attending import answers, lessons, uploads
 from ui.attending.layout import Parts, draw
 from ui.attending.presets import PRESETS
@@ -171,7 +172,7 @@ def _endpoint(tab: Tab) -> None:
     def call(*args: Any, **named: Any) -> dict:
         try:
             params = permalink.make(AttentionParams, dict(zip(PARAMS, args, strict=False)) | named)
-            return export.numbers(answers.run(params, uploads.tensors("", params)))
+            return numbers(answers.run(params, uploads.tensors("", params)))
         except ValueError as error:
             raise gr.Error(escape(str(error))) from error
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 
+from backends.plain import numbers
 from ui import export, markup, panels, permalink
 from ui.memo import Memo
 from ui.tab import Param, ParamError, Tab, declared
@@ -202,12 +203,12 @@ def _downloads(tab: Tab, read: Callable[..., Any], controls: list[Any], shown: p
 
 
 def endpoint(tab: Tab) -> None:
-    """Publish ``/<slug>``: the parameters by name, the result's numbers as JSON (``export.numbers``)."""
+    """Publish ``/<slug>``: the parameters by name, the result's numbers as JSON (``backends.plain``)."""
 
     def call(*args: Any, **named: Any) -> dict:
         given = dict(zip((p.name for p in declared(tab.params)), args, strict=False)) | named
         try:
-            return export.numbers(MEMO.last(tab, permalink.make(tab.params, given)))
+            return numbers(MEMO.last(tab, permalink.make(tab.params, given)))
         except ValueError as error:
             raise gr.Error(escape(str(error))) from error
 

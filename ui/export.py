@@ -1,57 +1,26 @@
-"""The state of a tab as a self-contained Python script on the public ``backends``.
+"""The state of a tab as a few lines of Python on the public ``backends``.
 
-The script imports the mechanism, builds the same parameters, runs it and prints its numbers as JSON. ``numbers`` below is
-the one definition of "the numbers": the endpoint returns it, and its source is pasted into the script.
+The script imports the mechanism, builds the same parameters, runs it and prints its numbers as JSON, as the endpoint returns them.
 """
 
-import inspect
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ui.tab import Tab, declared
 
-TEMPLATE = '''"""Glassbox, {title}: {question}
+TEMPLATE = '''"""Glassbox, {heading}
 
 Run it inside a checkout of Glassbox after `pip install -r requirements.txt`.
 """
 
 import json
-from typing import Any
 
 {imports}
 
-{params}
-
-{run}
-
-
-{numbers}
-
+{lines}
 print(json.dumps(numbers(result), indent=1))
 '''
-
-
-def numbers(value: Any) -> Any:
-    """A result as plain JSON: fields by name, small arrays as lists, large ones as shape and summary; no timings, and no field
-    that its metadata keeps out with ``{"numbers": False}``."""
-    if hasattr(value, "__dataclass_fields__"):
-        kept = (name for name, entry in value.__dataclass_fields__.items() if entry.metadata.get("numbers", True))
-        return {name: numbers(getattr(value, name)) for name in kept if not name.endswith("seconds")}
-    if isinstance(value, dict):
-        return {str(key): numbers(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [numbers(item) for item in value]
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().double() if value.is_floating_point() else value.detach().cpu()
-        value = value.numpy()
-    if hasattr(value, "tolist") and getattr(value, "size", 1) > 4096:
-        summary = {"mean": value.mean(), "min": value.min(), "max": value.max()}
-        return {"shape": list(value.shape), **{name: numbers(float(item)) for name, item in summary.items()}}
-    if hasattr(value, "tolist"):
-        return numbers(value.tolist())
-    if isinstance(value, float) and not abs(value) < float("inf"):
-        return str(value)
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
+PLAIN = "from backends.plain import numbers"
 
 
 def script(tab: Tab, params: Any, image: bool = False) -> str:
@@ -59,19 +28,16 @@ def script(tab: Tab, params: Any, image: bool = False) -> str:
     the user's, whose path is to be filled in, and gives it to the run function as well."""
     if tab.snippet is not None:
         return tab.snippet(params)
-    run = "for result in run(params):\n    pass" if tab.streams else "result = run(params)"
-    imports = _imports(tab, params)
-    if image:
-        imports.insert(0, "from backends import images")
-        run = 'image = images.load("my-picture.png")  # your picture\n' + run.replace("(params)", "(params, image)")
-    return TEMPLATE.format(
-        title=tab.title,
-        question=tab.question,
-        imports="\n".join(imports),
-        params="params = " + literal(params),
-        run=run.replace("run(", f"{tab.run.__name__}("),
-        numbers=inspect.getsource(numbers).rstrip(),
-    )
+    call = f"{tab.run.__name__}(params{', image' if image else ''})"
+    given = ['image = images.load("my-picture.png")  # your picture'] if image else []
+    run = f"for result in {call}:\n    pass" if tab.streams else f"result = {call}"
+    imports = _imports(tab, params) + ["from backends import images"] * image
+    return compose(f"{tab.title}: {tab.question}", imports, [f"params = {literal(params)}", *given, run])
+
+
+def compose(heading: str, imports: list[str], lines: list[str]) -> str:
+    """A script that has ``imports`` and runs ``lines``, the last of which make ``result``."""
+    return TEMPLATE.format(heading=heading, imports="\n".join(sorted([*imports, PLAIN])), lines="\n".join(lines))
 
 
 def literal(params: Any) -> str:
@@ -81,11 +47,11 @@ def literal(params: Any) -> str:
 
 
 def _imports(tab: Tab, params: Any) -> list[str]:
-    """Import lines for the run function and every dataclass inside ``params``, sorted."""
+    """Import lines for the run function and every dataclass inside ``params``."""
     by_module: dict[str, set[str]] = {tab.run.__module__: {tab.run.__name__}}
     for kind in _kinds(params):
         by_module.setdefault(kind.__module__, set()).add(kind.__name__)
-    return [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(by_module.items())]
+    return [f"from {module} import {', '.join(sorted(names))}" for module, names in by_module.items()]
 
 
 def _kinds(value: Any) -> set[type]:

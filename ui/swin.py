@@ -11,8 +11,9 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
+from backends.plain import numbers
 from backends.swin.params import SwinParams
-from ui import export, markup, permalink
+from ui import markup, permalink
 from ui.build import LIVE, LONG, PRIVATE, TRIVIAL, Built, described, told, touched
 from ui.figures import swin
 from ui.segmenting import pictures
@@ -156,7 +157,7 @@ def _endpoint(tab: Tab) -> None:
     def call(*args: Any, **named: Any) -> dict:
         try:
             params = permalink.make(SwinParams, dict(zip(PARAMS, args, strict=False)) | named)
-            return export.numbers(answers.run(params))
+            return numbers(answers.run(params))
         except ValueError as error:
             raise gr.Error(escape(str(error))) from error
 

@@ -12,7 +12,7 @@ from tests.browser.conftest import Guard
 from tests.conftest import ROOT, free_port, serving
 from tests.ui.toy import TEXT
 from tests.ui.toy_backend import WaveParams, run
-from ui import export, permalink
+from ui import permalink
 
 PHONE = {"width": 390, "height": 844}
 STATE = WaveParams(terms=0, damping=1.25, shape="cosine", note=TEXT, flip=True, gains=(0.0, -2.0), seed=0)
@@ -85,8 +85,8 @@ def test_copy_python_reproduces_the_numbers_of_the_page(open_page, toy_url, tmp_
     script.write_text(shared(page, "python"), encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     out = subprocess.run([sys.executable, str(script)], cwd=ROOT, env=env, capture_output=True, encoding="utf-8", check=True, timeout=120)
-    numbers = json.loads(out.stdout)
-    assert numbers == export.numbers(run(STATE)) and f"{numbers['energy']:.4g}" == shown
+    printed = json.loads(out.stdout)
+    assert printed == numbers(run(STATE)) and f"{printed['energy']:.4g}" == shown
 
 
 def test_copying_works_without_and_with_the_clipboard_permission(open_page, toy_url):

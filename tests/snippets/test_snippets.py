@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from backends.plain import numbers
 from tests.conftest import ROOT
 from tests.snippets.runner import printed
 from tests.ui.toy import TOYS
@@ -48,7 +49,7 @@ def test_the_exported_script_reproduces_the_numbers(tab, params, tmp_path, monke
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     script = tmp_path / "script.py"
     script.write_text(export.script(tab, params), encoding="utf-8")
-    same(export.numbers(list(tab.results(params))[-1]), json.loads(printed(script, tmp_path)))
+    same(numbers(list(tab.results(params))[-1]), json.loads(printed(script, tmp_path)))
 
 
 @pytest.mark.parametrize("tab", [TABS[0], TOYS[0]], ids=lambda tab: tab.slug)
@@ -58,4 +59,4 @@ def test_a_script_runs_by_its_name_alone(tab, tmp_path):
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run([sys.executable, str(script)], cwd=ROOT, env=env, capture_output=True, encoding="utf-8", timeout=240)
     assert done.returncode == 0, done.stderr
-    same(export.numbers(list(tab.results(tab.params()))[-1]), json.loads(done.stdout))
+    same(numbers(list(tab.results(tab.params()))[-1]), json.loads(done.stdout))

@@ -10,10 +10,11 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 import app
+from backends.plain import numbers
 from tests.conftest import ROOT
 from tests.ui.toy import TEXT
 from tests.ui.toy_backend import WaveParams, grow, run
-from ui import TABS, export
+from ui import TABS
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +63,12 @@ def test_each_shipped_tab_has_its_public_endpoint(app_url, tab):
 def test_the_endpoint_gives_the_numbers_of_the_mechanism(client):
     params = WaveParams(terms=5, flip=True, note=TEXT, gains=(2.0, -1.0))
     given = {"terms": 5, "flip": True, "note": TEXT, "gains": [2.0, -1.0]}
-    assert client.predict(**given, api_name="/toy") == export.numbers(run(params))
-    assert client.predict(api_name="/toy") == export.numbers(run(WaveParams()))
+    assert client.predict(**given, api_name="/toy") == numbers(run(params))
+    assert client.predict(api_name="/toy") == numbers(run(WaveParams()))
 
 
 def test_the_endpoint_of_a_long_run_gives_its_last_result(client):
-    assert client.predict(terms=4, api_name="/growing") == export.numbers(list(grow(WaveParams(terms=4)))[-1])
+    assert client.predict(terms=4, api_name="/growing") == numbers(list(grow(WaveParams(terms=4)))[-1])
 
 
 def test_only_the_tabs_are_published(client):

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from backends.attention.compare import run
 from backends.attention.params import KINDS, LESSONS, AttentionParams
-from ui import explain, export, markup, permalink
+from backends.plain import numbers
+from ui import explain, markup, permalink
 from ui.attending import answers, lessons, uploads
 from ui.attending.state import PARAMS, owners, read, write
 from ui.attention import TAB
@@ -187,7 +188,7 @@ def test_the_script_of_own_tensors_reads_a_file(folder, tmp_path, monkeypatch, c
     saved(tmp_path / "my-qkv.safetensors", **tensors)
     monkeypatch.chdir(tmp_path)
     exec(compile(answers.script(params), "script", "exec"), {})
-    assert json.loads(capsys.readouterr().out) == export.numbers(answers.run(params, tuple(tensors.values())))
+    assert json.loads(capsys.readouterr().out) == numbers(answers.run(params, tuple(tensors.values())))
 
 
 @pytest.mark.parametrize("text", ["", "x", "x" * 1_000_000, "\ud800", "早" * 300])
@@ -200,9 +201,9 @@ def test_strange_texts_give_a_result_or_one_sentence(text):
 
 
 def test_the_printed_numbers_are_small_and_leave_large_tensors_out():
-    numbers = export.numbers(run(replace(SMALL, n=256, kinds=tuple(KINDS), lesson="state")))
-    assert "weights" not in numbers["cards"][0] and "states" not in numbers["lesson"]
-    assert len(json.dumps(numbers)) < 200_000
+    printed = numbers(run(replace(SMALL, n=256, kinds=tuple(KINDS), lesson="state")))
+    assert "weights" not in printed["cards"][0] and "states" not in printed["lesson"]
+    assert len(json.dumps(printed)) < 200_000
 
 
 def test_the_tables_hold_every_kind_and_the_exact_matrix():

@@ -12,9 +12,10 @@ from gradio_client.exceptions import AppError
 from safetensors.torch import save_file
 
 from backends.download import Progress
+from backends.plain import numbers
 from backends.swin import hub
 from backends.swin.params import ARCHITECTURES, SwinParams
-from ui import export, markup, permalink
+from ui import markup, permalink
 from ui.figures import swin
 from ui.swin import TAB
 from ui.swinning import answers, state
@@ -168,7 +169,7 @@ def test_the_list_of_architectures_is_timm_s():
 def test_the_endpoint_gives_the_mechanism_s_numbers_and_refuses_with_a_sentence(app_url):
     client = Client(app_url, verbose=False)
     given = client.predict(view="leak", rows=8, columns=8, window=4, api_name="/swin")
-    wanted = export.numbers(answers.run(SwinParams(view="leak", rows=8, columns=8, window=4)))
+    wanted = numbers(answers.run(SwinParams(view="leak", rows=8, columns=8, window=4)))
     assert given.pop("seconds", 0) != wanted.pop("seconds", 1) and given == json.loads(json.dumps(wanted))
     assert len(json.dumps(client.predict(view="bias", rows=24, columns=24, window=11, api_name="/swin"))) < 200_000
     for bad, sentence in (({"picture": "../../etc/passwd"}, "not here"), ({"rows": 99}, "between 1 and 24"),

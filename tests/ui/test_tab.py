@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from backends.plain import numbers
 from tests.ui.toy import GROWING, TEXT, TOY, TOYS
 from tests.ui.toy_backend import WaveParams, run
 from ui import TABS, explain, export, markup
@@ -83,11 +84,11 @@ def test_the_numbers_of_a_result_are_plain_json():
     import torch
 
     result = Measured(torch.tensor([1.5, float("nan")]), torch.ones(9), 3.0)
-    assert export.numbers(result) == {"a": [1.5, "nan"]}
-    assert export.numbers({"x": np.float32(2.0), "y": (True, None, np.arange(2))}) == {"x": 2.0, "y": [True, None, [0, 1]]}
-    big = export.numbers(np.ones((100, 100)))
+    assert numbers(result) == {"a": [1.5, "nan"]}
+    assert numbers({"x": np.float32(2.0), "y": (True, None, np.arange(2))}) == {"x": 2.0, "y": [True, None, [0, 1]]}
+    big = numbers(np.ones((100, 100)))
     assert big == {"shape": [100, 100], "mean": 1.0, "min": 1.0, "max": 1.0}
-    json.dumps(export.numbers(run(WaveParams())), allow_nan=False)
+    json.dumps(numbers(run(WaveParams())), allow_nan=False)
 
 
 def test_a_script_is_valid_python_for_hostile_texts():

@@ -1,6 +1,5 @@
 """Results for the page: computed by ``backends.attention``, which is imported (and torch with it) by the first call."""
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,25 +12,7 @@ from ui.figures import cards
 from ui.tab import Table
 
 METRICS = ("entropy", "support", "top1", "sink", "locality", "rank", "error", "error_low", "error_high", "negative")
-SCRIPT = '''"""Glassbox, Attention: the same q, k, v through several kinds of attention.
-
-Run it inside a checkout of Glassbox after `pip install -r requirements.txt`.
-"""
-
-import json
-from typing import Any
-
-{imports}
-
-{params}
-{tensors}
-result = run(params{given})
-
-
-{numbers}
-
-print(json.dumps(numbers(result), indent=1))
-'''
+HEADING = "Attention: the same q, k, v through several kinds of attention."
 
 
 def run(params: AttentionParams, tensors: Any = None) -> AttentionResult:
@@ -90,14 +71,10 @@ def matrix(result: AttentionResult, kind: str) -> Table:
 
 def script(params: AttentionParams) -> str:
     """Python on the public backends that prints the numbers of ``run(params)``; an own file is named by a path to be filled in."""
-    own = params.source == "file"
     imports = ["from backends.attention.compare import run", "from backends.attention.params import AttentionParams"]
-    if own:
-        imports.insert(1, "from backends.attention.inputs import read_tensors")
-    return SCRIPT.format(
-        imports="\n".join(imports),
-        params="params = " + export.literal(params),
-        tensors='tensors = read_tensors("my-qkv.safetensors")  # your file with q, k and v' if own else "",
-        given=", tensors" if own else "",
-        numbers=inspect.getsource(export.numbers).rstrip(),
-    )
+    lines, given = [f"params = {export.literal(params)}"], ""
+    if params.source == "file":
+        imports.append("from backends.attention.inputs import read_tensors")
+        lines.append('tensors = read_tensors("my-qkv.safetensors")  # your file with q, k and v')
+        given = ", tensors"
+    return export.compose(HEADING, imports, [*lines, f"result = run(params{given})"])

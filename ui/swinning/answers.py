@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import json
 from collections.abc import Iterator
@@ -25,25 +24,7 @@ if TYPE_CHECKING:
 
 OWN_WEIGHTS = Shelf(per_session=1, in_all=64)
 NAME = "weights"
-SCRIPT = '''"""Glassbox, Swin: where shifted windows let a picture's tokens look.
-
-Run it inside a checkout of Glassbox after `pip install -r requirements.txt`.
-"""
-
-import json
-from typing import Any
-
-{imports}
-
-{params}
-{given}
-result = run(params{arguments})
-
-
-{numbers}
-
-print(json.dumps(numbers(result), indent=1))
-'''
+HEADING = "Swin: where shifted windows let a picture's tokens look."
 
 
 def run(params: SwinParams) -> SwinResult:
@@ -55,7 +36,7 @@ def steps(session: str, params: SwinParams) -> Iterator[SwinResult]:
     """The view's results on the session's own picture and weights, or on a sample."""
     from backends.swin import run as mechanism
 
-    if params.view in ("merge", "cost"):
+    if params.view == "cost":
         yield from mechanism.steps(params)
         return
     image = pixels(session, params.picture)
@@ -159,14 +140,11 @@ def script(params: SwinParams) -> str:
     own_weights = params.view == "model" and params.model == "own"
     imports, given, arguments = ["from backends.swin.params import SwinParams", "from backends.swin.run import run"], [], ""
     if own_picture:
-        imports.insert(0, "from backends import images")
+        imports.append("from backends import images")
         given.append('image = images.load("my-picture.png")  # your picture')
         arguments += ", image=image"
     if own_weights:
-        imports = ["from pathlib import Path", *imports, "from backends.swin import capture"]
+        imports += ["from pathlib import Path", "from backends.swin import capture"]
         given.append(f'reader = capture.own(Path("my-weights.safetensors"), {json.dumps(params.architecture)})  # your weights')
         arguments += ", reader=reader"
-    return SCRIPT.format(
-        imports="\n".join(imports), params="params = " + export.literal(params), given="\n".join(given), arguments=arguments,
-        numbers=inspect.getsource(export.numbers).rstrip(),
-    )
+    return export.compose(HEADING, imports, [f"params = {export.literal(params)}", *given, f"result = run(params{arguments})"])

@@ -8,7 +8,7 @@ import torch
 from backends import metrics
 from backends.attention import compare, exact, inputs, kernels
 from backends.attention.params import KINDS, AttentionParams
-from ui.export import numbers
+from backends.plain import numbers
 
 ALL = AttentionParams(source="synthetic", n=40, dim=8, kinds=tuple(KINDS), head=3, block=4)
 FIGURES = {"entropy", "support", "top1", "sink", "locality", "rank", "error", "error_low", "error_high", "negative"}
