@@ -15,7 +15,7 @@ from backends.rope.params import RopeParams
 from ui import markup
 from ui.build import LIVE, LONG, PRIVATE, TRIVIAL, Built, endpoint, told, touched
 from ui.figures import rope
-from ui.roping import answers
+from ui.roping import answers, beside
 from ui.roping.layout import Parts, draw
 from ui.roping.presets import PRESETS
 from ui.roping.state import INSTANT, caveat, portable, read, write
@@ -43,7 +43,7 @@ def build(tab: Tab) -> Built:
 
 def _answers(tab: Tab, parts: Parts, values: list[Any]) -> Any:
     """The views that answer at once; after any other setting of the others, a word that what is shown is old."""
-    outputs = [parts.stage, parts.code, parts.loaded, *_common(parts)]
+    outputs = [parts.stage, parts.code, parts.remark, *_common(parts)]
 
     def paint(*given: Any) -> list[Any]:
         with told():
@@ -67,7 +67,7 @@ def _calculated(params: RopeParams, result: Any) -> list[Any]:
     """The block and what to know of it, in the calculator."""
     if params.view != "calculator":
         return [gr.skip(), gr.skip()]
-    return [answers.block(params, result), f'<p class="gb-note">{escape(answers.remark(params, result))}</p>']
+    return [answers.block(params, result), beside.summary(params, result.body)]
 
 
 def _common(parts: Parts) -> list[Any]:
@@ -93,8 +93,8 @@ def _runs(tab: Tab, parts: Parts, values: list[Any]) -> None:
             params = read(*given)
             if params.view not in INSTANT:
                 for result in STOPS.until(request.session_hash, answers.stream(params)):
-                    beside = answers.beside(result.body) if params.view == "curve" else gr.skip()
-                    yield [rope.FIGURES[params.view](result.body), beside, "", *_said(tab, params, result)]
+                    apart = beside.compare(result.body) if params.view == "curve" else gr.skip()
+                    yield [rope.FIGURES[params.view](result.body), apart, "", *_said(tab, params, result)]
                 return
         yield [gr.skip()] * len(outputs)
 
@@ -117,7 +117,7 @@ def _loads(parts: Parts) -> None:
 
         with told():
             found = read_config(Path(uploaded(path)))
-            said = f"{found.head_dim} rotated channels, trained on {found.trained} tokens. {found.notice}"
+            said = f"The config.json: {found.head_dim} rotated channels, trained on {found.trained} tokens. {found.notice}"
             return [*(getattr(found, name) for name in MODEL), f'<p class="gb-note">{escape(said)}</p>']
         return [gr.skip()] * (len(model) + 1)
 

@@ -23,8 +23,9 @@
     return svg('path', { d: path, class: className });
   }
 
+  const number = (v) => (v >= 10 ? v.toFixed(0) : v >= 1 ? v.toFixed(1) : v >= 0.005 ? v.toFixed(2) : '<0.01');
+
   function face(pair, { arc: tested, state }) {
-    const number = (v) => String(Number(v.toPrecision(2)));
     const node = make('figure', 'gb-face');
     node.dataset.state = state;
     const picture = svg('svg', { viewBox: '0 0 60 60', 'aria-hidden': 'true' });
@@ -42,8 +43,55 @@
     return node;
   }
 
+  // wavelength of every pair against the trained and the tested length, both on a logarithmic axis
+  function drawWaves(root, scene) {
+    const { words } = glassbox.maps;
+    const width = Math.max(300, root.clientWidth || 700), height = 240, left = 46, right = 12, top = 10, bottom = 34;
+    const every = scene.waves.flatMap((one) => one.wave).concat(scene.trained, scene.target);
+    const low = Math.floor(Math.log10(Math.min(...every))), high = Math.ceil(Math.log10(Math.max(...every)));
+    const x = (pair) => left + (pair / Math.max(1, scene.all - 1)) * (width - left - right);
+    const y = (wave) => top + ((high - Math.log10(wave)) / (high - low)) * (height - top - bottom);
+    const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, class: 'gb-waves', role: 'img', 'aria-label': 'wavelength of every pair, tokens a turn' });
+    const text = (px, py, said, anchor, className = '') => {
+      const node = svg('text', { x: px, y: py, 'text-anchor': anchor, class: className });
+      node.textContent = said;
+      picture.append(node);
+    };
+    picture.append(svg('rect', { x: left, y: top, width: width - left - right, height: Math.max(0, y(scene.trained) - top), class: 'gb-unfinished' }));
+    for (let power = low; power <= high; power += 1) {
+      picture.append(svg('line', { x1: left, x2: width - right, y1: y(10 ** power), y2: y(10 ** power), class: 'gb-grid' }));
+      if (power >= 0 && (high - low < 9 || power % 2 === 0)) text(left - 6, y(10 ** power) + 4, power < 4 ? String(10 ** power) : `1e${power}`, 'end');
+    }
+    for (const one of scene.waves) {
+      const points = one.wave.map((wave, pair) => `${x(pair).toFixed(1)},${y(wave).toFixed(1)}`).join(' ');
+      picture.append(svg('polyline', { points, style: `stroke: ${one.colour}` }));
+      if (one.wave.length <= 64) for (const point of points.split(' ')) {
+        const [cx, cy] = point.split(',');
+        picture.append(svg('circle', { cx, cy, r: 2.5, style: `fill: ${one.colour}` }));
+      }
+    }
+    for (const [tokens, className] of [[scene.trained, 'gb-length'], [scene.target, 'gb-length gb-later']]) {
+      picture.append(svg('line', { x1: left, x2: width - right, y1: y(tokens), y2: y(tokens), class: className }));
+    }
+    text(left + 6, y(scene.trained) - 5, `trained, ${scene.trained}`, 'start', 'gb-said');
+    if (scene.target > scene.trained * 1.5) text(left + 6, y(scene.target) - 5, `target, ${scene.target}`, 'start', 'gb-said');
+    for (const pair of new Set([0, Math.floor((scene.all - 1) / 2), scene.all - 1])) text(x(pair), height - 18, String(pair), 'middle');
+    text((left + width - right) / 2, height - 3, 'pair', 'middle');
+    const key = make('p', 'gb-clock-states');
+    for (const one of scene.waves) {
+      const entry = make('span', 'gb-state'), swatch = make('b', '', '●');
+      swatch.style.color = one.colour;
+      entry.append(swatch, make('span', '', one.labels.join('; ')));
+      key.append(entry);
+    }
+    const title = words(make('h4', 'gb-waves-title'), 'Wavelength of every pair: tokens that one turn takes', '每对通道的波长：转一圈需要的符号数');
+    const note = words(make('p', 'gb-note'), 'Shaded: longer than the trained length, so a pair there never completed a turn in training. Methods that change frequencies lift the curve; the others leave it alone.',
+      '阴影：波长超过训练长度，那里的通道在训练中从未转满一圈。改变频率的方法把曲线抬高，其他方法不动它。');
+    return [title, key, picture, note];
+  }
+
   function drawClocks(root, scene) {
-    const { words, number } = glassbox.maps;
+    const { words } = glassbox.maps;
     const legend = make('p', 'gb-note gb-clock-key');
     const counts = scene.all > scene.pairs.length;
     words(legend, `One clock a pair, fastest first${counts ? `; ${scene.pairs.length} of ${scene.all} are drawn` : ''}. Inner ring: the arc trained on ${scene.trained} tokens. Outer ring: the arc that ${scene.target} tokens need. Below: turns, trained → tested.`,
@@ -62,10 +110,7 @@
       line.append(make('h4', '', row.label), faces);
       return line;
     });
-    const waves = make('p', 'gb-note');
-    const first = scene.pairs[0], last = scene.pairs[scene.pairs.length - 1];
-    words(waves, `Wavelengths run from ${number(first.wave)} to ${number(last.wave)} tokens.`, `波长从 ${number(first.wave)} 到 ${number(last.wave)} 个符号。`);
-    root.replaceChildren(legend, states, ...rows, waves);
+    root.replaceChildren(legend, states, ...rows, ...drawWaves(root, scene));
     return null;
   }
 

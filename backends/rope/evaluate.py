@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends import threads
-from backends.lm import corpus, mixers, shelf
+from backends.lm import corpus, mixers, shelf, tasks
 from backends.lm.model import Decoder
 from backends.rope.attend import attend
 from backends.rope.methods import METHODS, Rules, plan
@@ -30,6 +30,7 @@ POINTS = 96                # of a curve along a text, at most
 BYTE_MODELS = ("rope-lm", "logn-lm", "keynorm-lm")
 OWN = "your own text"
 HELD = "held-out modules of Python's standard library"
+Found = tuple[Tensor, Tensor]       # loss in nats and whether the guess was right
 
 
 class Reader:
@@ -90,12 +91,23 @@ def texts(params: RopeParams) -> tuple[Tensor, tuple[int, ...], str]:
     """(tokens (b, longest + 1), context lengths, where they are from).  Raises ValueError for a text shorter than the tail."""
     wanted = tuple(n for n in LENGTHS if n <= params.longest * params.rules.trained)
     if not params.text:
-        return corpus.windows(True, params.samples, wanted[-1] + 1, params.seed), wanted, HELD
+        return held_out(params, params.samples, wanted[-1] + 1), wanted, source(params)
     own = shelf.tokens(params.text)
     if len(own) <= TAIL:
         raise ValueError(f"Your text has {len(own)} bytes; at least {TAIL + 1} are needed: the last {TAIL} are what is predicted.")
     lengths = tuple(n for n in wanted if n < len(own))
     return tails(own, lengths[-1], params.samples), lengths, OWN
+
+
+def held_out(params: RopeParams, count: int, n: int) -> Tensor:
+    """`count` held-out texts (count, n), plain, or their first `repeat` bytes over and over."""
+    found = corpus.windows(True, count, n, params.seed)
+    return tasks.repeats(found, min(params.repeat, n)) if params.repeat else found
+
+
+def source(params: RopeParams) -> str:
+    """Where the texts that are read are from."""
+    return OWN if params.text else f"{HELD}, {params.repeat} bytes over and over" if params.repeat else HELD
 
 
 def tails(own: Tensor, n: int, samples: int) -> Tensor:
@@ -107,23 +119,32 @@ def tails(own: Tensor, n: int, samples: int) -> Tensor:
 def curve(params: RopeParams) -> Iterator[Curve]:
     """The view "curve", a point of one method more each time, short contexts first."""
     lines = {name: Line(name, METHODS[name].label) for name in runnable(params)}
-    tokens, lengths, source = texts(params)
+    tokens, lengths, origin = texts(params)
     points = [(n, name) for n in lengths for name in lines]
 
-    def point(at: tuple[int, str]) -> tuple[Tensor, Tensor]:
+    def point(at: tuple[int, str]) -> Found:
         n, name = at
         return last_losses(shelf.model(METHODS[name].model), tokens[:, -n - 1 :], name, params.rules)
 
+    own = means(point((max(n for n in lengths if n <= params.rules.trained), "none")))
     for (n, name), found in zip(points, threads.each(point, points)):
-        lines[name] = extended(lines[name], n, *(x.float().mean(1) for x in found))
-        yield Curve(params.rules.trained, TAIL, len(tokens), source, lengths, tuple(lines.values()))
+        lines[name] = extended(lines[name], n, means(found), own)
+        yield Curve(params.rules.trained, TAIL, len(tokens), origin, lengths, tuple(lines.values()))
 
 
-def extended(line: Line, n: int, loss: Tensor, right: Tensor) -> Line:
-    """`line` with one more length; loss and right: a mean for each sample."""
+def means(found: Found) -> Found:
+    """Loss and share of right guesses of each text: (b, m) -> (b,)."""
+    return found[0].float().mean(1), found[1].float().mean(1)
+
+
+def extended(line: Line, n: int, found: Found, own: Found) -> Line:
+    """`line` with one more length; found: loss and accuracy of each text (b,); own: what the untouched model makes of each within its
+    trained length, by which texts differ before any method acts.  The band has that taken out, so that it is the spread of the effect."""
     more = {"lengths": (n,)}
-    for field, x in (("loss", loss), ("accuracy", right)):
-        more |= {field: (x.mean().item(),), f"{field}_low": (x.min().item(),), f"{field}_high": (x.max().item(),)}
+    for field, x, plain in zip(("loss", "accuracy"), found, own):
+        gap = x - plain
+        low, high = (x.mean() + end - gap.mean() for end in (gap.min(), gap.max()))
+        more |= {field: (x.mean().item(),), f"{field}_low": (low.item(),), f"{field}_high": (high.item(),)}
     return replace(line, **{field: getattr(line, field) + value for field, value in more.items()})
 
 
@@ -134,14 +155,14 @@ def live(params: RopeParams) -> Iterator[Live]:
     names, own = runnable(params), shelf.tokens(params.text)
     if params.text and len(own) <= TAIL:
         raise ValueError(f"Your text has {len(own)} bytes; at least {TAIL + 1} are needed.")
-    tokens = own if params.text else corpus.windows(True, 1, params.longest * params.rules.trained + 1, params.seed)[0]
+    tokens = own if params.text else held_out(params, 1, params.longest * params.rules.trained + 1)[0]
     n = len(tokens) - 1
-    smooth, source = max(32, -(-n // POINTS)), OWN if params.text else HELD
+    smooth = max(32, -(-n // POINTS))
     tracks, abreast = {name: Track(name, METHODS[name].label) for name in names}, max(1, ALONGSIDE // n)
     for at in range(0, len(names), abreast):
         for name, values in _along(tokens, names[at : at + abreast], params.rules):
             tracks[name] = _smoothed(tracks[name], values, smooth)
-            yield Live(params.rules.trained, n, n, smooth, source, tuple(tracks.values()))
+            yield Live(params.rules.trained, n, smooth, source(params), tuple(tracks.values()))
 
 
 def _along(tokens: Tensor, names: tuple[str, ...], rules: Rules) -> Iterator[tuple[str, Tensor]]:
@@ -178,7 +199,7 @@ def tax(params: RopeParams) -> Iterator[Tax]:
         if lengths[-1] < trained:
             raise ValueError(f"Your text is shorter than the trained length, {trained} bytes, which this view reads.")
     else:
-        tokens = corpus.windows(True, params.samples, trained + 1, params.seed)
+        tokens = held_out(params, params.samples, trained + 1)
     rules = replace(params.rules, scale=params.scale or float(params.longest))
     base = _mean(tokens, "none", rules)
     prices: tuple[Price, ...] = ()

@@ -116,10 +116,12 @@ def curve(checkpoint: Checkpoint, tokens: Tensor, methods: tuple[str, ...], rule
         raise ValueError(f"The text has {len(tokens)} tokens; more than {max(evaluate.TAIL, rules.trained // 4)} are needed.")
     texts = evaluate.tails(tokens, lengths[-1], samples)
     lines = {name: Line(name, METHODS[name].label) for name in methods}
+    whole = max([n for n in lengths if n <= rules.trained], default=lengths[0])
+    own = evaluate.means(last_losses(checkpoint, texts[:, -whole - 1 :], "none", rules))
     for n in lengths:
         for name in methods:
             found = last_losses(checkpoint, texts[:, -n - 1 :], name, rules)
-            lines[name] = evaluate.extended(lines[name], n, *(x.float().mean(1) for x in found))
+            lines[name] = evaluate.extended(lines[name], n, evaluate.means(found), own)
             yield Curve(rules.trained, evaluate.TAIL, len(texts), evaluate.OWN, lengths, tuple(lines.values()))
 
 

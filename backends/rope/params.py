@@ -58,13 +58,15 @@ METHODS: dict[str, Method] = {method.name: method for method in (
     _method("leaky", "Leaky ReRoPE", "distances", "beyond w distances grow k times slower: w + (i - j - w) / k (kexue.fm/archives/9708)."),
     _method("selfextend", "Self-Extend", "distances",
             "beyond w whole groups of G tokens share a position: floor(i/G) + w - floor(w/G) - floor(j/G) (Jin 2024, arXiv 2401.01325)."),
-    _method("window", "Window", "cache", "only the last w keys are kept: what lies further back is gone."),
+    _method("window", "Window", "cache",
+            "only the last w keys are kept: what lies further back is gone (the baseline of arXiv 2309.17453)."),
     _method("sinks", "StreamingLLM", "cache",
             "the first keys and the last w are kept, and positions are counted in this cache (Xiao 2023, arXiv 2309.17453)."),
     _method("sinks_text", "Sinks at text positions", "cache",
-            "the same keys, but the first stay at their place in the text: the known mistake, their distance outgrows L."),
+            "the same keys, but the first stay at their place in the text: a known mistake, their distance outgrows L "
+            "(not what arXiv 2309.17453 does)."),
     _method("lminfinite", "LM-Infinite", "cache",
-            "the first keys and the last L are kept, distances clipped at L (Han 2023, arXiv 2308.16137)."),
+            "the first keys and the last L are kept, the first at distance L at most (Han 2023, arXiv 2308.16137, and its code)."),
     _method("logn_trained", "log n, trained so", "training", "queries at position n times log_L n, from the first step of training on "
             "(kexue.fm/archives/8823).", model="logn-lm"),
     _method("logn_rerope", "log n, trained so, + ReRoPE", "training", "min(i - j, w) on the model that was trained with log n "
@@ -139,6 +141,7 @@ class RopeParams:
         "curve", "View", "what is worked out")
     methods: tuple[str, ...] = setting(("none", "pi", "ntk2", "yarn", "rerope_logn", "window"), "Methods", "those compared", kind="json")
     text: str = setting("", "Text", f"your own, at most {MAX_TEXT} bytes; empty: held-out Python", kind="lines", max_length=MAX_TEXT)
+    repeat: int = setting(0, "Repeat", "0: plain; else each held-out text is its first so many bytes over and over", (0, 240))
     scale: float = setting(0.0, "Scale s", "0: from the length, tested over trained; else at least 1", (0.0, 64.0), 0.5)
     window: int = setting(64, "Window w", "tokens: ReRoPE, Leaky, Self-Extend, window, sinks", (1, 4096))
     leak: float = setting(0.0, "Leak k", "Leaky ReRoPE beyond w; 0: 2s", (0.0, 64.0), 0.5)

@@ -1,7 +1,7 @@
 """What each view of the RoPE tab shows, as plain numbers: no torch, so that figures can be drawn from any of them.
 
-Losses are nats per byte, accuracies shares of right next bytes, lengths and positions bytes; bands run from the lowest to the highest
-sample.  A point that is not there yet is simply missing: lines grow while a run streams.
+Losses are nats per byte, accuracies shares of right next bytes, lengths and positions bytes.
+A point that is not there yet is simply missing: lines grow while a run streams.
 """
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from backends.shapes import Check
 
 @dataclass(frozen=True)
 class Line:
-    """One method: at each of `lengths` the mean over samples, with its lowest and highest sample."""
+    """One method: at each of `lengths` the mean over texts.  `.._low` and `.._high`: the same mean, moved by as much as the text that is
+    hit least and the one that is hit most differ from it; how hard each text is for the untouched model within L is taken out."""
 
     method: str
     label: str
@@ -51,11 +52,10 @@ class Track:
 
 @dataclass(frozen=True)
 class Live:
-    """A whole text of `length` bytes, read in segments of at most `context` bytes; `smooth`: bytes per point."""
+    """A whole text of `length` bytes, all bytes before as context; `smooth`: bytes per point."""
 
     trained: int
     length: int
-    context: int
     smooth: int
     source: str
     tracks: tuple[Track, ...]

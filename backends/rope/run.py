@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from backends.lm import corpus, rotary, shelf, tasks
+from backends.lm import rotary, shelf, tasks
 from backends.rope import calculator, distances, evaluate, passkey, sinks
 from backends.rope.attend import attend
 from backends.rope.evaluate import Reader
@@ -111,7 +111,7 @@ def _pieces(methods: tuple[str, ...], tokens: torch.Tensor, rules: Rules) -> Che
 
 def _read(params: RopeParams, body: Any) -> tuple[Check, ...]:
     """Checks of the views that read bytes, on the start of the very text, laid out for STRETCH trained lengths."""
-    text = shelf.tokens(params.text)[:PROBE] if params.text else corpus.windows(True, 1, PROBE, params.seed)[0]
+    text = shelf.tokens(params.text)[:PROBE] if params.text else evaluate.held_out(params, 1, PROBE)[0]
     tokens, rules = text[None], replace(params.rules, scale=STRETCH)
     ran = tuple(name for name in params.methods if METHODS[name].runs)
     return _untouched("rope-lm", tokens), _causal("rope-lm", ran, tokens, rules), _pieces(ran, tokens, rules)

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pytest
@@ -10,11 +12,12 @@ import pytest
 from backends.rope import distances
 from backends.rope.methods import METHODS
 from backends.rope.params import MAX_TEXT, RopeParams
+from backends.rope.published import PUBLISHED
 from backends.rope.run import run
 from ui import permalink
 from ui.figures import rope
 from ui.rope import TAB
-from ui.roping import answers, state
+from ui.roping import answers, beside, state
 from ui.roping.layout import RULES
 
 SMALL = RopeParams(methods=("none", "rerope"), longest=1, samples=2, window=32, target=512)
@@ -65,13 +68,41 @@ def test_the_block_belongs_to_the_chosen_method():
     block = json.loads(answers.block(params, answers.run(params)))
     wanted = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0, "partial_rotary_factor": 0.5}
     assert block == {"max_position_embeddings": 512, "rope_parameters": wanted}
-    assert "9 of 16 pairs" in answers.remark(params, answers.run(params))
 
 
-def test_measured_and_published_rows_stand_apart():
-    html = answers.beside(RESULTS["curve"][-1].body)
-    ours, theirs = html.split("gb-theirs")
-    assert "RoPE, untouched" in ours and "24.17" not in ours and "24.17" in theirs and "kexue.fm" in theirs
+def test_the_calculator_names_the_pairs_that_never_went_round_and_counts_the_states():
+    params = replace(SMALL, view="calculator", method="parts")
+    result = answers.run(params)
+    html = beside.summary(params, result.body)
+    assert "9 of 16 pairs never completed a turn within 256 tokens: pairs 7 to 15 of 0 to 15. Llama 3" in html
+    assert html.count("<tr>") == 1 + len(result.body.rows)
+    assert "<td>RoPE, untouched</td><td>9</td><td>0</td><td>7</td><td>35333</td><td>1</td><td>default</td>" in html
+    one = replace(params, head_dim=4, trained=256)
+    assert "1 of 2 pairs never completed a turn within 256 tokens: pair 1 of" in beside.summary(one, answers.run(one).body)
+
+
+def test_measured_and_published_figures_stand_apart_in_every_row():
+    curve = RESULTS["curve"][-1].body
+    html = beside.compare(curve).split("<details")[0]
+    theirs = "".join(re.findall(r'<td class="gb-theirs">.*?</td>', html))
+    ours = re.sub(r'<t[hd] class="gb-theirs".*?</t[hd]>', "", html)
+    assert "24.17" in theirs and "24.17" not in ours and "RoPE, untouched" in ours and "kexue.fm" in html
+    assert f"{100 * curve.lines[0].accuracy[-1]:.1f}" in ours and "ReRoPE, w 256" in theirs
+    assert beside.compare(curve).count("<tr>") == 2 + 2 + (1 + len(PUBLISHED)) + (1 + 3)
+
+
+def test_every_method_s_rule_and_source_is_on_the_page_and_large_models_losses_too():
+    html = beside.rules()
+    assert all(escape(method.note) in html for method in METHODS.values()) and html.count("drawn only") == 5
+    assert "5158.07" in beside.streaming() and "8.8615" in beside.compare(RESULTS["curve"][-1].body)
+
+
+def test_methods_with_the_same_frequencies_share_a_wavelength():
+    scene = rope.clocks(answers.run(replace(SMALL, view="clocks", methods=("none", "pi", "rerope", "window"))).body)
+    first, second = scene["waves"]
+    assert first["labels"] == [METHODS[name].label for name in ("none", "rerope", "window")] and len(first["wave"]) == 16
+    assert second["wave"] == pytest.approx([2 * wave for wave in first["wave"]], rel=1e-3)
+    assert first["wave"][0] == pytest.approx(2 * np.pi, rel=1e-3)
 
 
 def test_links_leave_out_long_texts_and_say_so():

@@ -177,7 +177,8 @@ def _chosen(count: int) -> list[int]:
 
 
 def clocks(body: Any, methods: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The scene of a ``Calculation``: for each method (of those named, where any are) the trained and the tested arc of pairs, radians."""
+    """The scene of a ``Calculation``: for each method (of those named, where any are) the trained and the tested arc of pairs, radians,
+    and the wavelength of every pair in tokens; methods that leave the frequencies alone share one line."""
     shown, arc, turns = _chosen(len(body.wavelength)), np.asarray(body.arc), np.asarray(body.turns)
     rows = [
         {"label": row.label, "faces": [{"arc": round(float(row.arc[k]), 4), "state": row.states[k]} for k in shown]}
@@ -185,7 +186,18 @@ def clocks(body: Any, methods: tuple[str, ...] = ()) -> dict[str, Any]:
         if not methods or row.name in methods
     ]
     pairs = [{"pair": k, "arc": round(float(arc[k]), 4), "turns": float(turns[k]), "wave": float(body.wavelength[k])} for k in shown]
-    return {"kind": "clocks", "trained": body.trained, "target": body.target, "all": len(arc), "pairs": pairs, "rows": rows}
+    waves = _waves([row for row in body.rows if not methods or row.name in methods])
+    return {"kind": "clocks", "trained": body.trained, "target": body.target, "all": len(arc), "pairs": pairs, "rows": rows, "waves": waves}
+
+
+def _waves(rows: list[Any]) -> list[dict[str, Any]]:
+    """One line of wavelengths, tokens a turn, for each set of frequencies that some methods share."""
+    lines: dict[tuple[float, ...], list[str]] = {}
+    for row in rows:
+        waves = (math.tau / np.asarray(row.theta, np.float64)).tolist()
+        lines.setdefault(tuple(float(f"{wave:.4g}") for wave in waves), []).append(row.label)
+    colours = (theme.CATEGORIES[_style(k)[0]] for k in range(len(lines)))
+    return [{"labels": labels, "wave": list(wave), "colour": colour} for (wave, labels), colour in zip(lines.items(), colours, strict=True)]
 
 
 def calculator_table(body: Any) -> Table:

@@ -2,13 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from backends.rope.params import MAX_TEXT, METHODS, RopeParams
-from backends.rope.published import PUBLISHED, SU_SOURCE
-from ui import markup
+from backends.rope.params import MAX_TEXT, RopeParams
 from ui.figures import rope
 from ui.tab import Table
 
@@ -43,40 +40,6 @@ def block(params: RopeParams, result: Any) -> str:
     """The rope_parameters of the chosen method as JSON, with the max_position_embeddings to go with them."""
     row = next(row for row in result.body.rows if row.name == params.method)
     return json.dumps({"max_position_embeddings": row.positions, "rope_parameters": row.block}, indent=2)
-
-
-def remark(params: RopeParams, result: Any) -> str:
-    """What else to know of that block."""
-    row = next(row for row in result.body.rows if row.name == params.method)
-    never = len(result.body.unfinished)
-    pairs = f"{never} of {params.head_dim // 2} pairs never completed a turn within {params.trained} tokens."
-    return f"{pairs} {row.remark}".strip()
-
-
-def beside(curve: Any) -> str:
-    """Measured rows at the trained and the longest length, and apart from them what Su Jianlin published for 512 and 4096 tokens."""
-    far = curve.plan[-1]
-    ours = {line.method: dict(zip(line.lengths, line.accuracy, strict=True)) for line in curve.lines}
-    rows = [(METHODS[m].label, found.get(curve.trained), found.get(far)) for m, found in ours.items()]
-    theirs = [(row.label, row.short, row.repeated, row.fresh) for row in PUBLISHED]
-    return (
-        '<div class="gb-two"><section>'
-        f"{_small(('measured here', f'{curve.trained} bytes', f'{far} bytes'), [_percent(row) for row in rows])}"
-        '<p class="gb-note">Accuracy of the last bytes in %, this machine, this run.</p></section><section class="gb-theirs">'
-        f"{_small(('published elsewhere', '512', '4096, repeated', '4096, fresh'), theirs)}"
-        f'<p class="gb-note">{escape(SU_SOURCE)}. Another model, another text: read the order, not the values.</p></section></div>'
-    )
-
-
-def _percent(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return row[0], *("" if v is None else f"{100 * v:.1f}" for v in row[1:])
-
-
-def _small(head: tuple[str, ...], rows: Any) -> str:
-    """A small table of texts and numbers."""
-    top = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)
-    cells = ("".join(f"<td>{escape(markup.number(v))}</td>" for v in row) for row in rows)
-    return f'<table class="gb-small"><thead><tr>{top}</tr></thead><tbody>{"".join(f"<tr>{c}</tr>" for c in cells)}</tbody></table>'
 
 
 def read_text(path: Path) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import gradio as gr
 from backends.rope.params import CALCULATED, MAX_TEXT, METHODS, ON_ROPE
 from ui import panels
 from ui.cards import Stage
+from ui.roping import beside
 from ui.roping.state import PARAMS, VIEWS, style
 from ui.tab import Tab
 
@@ -30,6 +31,7 @@ class Parts:
     notice: gr.HTML
     plot: gr.Plot
     stage: Stage
+    remark: gr.HTML
     code: gr.Code
     checks: gr.HTML
     beside: gr.HTML
@@ -87,7 +89,7 @@ def _settings(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
         panels.counter(tab, MAX_TEXT)
         made["upload"] = gr.UploadButton("Text from a file", elem_id=f"{tab.slug}-upload", **small)
         made["held"] = gr.HTML(elem_id=f"{tab.slug}-held")
-    _put(tab, widgets, "longest", "samples")
+    _put(tab, widgets, "repeat", "longest", "samples")
     with gr.Accordion("Settings of the methods", open=False, elem_id=f"{tab.slug}-rules"):
         _put(tab, widgets, *RULES)
     _put(tab, widgets, "seed")
@@ -105,11 +107,15 @@ def _shown(tab: Tab) -> dict[str, Any]:
     made["notice"] = gr.HTML(elem_id=f"{tab.slug}-notice")
     made["plot"] = gr.Plot(show_label=False, elem_id=f"{tab.slug}-plot", elem_classes="gb-figure", container=False)
     made["stage"] = Stage(elem_id=f"{tab.slug}-stage")
+    made["remark"] = gr.HTML(elem_id=f"{tab.slug}-remark")
     made["code"] = gr.Code(language="json", label="rope_parameters, to paste into config.json (transformers 5)", interactive=False,
                            elem_id=f"{tab.slug}-code")
     made["checks"] = gr.HTML(elem_id=f"{tab.slug}-checks")
     made["beside"] = gr.HTML(elem_id=f"{tab.slug}-beside")
+    gr.HTML(beside.streaming(), elem_id=f"{tab.slug}-streaming")
     with gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-twin"):
         made["table"] = gr.HTML(elem_id=f"{tab.slug}-table")
         made["csv"] = gr.Button("Download CSV", elem_id=f"{tab.slug}-csv", **QUIET)
+    with gr.Accordion("Rules and sources of the methods", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-sources"):
+        gr.HTML(beside.rules())
     return made

@@ -20,14 +20,14 @@ MODEL = ("head_dim", "base", "trained", "target")
 LINKED = 1500
 """Characters of a text that still travel in a link."""
 USES = {
-    **{"methods": (*READING, "clocks", "distance"), "source": READING, "longest": ("curve", "passkey", "live", "tax")},
+    **{"methods": (*READING, "clocks", "distance"), "source": READING, "longest": ("curve", "passkey", "live", "tax"), "repeat": READING},
     **{"samples": ("curve", "passkey", "tax", "sinks"), "seed": RUN, "left": ("passkey",), "right": ("passkey",)},
     **{"window": (*READING, "passkey", "sinks", "clocks", "distance"), "sinks": (*READING, "passkey", "sinks", "distance")},
     **dict.fromkeys(("leak", "group"), (*READING, "passkey", "clocks", "distance")),
     **dict.fromkeys(("scale", "tau", "beta_fast", "beta_slow", "mix", "factor"), (*READING, "passkey", *INSTANT)),
     **dict.fromkeys((*MODEL, "config", "loaded"), INSTANT),
-    **dict.fromkeys(("partial", "method", "code"), ("calculator",)),
-    **{"going": RUN, "plot": RUN, "stage": INSTANT, "beside": ("curve",)},
+    **dict.fromkeys(("partial", "method", "code", "remark"), ("calculator",)),
+    **{"going": RUN, "plot": RUN, "stage": INSTANT, "beside": ("curve",), "streaming": ("sinks",)},
 }
 """By element: the views that it belongs to."""
 

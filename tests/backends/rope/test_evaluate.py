@@ -10,6 +10,7 @@ from backends.rope import evaluate, passkey, sinks
 from backends.rope.evaluate import Reader
 from backends.rope.methods import METHODS, RUNNING, Rules
 from backends.rope.params import RopeParams
+from backends.rope.results import Line
 from backends.rope.run import CHECKS, VIEWS, run, whole
 
 SMALL = RopeParams(methods=("none", "rerope", "window"), longest=1, samples=2)
@@ -62,6 +63,27 @@ def test_the_curve_grows_point_by_point_over_the_same_bytes():
     tokens = evaluate.texts(SMALL)[0]
     by_hand = evaluate.last_losses(shelf.model("rope-lm"), tokens[:, -129:], "none", SMALL.rules)[0].mean().item()
     assert last.lines[0].loss[1] == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_a_band_has_the_difficulty_of_each_text_taken_out():
+    line = evaluate.extended(Line("none", ""), 512, (torch.tensor([1.0, 3.0, 8.0]), torch.zeros(3)),
+                             (torch.tensor([0.5, 2.0, 6.0]), torch.ones(3)))
+    assert (line.loss, line.loss_low, line.loss_high) == ((4.0,), (pytest.approx(10 / 3),), (pytest.approx(29 / 6),))
+    last = list(evaluate.curve(replace(SMALL, samples=4)))[-1]
+    none = last.lines[0]
+    assert none.loss_low[-1] == pytest.approx(none.loss[-1], abs=1e-6) == pytest.approx(none.loss_high[-1], abs=1e-6)
+    assert none.loss_low[0] < none.loss[0] < none.loss_high[0]
+
+
+def test_repeated_texts_are_their_start_over_and_over_and_need_long_context():
+    params = replace(SMALL, longest=8, samples=8, repeat=120, methods=("rerope_logn", "window"))
+    tokens, lengths, source = evaluate.texts(params)
+    plain = evaluate.texts(replace(params, repeat=0))[0]
+    assert torch.equal(tokens, plain[:, torch.arange(2049) % 120]) and lengths[-1] == 2048 and "120 bytes over and over" in source
+    long, window = ({line.method: line for line in list(evaluate.curve(replace(params, longest=4)))[-1].lines}[m] for m in params.methods)
+    assert window.loss[-1] > long.loss[-1] + 0.5 and window.accuracy[-1] < long.accuracy[-1] - 0.1
+    live = list(evaluate.live(replace(params, view="live", longest=1)))[-1]
+    assert "over and over" in live.source and list(evaluate.tax(replace(SMALL, view="tax", repeat=100)))[-1].base_loss < 1
 
 
 def test_own_texts_set_the_lengths_and_short_ones_are_refused():

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from backends.plain import numbers
 from backends.rope.params import METHODS, RUNNING, RopeParams
 from backends.rope.run import notice, whole
-from ui.export import numbers
 
 ONE = RopeParams(methods=("none",), longest=1, samples=1)
 
