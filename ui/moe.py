@@ -1,7 +1,7 @@
 """The MoE tab: who routes what, on the user's text, on a plane, and while small models are trained."""
 
 from backends.moe import answer, stream
-from backends.moe.params import ALPHAS, LENGTH, MAX_TEXT, PUBLIC, ROUTERS, MoeParams
+from backends.moe.params import ALPHAS, LENGTH, LIMITED, MAX_TEXT, PUBLIC, ROUTERS, MoeParams
 from ui.figures import moe
 from ui.lab import Lab
 from ui.routing.presets import PRESETS
@@ -9,6 +9,8 @@ from ui.tab import Tab
 
 READING = ("text", "capacity", "precision")
 RULED = ("text", "plane")
+LIMITS = tuple(("router", name) for name in LIMITED)
+ONE = (("touch", "disable"), ("touch", "force"))
 LAB = Lab(
     params=MoeParams,
     views={
@@ -24,7 +26,7 @@ LAB = Lab(
     uses={
         **{"text": (*READING, "classes"), "model": ("text", "classes", "capacity"), "router": ("text", "capacity", "plane")},
         **{"k": ("text", "plane", "race", "precision"), "factor": ("text", "capacity", "plane"), "order": RULED},
-        "scope": ("text", "capacity"),
+        **{"scope": ("text", "capacity"), "counted": ("classes",)},
         **dict.fromkeys(("touch", "expert", "layer"), ("text",)),
         **dict.fromkeys(("noise", "updates", "speed"), RULED),
         **dict.fromkeys(("count", "sharp", "prototypes"), ("plane",)),
@@ -32,16 +34,26 @@ LAB = Lab(
         **dict.fromkeys(("public", "batch", "context", "bandwidth"), ("calculator",)),
         "seed": ("text", "classes", "capacity", "plane", "race", "precision"),
     },
+    needs={
+        "source": (*(("view", view) for view in READING), ("counted", "text")),
+        "k": (*(("router", name) for name, router in ROUTERS.items() if not router.k), ("view", "race"), ("view", "precision")),
+        **{"factor": (*LIMITS, ("view", "capacity")), "order": LIMITS, "scope": (*LIMITS, ("router", "choice"), ("view", "capacity"))},
+        **dict.fromkeys(("expert", "layer"), ONE),
+        **dict.fromkeys(("updates", "speed"), (("router", "free"), ("view", "plane"))),
+        "noise": (("router", "shazeer"),),
+    },
     titles={
         "model": {"moe": "with balance and z-loss", "moe-free": "without auxiliary losses"},
         "router": {name: router.label for name, router in ROUTERS.items()},
         "order": {"text": "earlier tokens", "priority": "larger p (batch priority)"},
         "scope": {"text": "the whole text", "window": f"each window of {LENGTH} bytes"},
         "layer": {"both": "both", "2": "2", "4": "4"},
+        "counted": {"modules": "held-out modules", "text": "the text"},
+        "touch": {"leave": "leave all", "disable": "disable one", "force": "all through one"},
         "alphas": {alpha: alpha for alpha in ALPHAS},
         "public": {name: name for name in PUBLIC},
     },
-    folded=("noise", "updates", "speed", "count", "sharp"),
+    folded=("count", "sharp"),
     text="text",
     most=MAX_TEXT,
 )

@@ -6,7 +6,7 @@ Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1) keeps c
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from backends.moe.params import PUBLIC
 
@@ -78,7 +78,8 @@ class Bill:
     """A model's parameters by part, and what they cost.  `bytes`: of all weights by precision; `cache`: bytes of the key-value cache of all
     sequences, `cache_token`: of one token; `flops`: 2 per active parameter that multiplies, per token; `visited`: experts of a layer that
     a step of `batch` tokens is expected to visit, E (1 - (1 - k/E)^batch), were all equally likely; `read`: weight bytes of such a step
-    at bfloat16; `least`: milliseconds to read them, per step; `naive`: what experts times the model's name suggests, in parameters."""
+    at bfloat16; `least`: milliseconds to read them, per step; `naive`: parameters if everything but the experts were there E times too;
+    `sizes`: the model's own, by name; `latent`: whether its attention is."""
 
     model: str
     experts: int
@@ -99,6 +100,8 @@ class Bill:
     read: float
     least: float
     naive: int
+    sizes: tuple[tuple[str, int], ...]
+    latent: bool
 
 
 def attention(m: Model) -> tuple[int, str]:
@@ -144,7 +147,8 @@ def bill(name: str, batch: int, context: int, bandwidth: float) -> Bill:
     seen = visited(m.experts, m.k, batch)
     each = 3 * m.width * m.hidden
     read = 2.0 * (total - rows[0].total - m.vocab * m.width + (m.layers - m.first) * seen * each)
-    sizes = tuple((precision, total * size) for precision, size in PRECISIONS.items())
+    stored = tuple((precision, total * size) for precision, size in PRECISIONS.items())
+    sizes = tuple((field.name, getattr(m, field.name)) for field in fields(m) if field.type == "int")
     naive = total + (m.experts - 1) * (total - rows[0].total)
-    return Bill(name, m.experts, m.k, m.layers, rows, total, active, m.published, m.source, sizes, batch * context * token, token,
-                2 * (active - m.vocab * m.width), batch, context, seen, read, read / bandwidth / 1e9, naive)
+    return Bill(name, m.experts, m.k, m.layers, rows, total, active, m.published, m.source, stored, batch * context * token, token,
+                2 * (active - m.vocab * m.width), batch, context, seen, read, read / bandwidth / 1e9, naive, sizes, m.latent is not None)

@@ -1,7 +1,8 @@
 """What kind of token each byte of a Python text belongs to, and how much of that the experts know.
 
 Classes come from the standard library's own tokenizer; where it gives up (a text that is no Python, an open string), the rest is
-sorted by characters.  Mutual information is in bits, over assignments of tokens to experts, against shuffled classes.
+sorted by characters.  Mutual information is in bits, over assignments of tokens to experts, against classes that are shuffled (each
+token for itself) or moved along the text (their runs stay whole).
 """
 from __future__ import annotations
 
@@ -91,13 +92,36 @@ def information(counts: np.ndarray) -> float:
 
 def table(kept: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     """Assignments (e, c) from who took what, kept (t, e), and classes (t,)."""
-    return kept.T.astype(np.int64) @ np.eye(len(CLASSES), dtype=np.int64)[kinds]
+    return np.stack([np.bincount(kinds[column], minlength=len(CLASSES)) for column in kept.T])
 
 
 def shuffled(kept: np.ndarray, kinds: np.ndarray, seed: int) -> np.ndarray:
     """Mutual information with the classes in SHUFFLES random orders."""
     random = np.random.default_rng(seed)
     return np.array([information(table(kept, random.permutation(kinds))) for _ in range(SHUFFLES)])
+
+
+def shifted(kept: np.ndarray, kinds: np.ndarray, seed: int) -> np.ndarray:
+    """Mutual information with the classes moved along the text, SHUFFLES times by a random way: what neighbours alone would give."""
+    random, t = np.random.default_rng(seed), len(kinds)
+    ways = random.integers(t // 20, t - t // 20, SHUFFLES) if t >= 40 else np.arange(1, SHUFFLES + 1)
+    return np.array([information(table(kept, np.roll(kinds, way))) for way in ways])
+
+
+def bytewise(kept: np.ndarray, text: np.ndarray, kinds: np.ndarray, seed: int) -> tuple[float, float, float]:
+    """Bits that a byte tells of its experts, bits that its class adds to that, and those that classes shuffled among equal bytes add."""
+    random, own = np.random.default_rng(seed), text.astype(np.int64)
+    told = information(crossed(kept, own))
+    among = np.lexsort((random.random(len(own)), own))
+    swapped = np.empty_like(kinds)
+    swapped[np.argsort(own, kind="stable")] = kinds[among]
+    beyond, within = (information(crossed(kept, own * len(CLASSES) + k)) - told for k in (kinds, swapped))
+    return told, beyond, within
+
+
+def crossed(kept: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Assignments (e, number of labels) from who took what, kept (t, e), and whole numbers (t,)."""
+    return np.stack([np.bincount(labels[column], minlength=int(labels.max()) + 1) for column in kept.T])
 
 
 def entropy(kinds: np.ndarray) -> float:
@@ -108,7 +132,7 @@ def entropy(kinds: np.ndarray) -> float:
 
 def favourites(kept: np.ndarray, text: np.ndarray, most: int = 8) -> list[list[int]]:
     """By expert: the bytes with the largest n log(n / expected), that is which go there far more than their share."""
-    counts = kept.T.astype(np.int64) @ np.eye(256, dtype=np.int64)[text]
+    counts = crossed(kept, text)
     expected = counts.sum(1, keepdims=True) * counts.sum(0, keepdims=True) / counts.sum()
     score = np.where(counts > 0, counts * np.log(np.maximum(counts, 1) / np.maximum(expected, 1e-9)), -np.inf)
     return [[int(b) for b in row.argsort()[::-1][:most] if row[b] > 0] for row in score]

@@ -50,20 +50,21 @@ class Racer:
 
 
 def loads(routing: Routing) -> tuple[float, ...]:
-    """Share of the assignments of each expert."""
-    counts = torch.bincount(routing.chosen.flatten(), minlength=routing.logits.shape[1])
-    return tuple((counts / counts.sum()).tolist())
+    """Share of the k t assignments of each expert, counted from the experts with a weight."""
+    t, k = routing.gates.shape
+    counts = torch.bincount(routing.chosen[routing.gates > 0], minlength=routing.logits.shape[1])
+    return tuple((counts / (k * t)).tolist())
 
 
 def race(params: MoeParams) -> Iterator[Race]:
-    """The view "race": one small model for each weight, all on the same batches, a point every EVERY steps."""
+    """The view "race": one small model for each weight, all on the same batches, a point after the first and every EVERY steps."""
     racers = {alpha: Racer(float(alpha), params.k, params.steps, params.seed) for alpha in params.alphas}
     courses = {alpha: Course(alpha, f"α = {alpha}") for alpha in params.alphas}
     with torch.enable_grad():
         for step in range(1, params.steps + 1):
             batch = corpus.windows(False, SIZE, LENGTH + 1, params.seed * 1_000_003 + step)
             found = {alpha: racer.step(batch) for alpha, racer in racers.items()}
-            if step % EVERY:
+            if step % EVERY and step > 1:
                 continue
             for alpha, (loss, load) in found.items():
                 old = courses[alpha]
@@ -80,5 +81,5 @@ def recorded(params: MoeParams) -> Race:
 
 
 def _course(name: str, points: list[dict]) -> Course:
-    loads = tuple(tuple(tuple(v / sum(row) for v in row) for row in point["loads"]) for point in points)
+    loads = tuple(tuple(map(tuple, point["loads"])) for point in points)
     return Course(name, LABELS[name], tuple(p["step"] for p in points), tuple(p["loss"] for p in points), loads)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 from backends.settings import setting
 
@@ -14,6 +14,23 @@ MAX_TEXT = 3600                       # bytes
 EXPERTS, LENGTH = 8, 128              # of the shipped models
 PUBLIC = ("Mixtral-8x7B", "Mixtral-8x22B", "Qwen1.5-MoE-A2.7B", "OLMoE-1B-7B", "Qwen3-30B-A3B", "Qwen3-235B-A22B", "DeepSeek-V3")
 ALPHAS = ("0", "0.001", "0.01", "0.1")
+OPENING = '''def mean(values):
+    """Arithmetic mean; 0.0 if there is none."""
+    total = 0.0
+    for value in values:
+        total += value  # no overflow check
+    return total / len(values) if values else 0.0
+
+
+class Counter:
+    def __init__(self, limit=100):
+        self.limit, self.seen = limit, {}
+
+    def add(self, name, step=1):
+        self.seen[name] = self.seen.get(name, 0) + step
+        return self.seen[name] <= self.limit
+'''
+"""What the page opens with: Python with every class of token, in none of the training files."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +54,13 @@ ROUTERS: dict[str, Router] = {router.name: router for router in (
     Router("gshard", "GShard top-2", "the second expert is asked with probability min(1, 2 g2), after all first choices, those of later "
            "tokens too, with capacity (arXiv 2006.16668, algorithm 1).", 2, True, False),
     Router("stmoe", "ST-MoE top-2", "the second expert is asked with probability min(1, g2 / 0.2), after all first choices, with capacity; "
-           "trained with a z-loss (arXiv 2202.08906).", 2, True, False),
-    Router("shazeer", "Noisy top-k", "normal noise on the logits, then softmax over the k largest (arXiv 1701.06538, equations 3-5)."),
+           "trained with a z-loss (arXiv 2202.08906; 0.2 as in Mesh TensorFlow).", 2, True, False),
+    Router("shazeer", "Noisy top-k", "normal noise on the logits, then softmax over the k largest (arXiv 1701.06538, equations 3-5); the "
+           "models here have no W_noise, so one deviation serves all experts."),
     Router("choice", "Expert choice", "each expert takes its k t / e best tokens: perfect balance, but a token's experts depend on later "
            "tokens (arXiv 2202.09368).", causal=False),
-    Router("free", "Bias, no auxiliary loss", "chosen by sigmoid(logit) + bias, weighted without the bias, which follows the loads "
-           "(arXiv 2408.15664; DeepSeek-V3, arXiv 2412.19437)."),
+    Router("free", "Bias, no auxiliary loss", "chosen by sigmoid(logit) + bias, weighted by the sigmoids alone, renormalised "
+           "(arXiv 2408.15664; DeepSeek-V3, arXiv 2412.19437, with one group and without its scaling factor)."),
 )}
 LIMITED = tuple(name for name, router in ROUTERS.items() if router.capacity)
 
@@ -52,14 +70,15 @@ class Rules:
     """Numbers that the routers share.
 
     `factor`: CF; `order`: who is served first, "text" = earlier tokens, "priority" = larger p (batch-priority routing, arXiv 2106.05974);
-    `group`: tokens that share the experts' places, 0 = all; `noise`: standard deviation; `updates` of the bias by `speed` each.
+    `group`: tokens that share the experts' places, 0 = all; `noise`: standard deviation, one or a tensor (t, e); `updates` of the bias by
+    `speed` each.
     Raises ValueError, one sentence, for what no router can use."""
 
     k: int = 2
     factor: float = 1.25
     order: str = "text"
     group: int = 0
-    noise: float = 1.0
+    noise: Any = 1.0
     updates: int = 200
     speed: float = 0.01
     seed: int = 0
@@ -77,7 +96,9 @@ class MoeParams:
 
     view: Literal["text", "classes", "capacity", "plane", "race", "training", "precision", "calculator"] = setting(
         "text", "View", "what is worked out")
-    text: str = setting("", "Text", f"your own text, at most {MAX_TEXT} bytes; empty: held-out Python", kind="lines", max_length=MAX_TEXT)
+    text: str = setting(OPENING, "Text", f"type or paste your own, at most {MAX_TEXT} bytes; empty: held-out Python", kind="lines",
+                        max_length=MAX_TEXT)
+    counted: Literal["modules", "text"] = setting("modules", "Counted on", "12 kB of held-out modules, or your text")
     model: Literal["moe", "moe-free"] = setting("moe", "Model", "trained with auxiliary losses, or without")
     router: str = setting("mixtral", "Router", "how logits are used; it was trained with Mixtral's top 2", choices=tuple(ROUTERS))
     k: int = setting(2, "Experts per token k", "where the rule leaves it free", (1, EXPERTS))

@@ -36,6 +36,6 @@ def plane(params: MoeParams) -> Plane:
     x = points(params.count, params.seed)
     values = logits(x, torch.tensor(params.prototypes), params.sharp)
     names = tuple(dict.fromkeys((params.router, "choice", "free")))
-    panels = (Panel(name, ROUTERS[name].label, ROUTERS[name].causal, views.layer(0, values, route(name, values, params.rules)))
+    panels = (Panel(name, ROUTERS[name].label, ROUTERS[name].causal, views.layer(0, route(name, values, params.rules)))
               for name in names)
     return Plane(params.prototypes, params.sharp, x.numpy(), tuple(panels))

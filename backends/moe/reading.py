@@ -26,14 +26,15 @@ Rule = Callable[[int, Tensor], Routed]
 
 @dataclass(frozen=True)
 class Visit:
-    """One routed layer: its number from 1, the router's input (t, D) and logits (t, e), where the tokens went, the experts' answer (t,
-    D)."""
+    """One routed layer: its number from 1, the router's input (t, D) and logits (t, e), where the tokens went, and the residual stream
+    (t, D) before the experts' answers are added and after."""
 
     layer: int
     hidden: Tensor
     logits: Tensor
     routed: Routed
-    answer: Tensor
+    before: Tensor
+    after: Tensor
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,15 @@ def held(seed: int, size: int = CROP) -> Tensor:
     return crop[start : start + size]
 
 
-def rule_of(params: MoeParams) -> Rule:
-    """The rule that the parameters ask for, in both layers or with one expert disabled or forced in some."""
+def rule_of(params: MoeParams, rules: Rules) -> Rule:
+    """The rule that the parameters ask for, by these numbers, in both layers or with one expert disabled or forced in some."""
     def rule(layer: int, logits: Tensor) -> Routed:
         touched = params.touch != "leave" and params.layer in ("both", str(layer))
         if touched and params.touch == "force":
             return forced(logits, params.expert)
         if touched:
-            return without(params.router, logits, params.rules, params.expert)
-        return route(params.router, logits, params.rules)
+            return without(params.router, logits, rules, params.expert)
+        return route(params.router, logits, rules)
 
     return rule
 
@@ -90,7 +91,8 @@ def forced(logits: Tensor, expert: int) -> Routed:
     gates[:, expert] = 1.0
     plain = route("mixtral", logits, TRAINED)
     share = torch.full((), float(logits.shape[1])) * logits.softmax(-1).mean(0)[expert]
-    losses = Losses(share, share, plain.losses.z, torch.full((), float(logits.shape[1] - 1)))
+    most = torch.full((), float(logits.shape[1] - 1))
+    losses = Losses(share, share, share, plain.losses.z, most, most)
     return replace(plain, wanted=gates > 0, kept=gates > 0, gates=gates, losses=losses)
 
 
@@ -122,8 +124,9 @@ def read(model: Decoder, tokens: Tensor, rule: Rule = as_trained) -> Reading:
         hidden = inner.flatten(0, 1)[:t]
         logits = F.linear(hidden, block.mlp.router.weight)
         routed = rule(number, logits)
-        visits.append(Visit(number, hidden, logits, routed, answer(block.mlp, hidden, routed)))
-        x = x + F.pad(visits[-1].answer, (0, 0, 0, rows * size - t)).view_as(x)
+        before, y = x.flatten(0, 1), answer(block.mlp, hidden, routed)
+        x = x + F.pad(y, (0, 0, 0, rows * size - t)).view_as(x)
+        visits.append(Visit(number, hidden, logits, routed, before[:t], x.flatten(0, 1)[:t]))
     final = F.linear(model.norm(x), model.embed.weight).flatten(0, 1)[:t]
     return Reading(final, tuple(visits))
 

@@ -15,9 +15,9 @@ from backends.shapes import Check
 @dataclass(frozen=True)
 class Layer:
     """One routed layer on t tokens.  `asked`, `kept`: assignments by expert; `capacity`: places of each expert in all groups together,
-    None without a limit; `partly`, `lost`: tokens of which some or all experts had no place; `balance`: e sum f P (1 = balanced),
-    `mixtral`: k times that, `z`: mean logsumexp^2.  Arrays: `main` (t,) the expert with the largest gate, 255 = none; `state` (t,) 0 kept,
-    1 partly, 2 lost; `p` (t, e) the router's probabilities."""
+    None without a limit; `partly`, `lost`: tokens of which some or all experts had no place; `balance`, `first`, `mixtral`, `z`,
+    `importance`, `load`: the losses of `routers.Losses`.  Arrays: `main` (t,) the expert with the largest gate, 255 = none; `state` (t,)
+    0 kept, 1 partly, 2 lost; `p` (t, e) the router's probabilities or, of the bias router, its sigmoid scores."""
 
     layer: int
     asked: tuple[int, ...]
@@ -26,8 +26,11 @@ class Layer:
     partly: int
     lost: int
     balance: float
+    first: float
     mixtral: float
     z: float
+    importance: float
+    load: float
     bias: tuple[float, ...]
     main: np.ndarray = field(metadata=LARGE)
     state: np.ndarray = field(metadata=LARGE)
@@ -37,8 +40,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class Text:
-    """A text of `tokens` bytes through one model.  `loss`: mean over its bytes with these rules, `trained`: as the model was trained;
-    `labels`: what each byte is shown as."""
+    """A text of `tokens` bytes through one model.  `loss`: mean over its bytes with these rules, `unlimited`: with the same rules and a
+    place for every token, `trained`: as the model was trained; `labels`: what each byte is shown as."""
 
     model: str
     router: str
@@ -46,6 +49,7 @@ class Text:
     tokens: int
     windows: int
     loss: float
+    unlimited: float
     trained: float
     layers: tuple[Layer, ...]
     labels: tuple[str, ...] = field(metadata=LARGE)
@@ -53,16 +57,21 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """Assignments of one layer by expert and class (e, c).  `bits`: mutual information; `control`, `highest`: its mean and largest value
-    with shuffled classes; `entropy`: of the classes, the most there can be; `top`: by expert, the bytes that go there more than their
-    share."""
+    """Assignments of one layer by expert and class (e, c).  `bits`: mutual information of expert and class; `control`, `highest`: its mean
+    and largest value with shuffled classes; `shifted`: its mean with the classes moved along the text, whose runs stay whole; `entropy`: of
+    the classes, the most there can be; `byte`: bits that the byte itself tells of the expert; `beyond`: bits that the class adds to the
+    byte, `within`: the same with classes shuffled among equal bytes; `top`: by expert, the bytes that go there more than their share."""
 
     layer: int
     counts: tuple[tuple[int, ...], ...]
     bits: float
     control: float
     highest: float
+    shifted: float
     entropy: float
+    byte: float
+    beyond: float
+    within: float
     top: tuple[tuple[str, ...], ...]
 
 
@@ -80,14 +89,15 @@ class Classes:
 @dataclass(frozen=True)
 class Trade:
     """One order of service over capacity factors; shares are means over the layers.  `dropped`: of assignments; `lost`: of tokens;
-    `padding`: of places that stay empty; `cost`: places over k t, the experts' work; `loss`: nats per byte; `where`: dropped share by place
-    in the text."""
+    `padding`: of places that stay empty; `places`: per token; `flops`: of these places, 4 D F each, in all routed layers together, per
+    token; `loss`: nats per byte; `where`: dropped share by place in the text."""
 
     order: str
     dropped: tuple[float, ...] = ()
     lost: tuple[float, ...] = ()
     padding: tuple[float, ...] = ()
-    cost: tuple[float, ...] = ()
+    places: tuple[float, ...] = ()
+    flops: tuple[float, ...] = ()
     loss: tuple[float, ...] = ()
     where: tuple[float, ...] = ()
 
@@ -95,13 +105,14 @@ class Trade:
 @dataclass(frozen=True)
 class Capacity:
     """Capacity factors `plan` (those of `factors` are done), for both orders; `at`: the factor of `where`, `bins`: middles of its
-    places."""
+    places; `unlimited`: loss of the same rule with a place for every token, `trained`: as the model was trained."""
 
     model: str
     router: str
     source: str
     tokens: int
     trained: float
+    unlimited: float
     plan: tuple[float, ...]
     factors: tuple[float, ...]
     at: float

@@ -19,20 +19,26 @@ from backends.shapes import check
 
 @dataclass(frozen=True)
 class Losses:
-    """Auxiliary losses of one routing.  `switch`: e sum f P with f the share of assignments, 1 when balanced (Switch, equations 4-6,
-    generalised to k); `mixtral`: k times that, as transformers counts it; `z`: mean logsumexp^2; `importance`: squared coefficient of
-    variation of the summed gates (Shazeer, equation 6)."""
+    """Auxiliary losses of one routing; f shares of tokens, P mean softmax probabilities, CV2 squared coefficient of variation.
+
+    `switch`: e sum f P with f the share of all assignments, 1 when balanced (Switch, equations 4-6, generalised to k); `first`: the same
+    with the first choices alone, as GShard's algorithm 1 (there divided by e^2) and ST-MoE have it; `mixtral`: k times `switch`, as
+    transformers counts it; `z`: mean logsumexp^2; `importance`: CV2 of the summed gates (Shazeer, equations 6-7); `load`: CV2 of the
+    loads, for the noisy router of the smooth estimate (Shazeer, appendix A)."""
 
     switch: Tensor
+    first: Tensor
     mixtral: Tensor
     z: Tensor
     importance: Tensor
+    load: Tensor
 
 
 @dataclass(frozen=True)
 class Routed:
-    """Where t tokens went: router probabilities, the experts they asked for, those that took them, and the weight of each expert's answer
-    (0 where it did not).  `capacity`: places of each expert in each group, None without a limit; `bias`: what was added before choosing."""
+    """Where t tokens went: router probabilities (of the bias router: sigmoid scores), the experts they asked for, those that took them, and
+    the weight of each expert's answer (0 where it did not).  `capacity`: places of each expert in each group, None without a limit; `bias`:
+    what was added before choosing."""
 
     probabilities: Annotated[Tensor, "t e"]
     wanted: Annotated[Tensor, "t e"]
@@ -64,20 +70,18 @@ def route(name: str, logits: Tensor, rules: Rules) -> Routed:
     if t < 1:
         raise ValueError("There is no token to route.")
     logits = logits.float()
-    p, bias = logits.softmax(-1), torch.zeros(e)
+    p, bias = logits.sigmoid() if name == "free" else logits.softmax(-1), torch.zeros(e)
     if name == "choice":
-        gates = chosen(p, places(t, e, k, 1.0))
-        return check(Routed(p, gates > 0, gates > 0, gates, bias, losses(logits, gates > 0, gates), None))
+        kept = torch.cat([chosen(part, places(len(part), e, k, 1.0)) for part in p.split(rules.group or t)])
+        return check(Routed(p, kept, kept, p * kept, bias, losses(logits, kept, p * kept, kept), None))
     if name == "free":
-        bias = balanced(logits.sigmoid(), k, rules)
+        bias = balanced(p, k, rules)
     asked, weights = RULES[name](logits, k, rules, bias)
-    wanted = spread(asked, torch.ones(asked.shape), e) > 0
-    if not ROUTERS[name].capacity:
-        gates = spread(asked, weights, e)
-        return check(Routed(p, wanted, wanted, gates, bias, losses(logits, wanted, gates), None))
-    kept, capacity = fill(asked, p, k, rules)
+    wanted, first = (spread(asked[:, :most], torch.ones(t, min(most, k)), e) > 0 for most in (k, 1))
+    kept, capacity = fill(asked, p, k, rules) if ROUTERS[name].capacity else (wanted, None)
     gates = spread(asked, weights, e) * kept
-    return check(Routed(p, wanted, kept, gates, bias, losses(logits, wanted, gates), capacity))
+    load = smooth(logits, k, rules) if name == "shazeer" else None
+    return check(Routed(p, wanted, kept, gates, bias, losses(logits, wanted, gates, first, load), capacity))
 
 
 def spread(asked: Tensor, values: Tensor, experts: int) -> Tensor:
@@ -122,10 +126,26 @@ def stmoe(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, T
 
 
 def shazeer(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Noise of one standard deviation for all (softplus of a constant), top k, softmax over those."""
-    noise = torch.randn(logits.shape, generator=torch.Generator().manual_seed(rules.seed))
-    asked, values = _largest(logits + rules.noise * noise, k)
+    """Normal noise, top k, softmax over those."""
+    asked, values = _largest(noisy(logits, rules), k)
     return asked, values.softmax(-1)
+
+
+def noisy(logits: Tensor, rules: Rules) -> Tensor:
+    """H (t, e): the logits with noise of standard deviation `rules.noise`, a number or softplus(x W_noise) (t, e)."""
+    return logits + rules.noise * torch.randn(logits.shape, generator=torch.Generator().manual_seed(rules.seed))
+
+
+def smooth(logits: Tensor, k: int, rules: Rules) -> Tensor:
+    """Load (e,): the number of tokens that an expert can expect when its own noise alone is drawn anew, Phi((logit - kth largest H of the
+    others) / deviation) summed over tokens (Shazeer, equations 8-10).  Differentiable by the logits."""
+    t, e = logits.shape
+    if k == e:
+        return torch.full((e,), float(t))
+    h = noisy(logits, rules)
+    top = h.topk(k + 1, -1).values
+    bar = torch.where(h >= top[:, k - 1 : k], top[:, k:], top[:, k - 1 : k])
+    return torch.special.ndtr((logits - bar) / torch.as_tensor(rules.noise).clamp_min(1e-9)).sum(0)
 
 
 def free(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,9 +169,8 @@ def balanced(scores: Tensor, k: int, rules: Rules) -> Tensor:
 
 
 def chosen(p: Tensor, each: int) -> Tensor:
-    """(t, e): p where an expert chose the token as one of its `each` best, else 0 (Expert Choice, equations 1-2)."""
-    best = p.topk(min(each, len(p)), 0).indices
-    return torch.zeros_like(p).scatter(0, best, 1.0) * p
+    """(t, e): whether an expert chose the token as one of its `each` best (Expert Choice, equations 1-2)."""
+    return torch.zeros_like(p, dtype=torch.bool).scatter(0, p.topk(min(each, len(p)), 0).indices, True)
 
 
 def fill(asked: Tensor, p: Tensor, k: int, rules: Rules) -> tuple[Tensor, tuple[int, ...]]:
@@ -176,11 +195,15 @@ def _filled(asked: Tensor, p: Tensor, capacity: int, order: str) -> Tensor:
     return kept
 
 
-def losses(logits: Tensor, wanted: Tensor, gates: Tensor) -> Losses:
-    """The auxiliary losses of a routing, differentiable by the logits where the gates are."""
-    e, asks = logits.shape[1], wanted.float()
-    k = asks.sum(-1).mean()
-    importance = gates.sum(0)
-    balance = e * (asks.mean(0) / k * logits.softmax(-1).mean(0)).sum()
-    return Losses(balance, k * balance, logits.logsumexp(-1).square().mean(),
-                  importance.var(correction=0) / importance.mean().square().clamp_min(1e-20))
+def losses(logits: Tensor, wanted: Tensor, gates: Tensor, first: Tensor, load: Tensor | None = None) -> Losses:
+    """The auxiliary losses of a routing, differentiable by the logits where the gates are.  `first`: what was wanted most, (t, e); `load`:
+    (e,), without it the number of tokens that want each expert."""
+    k, p = wanted.float().sum(-1).mean(), logits.softmax(-1).mean(0)
+    every, one = (logits.shape[1] * (x.float().sum(0) / x.sum() * p).sum() for x in (wanted, first))
+    load = wanted.float().sum(0) if load is None else load
+    return Losses(every, one, k * every, logits.logsumexp(-1).square().mean(), varied(gates.sum(0)), varied(load))
+
+
+def varied(x: Tensor) -> Tensor:
+    """Squared coefficient of variation of x (e,)."""
+    return x.var(correction=0) / x.mean().square().clamp_min(1e-20)

@@ -11,19 +11,20 @@ from torch import Tensor
 
 from backends.lm import shelf
 from backends.moe import classes
-from backends.moe.params import LENGTH, LIMITED, ROUTERS, MoeParams
+from backends.moe.params import LENGTH, LIMITED, MoeParams
 from backends.moe.reading import HELD, Reading, read, rule_of, source
 from backends.moe.results import Capacity, Classes, Layer, Precision, Rounding, Table, Text, Trade
 from backends.moe.routers import Routed, route
 
 NONE = 255                         # in `Layer.main`: no expert took the token
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+ROOMY = 1e6                        # a capacity factor that gives every token a place
 BINS = 16
 SCALES = tuple(2.0**x for x in range(-2, 7))
 LABELS = {"moe": "with balance and z-loss", "moe-free": "without auxiliary losses"}
 
 
-def layer(number: int, logits: Tensor, routed: Routed) -> Layer:
+def layer(number: int, routed: Routed) -> Layer:
     """What is shown of one routing of t tokens."""
     kept, asked = routed.kept, routed.wanted
     took = kept.sum(-1)
@@ -31,7 +32,8 @@ def layer(number: int, logits: Tensor, routed: Routed) -> Layer:
     main = torch.where(took == 0, NONE, routed.gates.argmax(-1))
     ls = routed.losses
     return Layer(number, tuple(asked.sum(0).tolist()), tuple(kept.sum(0).tolist()), sum(routed.capacity) if routed.capacity else None,
-                 int((state == 1).sum()), int((state == 2).sum()), ls.switch.item(), ls.mixtral.item(), ls.z.item(),
+                 int((state == 1).sum()), int((state == 2).sum()),
+                 *(v.item() for v in (ls.switch, ls.first, ls.mixtral, ls.z, ls.importance, ls.load)),
                  tuple(routed.bias.tolist()), main.to(torch.uint8).numpy(), state.to(torch.uint8).numpy(),
                  routed.probabilities.numpy(), routed.gates.numpy())
 
@@ -46,11 +48,14 @@ def trained_loss(model: str, tokens: bytes) -> float:
 def text(params: MoeParams) -> tuple[Text, Reading, Tensor]:
     """The view "text", and what it was made from: the reading and its bytes (t,)."""
     tokens, where = source(params)
-    found = read(shelf.routed(params.model), tokens, rule_of(params))
-    layers = tuple(layer(v.layer, v.logits, v.routed) for v in found.visits)
-    trained = trained_loss(params.model, bytes(tokens.tolist()))
-    body = Text(params.model, params.router, where, len(tokens), -(-len(tokens) // LENGTH), found.loss(tokens).mean().item(), trained,
-                layers, labels(bytes(tokens.tolist())))
+    own, data = shelf.routed(params.model), bytes(tokens.tolist())
+    found = read(own, tokens, rule_of(params, params.rules))
+    loss = unlimited = found.loss(tokens).mean().item()
+    if any(visit.routed.dropped.any() for visit in found.visits):
+        unlimited = read(own, tokens, rule_of(params, replace(params.rules, factor=ROOMY))).loss(tokens).mean().item()
+    layers = tuple(layer(v.layer, v.routed) for v in found.visits)
+    body = Text(params.model, params.router, where, len(tokens), -(-len(tokens) // LENGTH), loss, unlimited,
+                trained_loss(params.model, data), layers, labels(data))
     return body, found, tokens
 
 
@@ -66,22 +71,28 @@ def labels(data: bytes) -> tuple[str, ...]:
 
 def table(params: MoeParams) -> Classes:
     """The view "classes": experts against token classes, on held-out modules or the user's text, as the model was trained."""
-    if params.text:
+    if params.counted == "text":
         tokens, where = source(params)
         data = np.array(tokens.tolist(), np.uint8)
         kinds = classes.classes(data.tobytes())
     else:
         (data, kinds), where = classes.held_out(), HELD
-    found = read(shelf.routed(params.model), torch.from_numpy(data.astype(np.int64)))
-    tables = tuple(_table(v.layer, v.routed.kept.numpy(), kinds, data, params.seed) for v in found.visits)
+    tables = tuple(_table(number, kept, kinds, data, params.seed) for number, kept in took(params.model, data.tobytes()))
     return Classes(params.model, where, len(data), classes.CLASSES, tables)
+
+
+@lru_cache(maxsize=4)
+def took(model: str, data: bytes) -> tuple[tuple[int, np.ndarray], ...]:
+    """Of each routed layer, as trained: its number, and which experts took each byte, (t, e) bool."""
+    found = read(shelf.routed(model), torch.tensor(list(data)))
+    return tuple((visit.layer, visit.routed.kept.numpy()) for visit in found.visits)
 
 
 def _table(number: int, kept: np.ndarray, kinds: np.ndarray, data: np.ndarray, seed: int) -> Table:
     counts, control = classes.table(kept, kinds), classes.shuffled(kept, kinds, seed)
     top = tuple(tuple(shown(b) for b in row) for row in classes.favourites(kept, data))
     return Table(number, tuple(map(tuple, counts.tolist())), classes.information(counts), float(control.mean()), float(control.max()),
-                 classes.entropy(kinds), top)
+                 float(classes.shifted(kept, kinds, seed).mean()), classes.entropy(kinds), *classes.bytewise(kept, data, kinds, seed), top)
 
 
 def shown(byte: int) -> str:
@@ -91,8 +102,8 @@ def shown(byte: int) -> str:
 
 
 def limited(params: MoeParams) -> str:
-    """The router of the capacity view: the chosen one if its experts have limited places, else GShard's."""
-    return params.router if params.router in LIMITED else "gshard"
+    """The router of the capacity view: the chosen one if its experts have limited places, else Switch's."""
+    return params.router if params.router in LIMITED else "switch"
 
 
 def capacity(params: MoeParams) -> Iterator[Capacity]:
@@ -100,34 +111,37 @@ def capacity(params: MoeParams) -> Iterator[Capacity]:
     tokens, where = source(params)
     name, at = limited(params), params.factor
     factors = tuple(sorted({*FACTORS, at}))
-    base = trained_loss(params.model, bytes(tokens.tolist()))
+    own = shelf.routed(params.model)
+    place = 4 * own.config.width * own.config.hidden // own.config.k
+    roomy = read(own, tokens, lambda _, logits: route(name, logits, replace(params.rules, factor=ROOMY)))
+    base = trained_loss(params.model, bytes(tokens.tolist())), roomy.loss(tokens).mean().item()
     trades = {order: Trade(order) for order in ("text", "priority")}
     middles = tuple((b + 0.5) * len(tokens) / BINS for b in range(BINS))
     for done, factor in enumerate(factors, 1):
         for order, trade in trades.items():
             rules = replace(params.rules, factor=factor, order=order)
-            found = read(shelf.routed(params.model), tokens, lambda _, logits, rules=rules: route(name, logits, rules))
-            trades[order] = _more(trade, found, tokens, ROUTERS[name].k, factor == at)
-        yield Capacity(params.model, name, where, len(tokens), base, factors, factors[:done], at, middles, tuple(trades.values()))
+            found = read(own, tokens, lambda _, logits, rules=rules: route(name, logits, rules))
+            trades[order] = _more(trade, found, tokens, place, factor == at)
+        yield Capacity(params.model, name, where, len(tokens), *base, factors, factors[:done], at, middles, tuple(trades.values()))
 
 
-def _more(trade: Trade, found: Reading, tokens: Tensor, k: int, whole: bool) -> Trade:
-    """`trade` with one more factor; `whole`: also by place in the text."""
-    rows = [_shares(v.routed, k) for v in found.visits]
+def _more(trade: Trade, found: Reading, tokens: Tensor, place: int, whole: bool) -> Trade:
+    """`trade` with one more factor; `place`: operations of one; `whole`: also by place in the text."""
+    rows = [_shares(v.routed) for v in found.visits]
     mean = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
-    more = {name: (*getattr(trade, name), value) for name, value in mean.items()}
-    more["loss"] = (*trade.loss, found.loss(tokens).mean().item())
+    mean |= {"loss": found.loss(tokens).mean().item(), "flops": mean["places"] * len(rows) * place}
+    more: dict[str, tuple[float, ...]] = {name: (*getattr(trade, name), value) for name, value in mean.items()}
     if whole:
         dropped = torch.stack([v.routed.dropped.sum(-1) / v.routed.wanted.sum(-1) for v in found.visits]).mean(0)
         more["where"] = tuple(part.mean().item() if len(part) else 0.0 for part in dropped.tensor_split(BINS))
     return replace(trade, **more)
 
 
-def _shares(routed: Routed, k: int) -> dict[str, float]:
+def _shares(routed: Routed) -> dict[str, float]:
     asked, kept = int(routed.wanted.sum()), int(routed.kept.sum())
     room = sum(routed.capacity) * routed.kept.shape[1]
     return {"dropped": (asked - kept) / asked, "lost": (routed.kept.sum(-1) == 0).float().mean().item(),
-            "padding": 1 - kept / room, "cost": room / (k * len(routed.kept))}
+            "padding": 1 - kept / room, "places": room / len(routed.kept)}
 
 
 def precision(params: MoeParams) -> Precision:
@@ -150,13 +164,12 @@ def _rounding(name: str, tokens: Tensor, k: int) -> Rounding:
 @torch.no_grad()
 def rounded(hidden: Tensor, weight: Tensor, k: int) -> tuple[float, float, float, float, float]:
     """(largest and mean change of a probability, share of other first experts, of other sets of k, mean logsumexp^2) of a router in
-    bfloat16, product and softmax both, against float32.  hidden (t, D), weight (e, D)."""
-    exact = hidden @ weight.T
-    p = exact.softmax(-1)
-    low = (hidden.bfloat16() @ weight.bfloat16().T).softmax(-1).float()
-    gap = (low - p).abs()
-    first = (low.argmax(-1) != p.argmax(-1)).float().mean().item()
-    sets = [x.topk(k, -1).indices.sort(-1).values for x in (p, low)]
+    bfloat16, product and softmax both, against float32.  hidden (t, D), weight (e, D).  Experts are compared by their logits: of large
+    ones the probabilities underflow to ties in float32 too."""
+    exact, rough = hidden @ weight.T, hidden.bfloat16() @ weight.bfloat16().T
+    gap = (rough.softmax(-1).float() - exact.softmax(-1)).abs()
+    first = (rough.argmax(-1) != exact.argmax(-1)).float().mean().item()
+    sets = [x.float().topk(k, -1).indices.sort(-1).values for x in (exact, rough)]
     return (gap.max().item(), gap.mean().item(), first, (sets[0] != sets[1]).any(-1).float().mean().item(),
             exact.logsumexp(-1).square().mean().item())
 

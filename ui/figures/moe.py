@@ -4,17 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ui.figures import theme
+from ui.figures import moesheets, theme
 from ui.figures.cards import text as packed
 from ui.figures.lessons import line, stacked
+from ui.figures.moesheets import EXPERTS
 from ui.tab import Table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-EXPERTS = (*theme.CATEGORIES, "#8B6BD6")
-"""A colour for each of eight experts."""
 LOST = "rgba(216, 52, 42, 0.75)"
+LOSSES = {"balance": "balance loss, all choices (1 = even)", "first": "first choices alone: Switch, GShard, ST-MoE (1 = even)",
+          "mixtral": "Mixtral's form (k = even)", "z": "z-loss", "importance": "Shazeer's importance (0 = even)",
+          "load": "Shazeer's load (0 = even)"}
 
 
 def _panels(figure: "go.Figure", count: int, gap: float = 0.08) -> list[dict[str, str]]:
@@ -48,9 +50,12 @@ def text(body: Any) -> "go.Figure":
         if any(dropped):
             figure.add_bar(x=names, y=dropped, name="dropped", marker={"color": LOST, "pattern": {"shape": "/"}}, showlegend=k == 0,
                            legendgroup="dropped", hovertemplate="expert %{x}: %{y} dropped<extra></extra>", **axes)
-        if layer.capacity is not None:
-            figure.add_scatter(x=[names[0], names[-1]], y=[layer.capacity] * 2, mode="lines", name="capacity", legendgroup="capacity",
-                               line={"color": theme.INK, "dash": "dot"}, showlegend=k == 0, **axes)
+        lines = {"even share": (sum(layer.asked) / len(names), "dash")}
+        lines |= {"capacity": (layer.capacity, "solid")} if layer.capacity is not None else {}
+        for name, (height, dash) in lines.items():
+            figure.add_scatter(x=[names[0], names[-1]], y=[height] * 2, mode="lines", name=name, legendgroup=name, showlegend=k == 0,
+                               line={"color": theme.INK, "dash": dash, "width": 1.5}, hovertemplate=name + ": %{y:.4g}<extra></extra>",
+                               **axes)
         number = axes["xaxis"][1:]
         figure.update_layout({f"xaxis{number}": {"type": "category", "title": {"text": "expert"}}})
         _above(figure, axes, f"<b>layer {layer.layer}</b>")
@@ -60,37 +65,22 @@ def text(body: Any) -> "go.Figure":
 
 def text_scene(params: Any, body: Any) -> dict[str, Any]:
     """The text for the stage: one code point a byte, and of each layer who took it and the router's probabilities."""
-    layers = [{"layer": layer.layer, "main": packed(layer.main), "state": packed(layer.state),
-               "p": packed(np.rint(layer.p * 255).astype(np.uint8)), "gates": packed(np.rint(layer.gates * 255).astype(np.uint8))}
-              for layer in body.layers]
-    return {"kind": "routed", "text": "".join(body.labels), "colours": EXPERTS[: body.layers[0].p.shape[1]], "layers": layers}
+    layers = [{"layer": layer.layer, "main": packed(layer.main), "state": packed(layer.state), "gates": levels(layer.gates),
+               "p": packed(np.rint(layer.p * 255).astype(np.uint8))} for layer in body.layers]
+    return {"kind": "routed", "text": "".join(body.labels), "colours": EXPERTS[: body.layers[0].p.shape[1]], "layers": layers,
+            "score": "sigmoid" if body.router == "free" else "p"}
+
+
+def levels(gates: np.ndarray) -> str:
+    """Weights in [0, 1] as 0 to 255, packed; one above 0 is at least 1, so that an expert that took a token is never lost to rounding."""
+    return packed(np.maximum(np.rint(gates * 255), gates > 0).astype(np.uint8))
 
 
 def text_table(body: Any) -> Table:
     """One row for each layer and expert, then the losses of each layer."""
-    rows = [(layer.layer, e, layer.asked[e], layer.kept[e], "no limit" if layer.capacity is None else layer.capacity,
-             layer.partly, layer.lost, layer.balance, layer.mixtral, layer.z) for layer in body.layers for e in range(len(layer.asked))]
-    head = ("layer", "expert", "asked", "kept", "capacity", "tokens in part", "tokens lost", "balance loss (1 = even)",
-            "Mixtral's form (k = even)", "z-loss")
-    return Table(head, tuple(rows))
-
-
-def classes(body: Any) -> "go.Figure":
-    """Which share of each token class every expert gets, layer by layer."""
-    figure = theme.figure(height=430)
-    for k, (one, axes) in enumerate(zip(body.tables, _panels(figure, len(body.tables)), strict=True)):
-        counts = np.asarray(one.counts, np.float64)
-        share = counts / np.maximum(counts.sum(0, keepdims=True), 1)
-        names = [str(e) for e in range(len(counts))]
-        hover = "%{y} to expert %{x}: %{z:.1%} of its assignments<extra></extra>"
-        figure.add_heatmap(z=share.T, x=names, y=list(body.classes), zmin=0, zmax=0.5, colorscale=theme.MAGNITUDE, showscale=False,
-                           xgap=1, ygap=1, hovertemplate=hover, **axes)
-        number = axes["xaxis"][1:]
-        figure.update_layout({f"xaxis{number}": {"type": "category", "title": {"text": "expert"}},
-                              f"yaxis{number}": {"type": "category", "autorange": "reversed", "showticklabels": k == 0}})
-        _above(figure, axes, f"<b>layer {one.layer}</b><br>{one.bits:.3f} bits<br>shuffled {one.control:.4f}")
-    figure.update_layout(margin={"t": 76})
-    return figure
+    rows = [(one.layer, e, one.asked[e], one.kept[e], "no limit" if one.capacity is None else one.capacity, one.bias[e],
+             one.partly, one.lost, *(getattr(one, name) for name in LOSSES)) for one in body.layers for e in range(len(one.asked))]
+    return Table(("layer", "expert", "asked", "kept", "capacity", "bias", "tokens in part", "tokens lost", *LOSSES.values()), tuple(rows))
 
 
 def classes_table(body: Any) -> Table:
@@ -100,38 +90,48 @@ def classes_table(body: Any) -> Table:
 
 
 def capacity(body: Any) -> "go.Figure":
-    """Dropped and empty shares and the loss against the capacity factor, and below, where in the text the dropped tokens are."""
-    figure = stacked("capacity factor", ("share", "nats per byte", f"dropped at CF {body.at:g}"), body.plan, log_x=False)
+    """Dropped share, work and loss against the capacity factor, and below, where in the text the dropped tokens are."""
+    ys = ("dropped", "operations a token", "nats per byte", f"at CF {body.at:g}")
+    figure = stacked("capacity factor", ys, body.plan, log_x=False)
     for colour, trade in enumerate(body.trades):
         name = {"text": "earlier tokens first", "priority": "larger p first"}[trade.order]
-        line(figure, body.factors, trade.dropped, f"dropped, {name}", colour)
-        line(figure, body.factors, trade.padding, f"empty places, {name}", colour, 0, "dot")
-        line(figure, body.factors, trade.loss, name, colour, 1, shown=False)
-        look = {"marker_color": theme.CATEGORIES[colour], "showlegend": False}
+        line(figure, body.factors, trade.dropped, name, colour)
+        line(figure, body.factors, trade.loss, name, colour, 2, shown=False)
         if trade.where:
-            figure.add_bar(x=body.bins, y=trade.where, name=name, xaxis="x2", yaxis="y3", **look)
+            look = {"marker_color": theme.CATEGORIES[colour], "showlegend": False}
+            figure.add_bar(x=body.bins, y=trade.where, name=name, xaxis="x2", yaxis="y4", **look)
+    _work(figure, body)
     ends = (body.plan[0], body.plan[-1])
-    line(figure, ends, (body.trained, body.trained), "loss without a limit", 6, 1, "dash")
-    low = figure.layout.yaxis2.domain[0]
-    across = figure.layout.xaxis.to_plotly_json() | {"anchor": "y3", "tickvals": None, "title": {"text": "byte of the text"}}
-    figure.update_layout(xaxis={"anchor": "y2", "tickformat": "g", "title": {"standoff": 2}}, yaxis={"tickformat": ".0%"}, bargap=0.15)
-    if any(trade.where for trade in body.trades):
-        below = {"tickformat": ".0%", "anchor": "x2", "domain": [0, low - 0.13]}
-        figure.update_layout(xaxis2=across | {"range": [0, body.tokens]}, yaxis3=below)
+    line(figure, ends, (body.unlimited,) * 2, "the same rule, no limit", 6, 2, "dash")
+    low = figure.layout.yaxis3.domain[0]
+    across = figure.layout.xaxis.to_plotly_json() | {"anchor": "y4", "tickvals": None, "title": {"text": "byte of the text"}}
+    figure.update_layout(xaxis={"anchor": "y3", "tickformat": "~g", "title": {"standoff": 2}, "tickangle": 0}, bargap=0.15, height=820)
+    figure.update_layout(yaxis={"tickformat": ".0%", "rangemode": "tozero"}, yaxis2={"rangemode": "tozero", "tickformat": "~s"})
+    most = max((v for trade in body.trades for v in trade.where), default=0.0)
+    below = {"tickformat": ".0%", "anchor": "x2", "domain": [0, low - 0.1], "range": [0, max(1.1 * most, 0.01)]}
+    figure.update_layout(xaxis2=across | {"range": [0, body.tokens]}, yaxis4=below)
     return figure
+
+
+def _work(figure: "go.Figure", body: Any) -> None:
+    """Operations of the experts' places, and of those that were filled, served in text order."""
+    trade = body.trades[0]
+    used = [flops * (1 - padding) for flops, padding in zip(trade.flops, trade.padding, strict=True)]
+    line(figure, body.factors, trade.flops, "all places", 2, 1)
+    line(figure, body.factors, used, "filled places", 3, 1)
 
 
 def capacity_table(body: Any) -> Table:
     """One row for each order and factor."""
-    names = ("dropped", "lost", "padding", "cost", "loss")
+    names = ("dropped", "lost", "padding", "places", "flops", "loss")
     rows = ((t.order, f, *(getattr(t, name)[k] for name in names)) for t in body.trades for k, f in enumerate(body.factors))
-    head = ("first", "CF", "assignments dropped", "tokens lost", "places empty", "work over k t", "nats per byte")
+    head = ("first", "CF", "assignments dropped", "tokens lost", "places empty", "places a token", "operations a token", "nats per byte")
     return Table(head, tuple(rows))
 
 
 def plane_scene(params: Any, body: Any) -> dict[str, Any]:
     """Tokens, experts and up to three routers for the stage."""
-    panels = [{"router": p.router, "label": p.label, "causal": p.causal, "main": packed(p.layer.main), "state": packed(p.layer.state),
+    panels = [{"router": p.router, "label": p.label, "causal": p.causal, "gates": levels(p.layer.gates), "state": packed(p.layer.state),
                "asked": p.layer.asked, "kept": p.layer.kept, "capacity": p.layer.capacity, "bias": p.layer.bias, "lost": p.layer.lost,
                "partly": p.layer.partly} for p in body.panels]
     return {"kind": "plane", "points": packed(np.asarray(body.points, "<f4")), "prototypes": body.prototypes, "sharp": body.sharp,
@@ -175,15 +175,15 @@ def courses_table(body: Any) -> Table:
 
 def precision(body: Any) -> "go.Figure":
     """What bfloat16 changes of a router, against the scale of its weights."""
-    ys = ("change of a probability", "other first expert", "mean logsumexp²")
+    ys = ("change of a probability", "other experts", "mean logsumexp²")
     figure = stacked("router weights times", ys, body.scales, log_y=(True, False, True))
     for colour, one in enumerate(body.models):
-        line(figure, body.scales, one.error, f"{one.label}: largest", colour)
-        line(figure, body.scales, one.mean, f"{one.label}: mean", colour, 0, "dot")
-        line(figure, body.scales, one.first, one.label, colour, 1, shown=False)
-        line(figure, body.scales, one.pair, f"{one.label}: other set of {body.k}", colour, 1, "dot")
+        line(figure, body.scales, one.error, one.label, colour)
+        line(figure, body.scales, one.mean, f"{one.label}: mean change, other set of {body.k}", colour, 0, "dot")
+        line(figure, body.scales, one.first, f"{one.label}: first", colour, 1, shown=False)
+        line(figure, body.scales, one.pair, f"{one.label}: set of {body.k}", colour, 1, "dot", shown=False)
         line(figure, body.scales, one.z, one.label, colour, 2, shown=False)
-    figure.update_layout(xaxis={"tickformat": "g"}, yaxis2={"tickformat": ".2%", "rangemode": "tozero"})
+    figure.update_layout(xaxis={"tickformat": "~g", "tickangle": 0}, yaxis2={"tickformat": ".2%", "rangemode": "tozero"})
     return figure
 
 
@@ -223,24 +223,26 @@ def bill_table(body: Any) -> Table:
     return Table(("what", "in all", "a token, or a step", "how"), tuple(rows))
 
 
-FIGURES = {"text": text, "classes": classes, "capacity": capacity, "race": courses, "training": courses, "precision": precision,
+FIGURES = {"text": text, "capacity": capacity, "race": courses, "training": courses, "precision": precision,
            "calculator": bill}
-SCENES = {"text": text_scene, "plane": plane_scene}
+SCENES = {"text": text_scene, "plane": plane_scene, "classes": moesheets.classes, "calculator": moesheets.bill}
 TABLES = {"text": text_table, "classes": classes_table, "capacity": capacity_table, "plane": plane_table, "race": courses_table,
           "training": courses_table, "precision": precision_table, "calculator": bill_table}
 
 
 def _said_text(params: Any, body: Any) -> str:
-    change = body.loss - body.trained
     touched = {"leave": "", "disable": f" without expert {params.expert}", "force": f" with expert {params.expert} alone"}[params.touch]
+    short = f", {body.loss - body.unlimited:+.4f} for want of places" if body.loss != body.unlimited else ""
     kept, asked = (sum(sum(getattr(layer, name)) for layer in body.layers) for name in ("kept", "asked"))
-    return (f"Loss {body.loss:.4f} nats per byte{touched}, {change:+.4f} against the model as it was trained. {kept} kept + {asked - kept} "
-            f"dropped = {asked} assignments in all layers.")
+    return (f"Loss {body.loss:.4f} nats per byte{touched}, {body.loss - body.trained:+.4f} against the model as it was trained, with "
+            f"Mixtral's top 2{short}. {kept} kept + {asked - kept} dropped = {asked} assignments in both layers.")
 
 
 def _said_classes(params: Any, body: Any) -> str:
-    parts = (f"layer {t.layer} tells {t.bits:.3f} of {t.entropy:.2f} bits, {t.control:.4f} with shuffled classes" for t in body.tables)
-    return f"How much the expert tells of the class of a byte: {'; '.join(parts)} (at most {max(t.highest for t in body.tables):.4f})."
+    parts = (f"layer {t.layer}, {t.bits:.3f} of {t.entropy:.2f} bits ({t.control:.4f} with shuffled classes, at most {t.highest:.4f}; "
+             f"{t.shifted:.4f} with shifted ones)" for t in body.tables)
+    byte = "; ".join(f"layer {t.layer}, {t.byte:.2f} bits, and its class adds {t.beyond - t.within:.2f} beyond chance" for t in body.tables)
+    return f"What the expert tells of a byte's class: {'; '.join(parts)}. What the byte alone tells of its experts: {byte}."
 
 
 def _said_capacity(params: Any, body: Any) -> str:
@@ -250,7 +252,8 @@ def _said_capacity(params: Any, body: Any) -> str:
     parts = (f"{t.dropped[k]:.1%} dropped and {t.loss[k]:.3f} nats with {words}" for t, words in
              zip(body.trades, ("earlier tokens first", "larger p first"), strict=True))
     empty = f"{body.trades[0].padding[k]:.0%} of the places stay empty"
-    return f"At CF {body.at:g}: {'; '.join(parts)}; {empty}. Without a limit: {body.trained:.3f}."
+    ends = f"Without a limit this rule has {body.unlimited:.3f}, the model as it was trained, with Mixtral's top 2, {body.trained:.3f}."
+    return f"At CF {body.at:g}: {'; '.join(parts)}; {empty}. {ends}"
 
 
 def _said_courses(params: Any, body: Any) -> str:
@@ -272,7 +275,8 @@ def _said_precision(params: Any, body: Any) -> str:
 def _said_bill(params: Any, body: Any) -> str:
     sizes = f"{body.total / 1e9:.1f} billion parameters must lie in memory, {body.active / 1e9:.1f} billion work on a token"
     copied = f"copying the attention with each expert would take {body.naive / 1e9:.0f} billion"
-    visits = f"A step of {body.batch} tokens is expected to visit {body.visited:.1f} experts in each layer."
+    step = "one token" if body.batch == 1 else f"{body.batch} tokens"
+    visits = f"A step of {step} is expected to visit {body.visited:.1f} experts in each layer."
     return f"{sizes} ({body.experts} experts, {body.k} a token); {copied}. {visits}"
 
 

@@ -13,7 +13,7 @@ def _even(result: Any) -> bool:
 
 def _crowded(result: Any) -> bool:
     asked, kept = (sum(sum(getattr(layer, name)) for layer in result.body.layers) for name in ("asked", "kept"))
-    return kept < 0.7 * asked and result.body.loss > result.body.trained + 0.05 and result.body.layers[0].lost > 0
+    return kept < 0.7 * asked and result.body.loss > result.body.unlimited + 0.05 and result.body.layers[0].lost > 0
 
 
 def _missed(result: Any) -> bool:
@@ -21,7 +21,8 @@ def _missed(result: Any) -> bool:
 
 
 def _knows(result: Any) -> bool:
-    return all(t.bits > 50 * t.highest and t.bits < 0.2 * t.entropy for t in result.body.tables)
+    above = all(t.bits > 50 * t.highest and t.bits > 30 * t.shifted for t in result.body.tables)
+    return above and all(t.bits < 0.1 * t.entropy and t.byte > 4 * (t.beyond - t.within) > 0.2 for t in result.body.tables)
 
 
 def _late(result: Any) -> bool:
@@ -68,7 +69,8 @@ PRESETS = (
     Preset(
         "Too few places",
         MoeParams(router="switch", factor=0.5),
-        "At half the capacity over 30 % of the assignments are dropped, some bytes pass through the residual alone, and the loss rises.",
+        "At half the capacity over 30 % of the assignments are dropped; these bytes pass through the residual alone, and the loss is more "
+        "than 0.05 nats above that of the same rule without a limit.",
         _crowded,
     ),
     Preset(
@@ -80,12 +82,13 @@ PRESETS = (
     Preset(
         "Bytes, not grammar",
         MoeParams(view="classes"),
-        "The expert tells more of a byte's class than 50 times what shuffled classes give, and less than a fifth of what there is to know.",
+        "The expert tells over 50 times more of a byte's class than shuffled classes would, and over 30 times more than shifted ones, but "
+        "less than a tenth of what there is to know. The byte alone tells over four times as much of its experts as its class adds to it.",
         _knows,
     ),
     Preset(
         "Late tokens lose",
-        MoeParams(view="capacity", router="switch", factor=0.75),
+        MoeParams(view="capacity", text="", router="switch", factor=0.75),
         "Served in order, the second half of the text loses more than three times what the first half loses; served by the larger p, less "
         "than twice.",
         _late,
@@ -112,9 +115,9 @@ PRESETS = (
     ),
     Preset(
         "What bfloat16 does",
-        MoeParams(view="precision"),
-        "The z-loss keeps logsumexp squared ten times smaller; as they are, fewer than 1 % of the bytes get another first expert; larger "
-        "weights make the error larger.",
+        MoeParams(view="precision", text=""),
+        "Trained with balance and z-loss, logsumexp squared is ten times smaller than without; as they are, fewer than 1 % of the bytes get "
+        "another first expert; larger weights make the largest error larger.",
         _rounded,
     ),
     Preset(

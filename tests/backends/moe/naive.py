@@ -38,6 +38,23 @@ def limited(asked, strength, capacity, priority):
     return kept
 
 
+def smooth_load(logits, noise, k, deviation):
+    """Shazeer, appendix A: the probability that an expert is among the k best if its own noise alone is drawn anew, summed over tokens."""
+    loads = [0.0] * len(logits[0])
+    for row, drawn, spread in zip(logits, noise, deviation):
+        h = [v + s * n for v, s, n in zip(row, spread, drawn)]
+        for i in range(len(row)):
+            bar = sorted((v for j, v in enumerate(h) if j != i), reverse=True)[k - 1]
+            loads[i] += 0.5 * (1 + math.erf((row[i] - bar) / spread[i] / math.sqrt(2)))
+    return loads
+
+
+def varied(values):
+    """Squared coefficient of variation."""
+    mean = sum(values) / len(values)
+    return sum((v - mean) ** 2 for v in values) / len(values) / mean**2
+
+
 def expert_choice(logits, each):
     """Kept pairs with their weights."""
     p = [softmax(row) for row in logits]

@@ -9,7 +9,7 @@ from transformers.models.switch_transformers import modeling_switch_transformers
 
 from backends.lm import experts
 from backends.moe.params import LIMITED, ROUTERS, Rules
-from backends.moe.routers import balanced, places, route
+from backends.moe.routers import balanced, noisy, places, route, smooth
 from tests.backends.moe import naive
 
 T, E = 64, 8
@@ -86,6 +86,7 @@ def test_expert_choice_and_priority_look_at_later_tokens_and_the_others_do_not()
         a, b = (route(name, z, Rules(factor=0.5, updates=0)).gates[:-1] for z in (x, other))
         changed[name] = not torch.equal(a, b)
         assert changed[name] is not router.causal
+    assert not torch.equal(*(balanced(z.sigmoid(), 2, Rules(updates=30)) for z in (x, other)))
     a, b = (route("switch", z, Rules(factor=0.5, order="priority")).kept[:-1] for z in (x, other))
     assert changed["choice"] and not torch.equal(a, b)
 
@@ -163,10 +164,79 @@ def test_noise_is_added_before_the_choice():
     assert not torch.equal(quiet.kept, loud.kept) and torch.allclose(loud.gates.sum(-1), torch.ones(T))
 
 
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_shazeer_s_noise_importance_and_load_are_the_loops(k):
+    x, wide = logits(8), logits(9)
+    deviation = torch.nn.functional.softplus(wide)
+    routed = route("shazeer", x, Rules(k=k, noise=deviation, seed=3))
+    drawn = torch.randn(x.shape, generator=torch.Generator().manual_seed(3))
+    gates = naive.top_k((x + deviation * drawn).double().tolist(), k)
+    for t, row in enumerate(gates):
+        assert pairs(routed.kept[t : t + 1]) == {(0, e) for e in row}
+        assert all(routed.gates[t, e].item() == pytest.approx(w, abs=1e-5) for e, w in row.items())
+    importance = [sum(row.get(e, 0.0) for row in gates) for e in range(E)]
+    assert routed.losses.importance.item() == pytest.approx(naive.varied(importance), rel=1e-4)
+    load = naive.smooth_load(*(v.double().tolist() for v in (x, drawn)), k, deviation.double().tolist())
+    assert smooth(x, k, Rules(noise=deviation, seed=3)).tolist() == pytest.approx(load, rel=1e-4)
+    assert routed.losses.load.item() == pytest.approx(naive.varied(load), rel=1e-3)
+
+
+def test_the_smooth_load_is_what_new_noise_gives_and_has_a_gradient():
+    x, rules = logits(10, t=4, scale=1.0), Rules(k=2, noise=0.7, seed=1)
+    h, fresh = noisy(x, rules), torch.Generator().manual_seed(5)
+    for e in range(E):
+        again = h.expand(20_000, 4, E).clone()
+        again[..., e] = x[:, e] + 0.7 * torch.randn(20_000, 4, generator=fresh)
+        share = (again.topk(2, -1).indices == e).any(-1).float().mean(0).sum().item()
+        assert smooth(x, 2, rules)[e].item() == pytest.approx(share, abs=0.03)
+    x.requires_grad_()
+    route("shazeer", x, rules).losses.load.backward()
+    assert x.grad.abs().max() > 0
+    assert smooth(x, E, rules).tolist() == [4.0] * E
+    still = route("shazeer", logits(), Rules(k=2, noise=0.0))
+    assert still.losses.load.item() == pytest.approx(naive.varied(still.kept.sum(0).tolist()), rel=1e-4)
+
+
+def test_balance_of_first_choices_is_gshard_s():
+    x = logits(11)
+    p = x.softmax(-1)
+    f = torch.bincount(p.argmax(-1), minlength=E) / T
+    for name in ("switch", "gshard", "stmoe", "mixtral"):
+        torch.testing.assert_close(route(name, x, Rules()).losses.first, E * E * (f * p.mean(0)).mean())
+    assert route("gshard", x, Rules()).losses.switch != route("gshard", x, Rules()).losses.first
+
+
+@pytest.mark.parametrize("name", ["gshard", "stmoe"])
+def test_a_second_expert_has_its_share_of_the_two_kept_or_not(name):
+    x = logits(12)
+    routed, (top, index) = route(name, x, Rules(factor=0.6, seed=2)), x.softmax(-1).topk(2, -1)
+    both = torch.zeros_like(x).scatter(1, index, top / top.sum(-1, keepdim=True))
+    torch.testing.assert_close(routed.gates, both * routed.kept)
+    assert routed.dropped.any() and (routed.wanted.sum(-1) == 1).any()
+
+
+def test_the_bias_chooses_and_does_not_weigh():
+    x = logits(13) + torch.linspace(0, 4, E)
+    routed = route("free", x, Rules(updates=300))
+    scores = x.sigmoid()
+    chosen = (scores + routed.bias).topk(2, -1).indices
+    weights = scores.gather(1, chosen)
+    torch.testing.assert_close(routed.gates, torch.zeros_like(x).scatter(1, chosen, weights / weights.sum(-1, keepdim=True)))
+    assert torch.equal(routed.probabilities, scores) and not torch.equal(chosen, scores.topk(2, -1).indices)
+
+
+def test_expert_choice_in_groups_chooses_in_each():
+    x = logits(14)
+    whole, parts = route("choice", x, Rules(group=24)), [route("choice", part, Rules()) for part in x.split(24)]
+    assert torch.equal(whole.kept, torch.cat([part.kept for part in parts]))
+    assert route("choice", torch.full((T, E), 0.0).index_fill(1, torch.tensor([0]), 500.0), Rules()).kept.sum(0).tolist() == [16] * E
+
+
 def test_losses_at_perfect_balance():
     x = 9.0 * torch.eye(E).repeat(4, 1)
     one = route("switch", x, Rules()).losses
-    assert one.switch.item() == pytest.approx(1, abs=1e-5) and one.importance.item() == pytest.approx(0, abs=1e-9)
+    assert one.switch.item() == pytest.approx(1, abs=1e-5) and one.first.item() == pytest.approx(1, abs=1e-5)
+    assert one.load.item() == pytest.approx(0, abs=1e-9) and one.importance.item() == pytest.approx(0, abs=1e-9)
     even = torch.zeros(E, E) + 5 * torch.eye(E) + 4 * torch.eye(E).roll(1, 0)
     two = route("mixtral", even, Rules(k=2)).losses
     assert two.switch.item() == pytest.approx(1, abs=1e-5) and two.mixtral.item() == pytest.approx(2, abs=1e-5)

@@ -14,7 +14,7 @@ from backends.moe import answer, classes, collapse, plane, reading, stream, view
 from backends.moe.params import EXPERTS, MAX_TEXT, ROUTERS, MoeParams
 from backends.moe.reading import read
 from backends.moe.routers import route
-from ui.export import numbers
+from backends.plain import numbers
 
 CODE = "import os\n\n\ndef area(r: float) -> float:\n    # of a circle\n    return 3.14 * r**2 if r else 0  # never mind\n\nNAME = 'a b'\n"
 SHORT = MoeParams(text=CODE * 3)
@@ -42,7 +42,7 @@ def test_a_routed_layer_is_the_loop_over_tokens():
         for e in range(EXPERTS):
             if visit.routed.kept[t, e]:
                 y = y + visit.routed.gates[t, e] * (F.gelu(visit.hidden[t] @ layer.up[e]) @ layer.down[e])
-        torch.testing.assert_close(visit.answer[t], y, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(visit.after[t] - visit.before[t], y, atol=1e-5, rtol=1e-4)
 
 
 def test_a_token_that_no_expert_took_passes_unchanged():
@@ -118,6 +118,37 @@ def test_mutual_information_by_hand():
     assert classes.favourites(kept, kinds.astype(np.uint8))[4] == [4]
 
 
+def test_shifted_classes_keep_their_runs_and_bytes_tell_what_classes_do_not():
+    random = np.random.default_rng(0)
+    kinds, text = np.repeat(random.integers(0, 8, 400), 20).astype(np.uint8), random.integers(0, 6, 8000).astype(np.uint8)
+    runs, by_byte = np.eye(8, dtype=bool)[np.repeat(random.integers(0, 8, 400), 20)], np.eye(6, dtype=bool)[text]
+    assert classes.shifted(runs, kinds, 0).mean() > 5 * classes.shuffled(runs, kinds, 0).mean()
+    told, beyond, within = classes.bytewise(by_byte, text, kinds, 0)
+    assert told == pytest.approx(classes.entropy(text), abs=1e-9) and abs(beyond) < 1e-9 and abs(within) < 1e-9
+    told, beyond, within = classes.bytewise(np.eye(8, dtype=bool)[kinds], text, kinds, 0)
+    assert told < 0.01 and beyond == pytest.approx(classes.entropy(kinds), abs=0.01) and within < 0.1
+    kept = np.stack([text == 0, text != 0], 1)
+    assert np.array_equal(classes.crossed(kept, text), [np.bincount(text[part], minlength=6) for part in (text == 0, text > 0)])
+
+
+def test_a_limit_s_price_is_told_from_the_rule_s():
+    roomy, tight = (answer(replace(SHORT, router="switch", factor=factor)).body for factor in (4.0, 0.5))
+    assert roomy.loss == roomy.unlimited == tight.unlimited < tight.loss
+    curve = answer(replace(SHORT, view="capacity", router="switch")).body
+    assert curve.unlimited == pytest.approx(roomy.unlimited) != curve.trained
+    for trade in curve.trades:
+        assert trade.loss[-1] == pytest.approx(curve.unlimited)
+        room = [2 * max(1, int(f * len(tokens()) / 8 + 1e-9)) * 8 * 4 * 128 * 256 / len(tokens()) for f in curve.factors]
+        assert trade.flops == pytest.approx(room)
+
+
+def test_the_opening_text_is_python_of_every_class_and_in_no_training_file():
+    own = MoeParams().text
+    compile(own, "opening", "exec")
+    assert set(classes.classes(own.encode())) == set(range(len(classes.CLASSES)))
+    assert own.splitlines()[4].encode() not in bytes(corpus.text(False).tolist())
+
+
 def test_bfloat16_rounding_is_measured_against_float32():
     hidden, weight = torch.eye(4), torch.eye(4) * 0.5
     assert views.rounded(hidden, weight, 2)[0] < 0.004 and views.rounded(hidden, weight, 2)[2] == 0
@@ -145,7 +176,7 @@ def test_a_racer_s_step_is_the_plain_update():
 def test_a_race_grows_and_can_be_left():
     race = stream(MoeParams(view="race", steps=25, alphas=("0", "0.1")))
     first, second = next(race), next(race)
-    assert first.body.courses[0].steps == (5,) and second.body.courses[1].steps == (5, 10) and not second.finished
+    assert first.body.courses[0].steps == (1,) and second.body.courses[1].steps == (1, 5) and not second.finished
     race.close()
 
 
@@ -186,7 +217,9 @@ def test_nonsense_is_refused_in_one_sentence(change, said):
 
 
 def test_what_is_said_of_the_input_and_the_rule():
-    assert "held-out Python" in answer(MoeParams()).notice and "held-out" not in answer(SHORT).notice
+    assert "held-out Python" in answer(MoeParams(text="")).notice and "held-out" not in answer(MoeParams()).notice
+    assert "later ones too" in answer(replace(SHORT, router="free")).notice
+    assert "later ones too" not in answer(replace(SHORT, router="free", updates=0)).notice
     assert "not causal" in answer(replace(SHORT, router="choice")).notice
     assert "by priority it is not causal" in answer(replace(SHORT, router="switch", order="priority")).notice
-    assert "GShard top-2 is shown" in answer(replace(SHORT, view="capacity")).notice
+    assert "Switch top-1 is shown" in answer(replace(SHORT, view="capacity")).notice
