@@ -71,12 +71,12 @@ def _dead(result: Any) -> bool:
 
 FAR = ((300.0, 300.0),) * 9
 PRESETS = (
-    Preset("Half a convolution", DeformParams(turn=0.0, grow=1.0),
+    Preset("Half a convolution", DeformParams(operator="dcn2", turn=0.0, grow=1.0),
            "A DCNv2 that begins with offsets and raw modulations of zero is not the convolution but half of it: the sigmoid of 0 is 0.5.",
            _half),
     Preset("Along the edge", DeformParams(operator="dcn1", pattern="edge", kernel="sobel", grow=2.0),
            "Offsets that turn the grid into the edge's own direction change the Sobel output by more than 0.02.", _follows),
-    Preset("The star", DeformParams(operator="msda"), "Deformable DETR before any training: 8 heads, 4 levels, 4 points, all 128 with the "
+    Preset("The star", DeformParams(), "Deformable DETR before any training: 8 heads, 4 levels, 4 points, all 128 with the "
            "same weight; on the coarsest level they lie up to 32 cells away.", _star),
     Preset("DAT's last keys", DeformParams(operator="dat", noise=0.0), "DAT's reference points are not symmetric: even without offsets the "
            "last row of keys lies off the map.", _outside),

@@ -1,5 +1,5 @@
-/* The Deformable tab's stage for one output: points on the picture's cells, a tap that is dragged, its four neighbours, and the sum that the
-   browser adds up at once. Own taps, raw modulations and the place are written into the page's fields, so that links know them. */
+/* The Deformable tab's stage for one output: points on the picture, the cells that they read, a tap that is dragged, its four neighbours, and
+   the sum that the browser adds up at once. Own taps, raw modulations and the place are written into the page's fields, so that links know them. */
 (() => {
   const glassbox = (window.glassbox ||= {});
   const make = (tag, className, text) => glassbox.element(tag, { className }, text);
@@ -25,12 +25,23 @@
     return canvas;
   }
 
-  // the pen of a canvas that is cleared and covered by a picture of cells; [pen, device pixels of one cell]
-  function covered(canvas, picture) {
+  // the pen of a canvas that is cleared and covered by a picture of cells, or by `photo` in its place; [pen, device pixels of one cell]
+  function covered(canvas, picture, photo) {
     const [pen, width] = glassbox.board.sized(canvas, picture.width / picture.height);
+    pen.imageSmoothingEnabled = Boolean(photo);
+    pen.imageSmoothingQuality = 'high';
+    pen.drawImage(photo || picture, 0, 0, canvas.width, canvas.height);
     pen.imageSmoothingEnabled = false;
-    pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
     return [pen, width / picture.width];
+  }
+
+  // loads the photograph of a scene unless it is there; `ready` draws
+  function photograph(stage, url, ready) {
+    if (stage.url === url) return;
+    const image = new Image();
+    Object.assign(stage, { url, photo: null });
+    image.onload = () => { if (stage.url === url) { stage.photo = image; ready(stage); } };
+    image.src = url;
   }
 
   function dot(pen, x, y, radius, fill, line = 'rgba(0, 0, 0, .85)', width = 1.5) {
@@ -59,14 +70,15 @@
 
   function paint(stage) {
     const { scene, chosen } = stage;
-    const [pen, unit] = covered(stage.canvas, stage.picture);
+    const [pen, unit] = covered(stage.canvas, stage.picture, stage.coarse ? null : stage.photo);
     const place = ([y, x]) => [(x + 0.5) * unit, (y + 0.5) * unit];
-    const largest = Math.max(...scene.points.map((p) => Math.abs(p.weight)), 1e-9);
-    const few = scene.points.length <= 9;
+    const largest = Math.max(...scene.points.map((p) => Math.abs(p.weight)), 1e-9), few = scene.points.length <= 9;
     const device = stage.canvas.width / Math.max(1, stage.canvas.clientWidth);
-    for (const p of scene.points) {
-      const from = place(p.ghost), to = place(p.at);
-      if (few || scene.operator === 'dat') {
+    if (few) for (const p of scene.points) squares(stage, pen, unit, p, 0);
+    if (scene.points[chosen]) squares(stage, pen, unit, scene.points[chosen], device);
+    if (few || scene.operator === 'dat') {
+      for (const p of scene.points) {
+        const from = place(p.ghost), to = place(p.at);
         pen.strokeStyle = 'rgba(255, 255, 255, .75)';
         pen.lineWidth = device;
         pen.beginPath();
@@ -76,10 +88,8 @@
         dot(pen, ...from, 4 * device, '', 'rgba(255, 255, 255, .95)', 1.5 * device);
       }
     }
-    const four = scene.points[chosen];
-    if (four) squares(stage, pen, unit, four, device);
     scene.points.forEach((p, k) => {
-      const radius = (few ? 3 + 6 * Math.sqrt(Math.abs(p.weight) / largest) : 2 + 5 * Math.sqrt(Math.abs(p.weight) / largest)) * device;
+      const radius = (2 + (few ? 3.5 : 4.5) * Math.sqrt(Math.abs(p.weight) / largest)) * device;
       dot(pen, ...place(p.at), radius, p.weight < 0 ? '#3aa0ff' : GROUPS[p.group], k === chosen ? '#fff' : 'rgba(0, 0, 0, .85)', (k === chosen ? 3 : 1.5) * device);
     });
     cross(pen, ...place(scene.start), 8 * device);
@@ -93,12 +103,15 @@
     return [size, [((p.at[0] + 0.5) / scene.rows) * size[0] - 0.5, ((p.at[1] + 0.5) / scene.columns) * size[1] - 0.5]];
   }
 
-  function squares(stage, pen, unit, p, device) {
+  // the four cells that a point reads, in their own colours; outlined where a line's width is given
+  function squares(stage, pen, unit, p, line) {
     const { scene } = stage;
     const [size, at] = inGroup(scene, p);
     const high = scene.rows / size[0], wide = scene.columns / size[1];
     for (const one of glassbox.reading.around(at, size)) {
-      glassbox.board.outline(pen, one.column * wide * unit, one.row * high * unit, wide * unit, high * unit, one.inside ? '#fff' : '#999', device);
+      const box = [one.column * wide * unit, one.row * high * unit, wide * unit, high * unit];
+      if (one.inside) pen.drawImage(stage.levels[p.group], one.column, one.row, 1, 1, ...box);
+      if (line) glassbox.board.outline(pen, ...box, one.inside ? '#fff' : '#999', line);
     }
   }
 
@@ -114,8 +127,7 @@
     const four = glassbox.reading.around(at, size);
     const unit = width / 4, top = four[0].row - 1, left = four[0].column - 1;
     pen.imageSmoothingEnabled = false;
-    const high = scene.rows / size[0], wide = scene.columns / size[1];
-    pen.drawImage(stage.picture, left * wide, top * high, 4 * wide, 4 * high, 0, 0, width, height);
+    pen.drawImage(stage.levels[p.group], left, top, 4, 4, 0, 0, width, height);
     const text = Math.round(unit / 4.2);
     pen.font = `600 ${text}px system-ui, sans-serif`;
     pen.textAlign = 'center';
@@ -271,7 +283,10 @@
     const buttons = make('div', 'gb-stage-buttons');
     stage.back = glassbox.board.button('Back to the pattern', '恢复预设偏移', () => { stage.moved = -1e9; send('offsets', '[]'); });
     stage.even = glassbox.board.button('Equal modulation', '均等调制', () => { stage.moved = -1e9; send('raw', '[]'); });
-    buttons.append(stage.back, stage.even);
+    stage.cells = glassbox.board.button('Show all cells', '显示全部格子', () => { stage.coarse = !stage.coarse; paint(stage); });
+    buttons.append(stage.cells, glassbox.reading.exact(stage.root), stage.back, stage.even);
+    stage.legend = make('p', 'gb-swatches');
+    main.figure.append(stage.legend);
     near.figure.append(stage.said, stage.raw, chips, stage.sum, buttons);
     const regular = panel('Every output without offsets', '无偏移的全部输出');
     const whole = panel('Every output with them', '有偏移的全部输出');
@@ -292,12 +307,24 @@
     covered(stage.regular, cells(regular, rows, columns));
   }
 
+  // the levels' colours, where there are several
+  function named(stage) {
+    stage.legend.replaceChildren(...(stage.scene.sizes.length > 1 ? stage.scene.sizes : []).map(([rows, columns], k) => {
+      const chip = make('span', 'gb-swatch gb-level');
+      const colour = make('i', '');
+      colour.style.background = GROUPS[k];
+      chip.append(colour, glassbox.maps.words(make('span', ''), `level ${k + 1}: ${rows} × ${columns} cells`, `层级 ${k + 1}：${rows} × ${columns} 格`));
+      return chip;
+    }));
+  }
+
   function drawTaps(root, scene) {
     const before = root.gbTaps && root.contains(root.gbTaps.canvas) ? root.gbTaps : null;
     const stage = before || built(root);
     const mine = stage.scene;
     const busy = before && mine.operator === scene.operator && (stage.drag || performance.now() - stage.moved < 400);
     root.gbTaps = stage;
+    scene.points = glassbox.reading.points(scene);
     scene.points.forEach((p) => { p.kernel = p.share ? p.weight / p.share : 0; });
     if (busy) Object.assign(scene, { points: mine.points, raw: mine.raw });   // what is being moved is newer than the answer
     stage.scene = scene;
@@ -309,6 +336,9 @@
     else glassbox.maps.words(stage.caption, 'Where it reads: click a place or a point', '读取的位置：点击选择输出或采样点');
     stage.rgb = glassbox.maps.bytes(scene.map);
     stage.picture = cells(scene.map, scene.rows, scene.columns);
+    stage.levels = scene.sizes.map((size, k) => (k ? glassbox.reading.level(stage.rgb, scene.columns, scene.rows, size, k) : stage.picture));
+    named(stage);
+    photograph(stage, scene.photo, paint);
     stage.back.hidden = !scene.own;
     stage.even.hidden = !scene.raw.some((v) => v) || !['dcn2', 'dcn3'].includes(scene.operator);
     requestAnimationFrame(() => all(stage));
@@ -316,5 +346,5 @@
   }
 
   Object.assign((glassbox.stages ||= {}), { taps: drawTaps });
-  Object.assign(glassbox, { deform: { cells, covered, dot, cross, send, rounded, panel } });
+  Object.assign(glassbox, { deform: { cells, covered, photograph, dot, cross, send, rounded, panel } });
 })();

@@ -21,7 +21,7 @@
   function paintField(stage, one) {
     const { scene, picture } = stage;
     const { covered, dot, cross } = glassbox.deform;
-    const [pen, unit] = covered(one.canvas, picture);
+    const [pen, unit] = covered(one.canvas, picture, stage.photo || picture);
     const device = one.canvas.width / Math.max(1, one.canvas.clientWidth);
     const gradient = glassbox.maps.bytes(one.field.gradient);
     const columns = scene.width / 2;
@@ -112,6 +112,7 @@
     const stage = root.gbStack && root.contains(root.gbStack.fields[0].canvas) ? root.gbStack : built(root);
     stage.scene = scene;
     stage.picture = glassbox.deform.cells(scene.image, scene.height, scene.width);
+    glassbox.deform.photograph(stage, scene.photo, all);
     requestAnimationFrame(() => all(stage));
     return null;
   }
@@ -121,7 +122,7 @@
   function paintFit(stage) {
     const { scene } = stage;
     const { covered, dot, cross } = glassbox.deform;
-    const [pen, unit] = covered(stage.canvas, stage.picture);
+    const [pen, unit] = covered(stage.canvas, stage.picture, stage.picture);
     const device = stage.canvas.width / Math.max(1, stage.canvas.clientWidth);
     const place = ([y, x]) => [(x + 0.5) * unit, (y + 0.5) * unit];
     scene.points.forEach((p, k) => {

@@ -43,7 +43,7 @@ def dat_bias(table: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
 @dataclass(frozen=True)
 class DatWeights:
     """Everything that DAT learns: q, k, v (C, C); depthwise (C / G, 1, r, r), gain and shift of the LayerNorm (C / G,), point (2, C / G)
-    of the offset network; table (M, 2H-1, 2W-1).  The output projection is left out."""
+    of the offset network; table (M, 2H-1, 2W-1), None for no position bias.  The output projection is left out."""
 
     q: Tensor
     k: Tensor
@@ -52,7 +52,7 @@ class DatWeights:
     gain: Tensor
     shift: Tensor
     point: Tensor
-    table: Tensor
+    table: Tensor | None = None
 
 
 def offsets(q: Tensor, w: DatWeights, groups: int, stride: int) -> Tensor:
@@ -70,6 +70,13 @@ def query_grid(height: int, width: int, dtype: torch.dtype) -> Tensor:
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).flatten(0, 1)
 
 
+def position_bias(table: Tensor, places: Tensor, size: tuple[int, int], groups: int) -> Tensor:
+    """The bias (B, M, H W, hk wk) of a table (M, 2H-1, 2W-1) for keys at places (B G, hk, wk, 2); heads belong to groups in order."""
+    grid, shared = query_grid(*size, places.dtype).to(places.device), len(table) // groups
+    keys = places.unflatten(0, (-1, groups)).flatten(2, 3)
+    return torch.stack([torch.cat([dat_bias(table[g * shared:(g + 1) * shared], grid, one[g]) for g in range(groups)]) for one in keys])
+
+
 def attend(x: Tensor, w: DatWeights, heads: int, groups: int, stride: int, reach: float) -> tuple[Tensor, Tensor, Tensor]:
     """x (B, C, H, W) -> output (B, C, H, W), places (B, G, hk, wk, 2), attention (B, M, H W, hk wk)."""
     batch, channels, height, width = x.shape
@@ -79,9 +86,6 @@ def attend(x: Tensor, w: DatWeights, heads: int, groups: int, stride: int, reach
     k, v = (torch.einsum("oc,bcs->bos", m, read).unflatten(1, (heads, -1)) for m in (w.k, w.v))
     queries = q.flatten(2).unflatten(1, (heads, -1))
     scores = torch.einsum("bmdn,bmds->bmns", queries, k) * (channels // heads) ** -0.5
-    grid, shared = query_grid(height, width, x.dtype).to(x.device), heads // groups
-    keys = places.unflatten(0, (batch, groups)).flatten(2, 3)
-    bias = [torch.cat([dat_bias(w.table[g * shared:(g + 1) * shared], grid, keys[b, g]) for g in range(groups)]) for b in range(batch)]
-    weights = (scores + torch.stack(bias)).softmax(-1)
+    weights = (scores if w.table is None else scores + position_bias(w.table, places, (height, width), groups)).softmax(-1)
     out = torch.einsum("bmns,bmds->bmdn", weights, v).reshape(x.shape)
     return out, places.unflatten(0, (batch, groups)), weights

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import deform_conv2d
 
@@ -45,9 +46,10 @@ def dcn_sampled(
 
 
 def dcnv3_grid(window: Window, remove_center: bool = False) -> Tensor:
-    """DCNv3's taps about the centre, (K, 2) as (x, y), the column outermost: k = ix * kh + iy; `remove_center` leaves eight of nine."""
+    """DCNv3's taps about the centre (of an even kernel the cell before the middle, as the authors' code has it), (K, 2) as (x, y), the column
+    outermost: k = ix * kh + iy; `remove_center` leaves eight of nine."""
     kh, kw = window.kernel
-    half = torch.tensor([window.dilation[0] * (kh - 1) / 2, window.dilation[1] * (kw - 1) / 2], dtype=torch.float64)
+    half = torch.tensor([window.dilation[0] * (kh - 1) // 2, window.dilation[1] * (kw - 1) // 2], dtype=torch.float64)
     taps = (kernel_grid(window) - half).view(kh, kw, 2).transpose(0, 1).reshape(-1, 2).flip(-1)
     keep = [k for k in range(len(taps)) if not (remove_center and k == len(taps) // 2)]
     return taps[keep]
@@ -71,7 +73,7 @@ def dcnv3_positions(
     (kh, kw), (dy, dx) = window.kernel, window.dilation
     taps = dcnv3_grid(window, remove_center).to(offset)
     ho, wo = window.size(*size)
-    start = torch.tensor([dx * (kw - 1) / 2 - window.padding[1], dy * (kh - 1) / 2 - window.padding[0]]).to(offset)
+    start = torch.tensor([dx * (kw - 1) // 2 - window.padding[1], dy * (kh - 1) // 2 - window.padding[0]]).to(offset)
     steps = torch.meshgrid(torch.arange(ho) * window.stride[0], torch.arange(wo) * window.stride[1], indexing="ij")
     centre = torch.stack(steps[::-1], -1).to(offset) + start
     moved = offset.unflatten(-1, (groups, len(taps), 2)).permute(0, 3, 1, 2, 4, 5)
@@ -102,8 +104,8 @@ def msda(values: list[Tensor], at: Tensor, weights: Tensor) -> Tensor:
     in [0, 1] as (x, y), weights (B, N, M, L, P) that sum to 1 over (L, P) -> (B, N, M, D)."""
     out = 0
     for level, value in enumerate(values):
-        size = torch.tensor([value.shape[-1], value.shape[-2]], dtype=at.dtype, device=at.device)
-        cells = (at[:, :, :, level] * size - 0.5).flip(-1).transpose(1, 2)
-        found = sample(value.flatten(0, 1), cells.flatten(0, 1)).unflatten(0, value.shape[:2])
+        grid = (2 * at[:, :, :, level] - 1).transpose(1, 2).flatten(0, 1)
+        found = F.grid_sample(value.flatten(0, 1), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        found = found.unflatten(0, value.shape[:2])
         out = out + torch.einsum("bmdnp,bnmp->bnmd", found, weights[:, :, :, level].to(found.dtype))
     return out

@@ -42,7 +42,8 @@ class Neighbour:
 class Taps:
     """One output of one operator.  `map` (H, W, 3) in 0..1: what is read; `start`: the output's cell (y, x); `neighbours`: of each point;
     `output` and `plain` (without offsets and modulation): red, green, blue; `total`: sum of the shares; `whole` and `regular` (H, W, 3):
-    the outputs at every cell, with and without offsets.  `sizes`: (H, W) of the maps of each group of points."""
+    the outputs at every cell, with and without offsets.  `sizes`: (H, W) of the maps of each group of points; `photo` (h, w, 3) uint8: the
+    picture that the map was made of."""
 
     operator: str
     map: np.ndarray = field(metadata=LARGE)
@@ -55,6 +56,7 @@ class Taps:
     sizes: tuple[tuple[int, int], ...]
     whole: np.ndarray = field(metadata=LARGE)
     regular: np.ndarray = field(metadata=LARGE)
+    photo: np.ndarray = field(metadata=LARGE)
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,10 @@ class Field:
 class Stack:
     """Both trained networks on one picture (H, W, 3).  `cell`: the chosen one (row, column); `reach`: half the side of the plain layers'
     field, px; `truth` (h, w): classes, empty for a photograph, `own`: at the chosen cell (0: ground); `layers` that the places go
-    back."""
+    back; `photo` (H', W', 3) uint8 is the picture as it came."""
 
     image: np.ndarray = field(metadata=LARGE)
+    photo: np.ndarray = field(metadata=LARGE)
     truth: np.ndarray = field(metadata=LARGE)
     cell: tuple[int, int]
     layers: int

@@ -17,6 +17,7 @@ from backends.deform.params import DeformParams
 from backends.deform.reach import places
 from backends.deform.results import Field, Stack
 from backends.deform.small import KINDS, LAYERS, STRIDE, WINDOW, Looker, Trace, normalised
+from backends.deform.taps import photo_of
 from backends.shapes import Check
 
 LONGEST = 160                  # px of a picture's longer side
@@ -56,7 +57,7 @@ def stack(params: DeformParams, image: np.ndarray) -> tuple[Stack, str, tuple[Ch
     truth = np.zeros((0, 0), np.uint8) if scene is None else _at_cells(scene.kinds)
     own = None if scene is None else int(_at_cells(scene.kinds)[cell])
     seen = tuple(_field(kind, params, shown, cell, scene) for kind in KINDS)
-    body = Stack(shown, truth, cell, params.layers, REACH, own, seen)
+    body = Stack(shown, photo_of(image) if scene is None else shown, truth, cell, params.layers, REACH, own, seen)
     gap = _layer_gap(shown)
     beyond = body.fields[1].outside
     checks = (

@@ -25,6 +25,7 @@ from backends.shapes import Check
 
 WEIGHTS = {"mean": torch.full((3, 3), 1 / 9), "sobel": torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4,
            "sharpen": torch.tensor([[-1.0, -1, -1], [-1, 17, -1], [-1, -1, -1]]) / 9}
+PHOTO = 640                    # px: longer side of the picture beneath the points
 LIKENESS = 1.2                 # DAT's queries and keys are this times the standardised colour
 CORNER, EDGE = 1.5, 1e-8       # cells of blur of the structure tensor; what counts as no edge at all
 
@@ -54,6 +55,13 @@ def cells_of(image: np.ndarray, longest: int) -> Tensor:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX), np.float32) / 255
     return torch.from_numpy(small).permute(2, 0, 1)[None]
+
+
+def photo_of(image: np.ndarray) -> np.ndarray:
+    """The picture uint8 (H, W, 3) itself, or smaller with PHOTO px on the longer side: what is drawn beneath the points."""
+    height, width = image.shape[:2]
+    scale = min(1, PHOTO / max(height, width))
+    return np.asarray(Image.fromarray(image).resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX))
 
 
 def affine(turn: float, grow: float, shear: float) -> Tensor:
@@ -128,42 +136,50 @@ def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
 
 
 def _query(x: Tensor, wide: int, seed: int, noise: float) -> Tensor:
-    """What a random linear layer (wide, 7) of standard deviation `noise` makes of every cell's colour and place: (H W, wide)."""
+    """What a random linear layer (wide, 7) of standard deviation `noise` makes of every cell's colour and place: (H W, wide), or zeros (1, wide)
+    for all."""
+    if noise == 0:
+        return torch.zeros(1, wide)
     height, width = x.shape[-2:]
     places = torch.stack(torch.meshgrid(torch.linspace(0, math.pi, height), torch.linspace(0, math.pi, width), indexing="ij"), -1)
-    known = torch.cat([x[0].permute(1, 2, 0) - 0.5, places.sin() - 0.5, places.cos()], -1).flatten(0, 1).double()
+    known = torch.cat([x[0].permute(1, 2, 0) - 0.5, places.sin() - 0.5, places.cos()], -1).flatten(0, 1)
     weight = torch.randn(wide, known.shape[-1], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return known @ weight.T * noise
+    return known @ (weight.T * noise).float()
+
+
+def _reference(height: int, width: int, box: float) -> Tensor:
+    """Deformable DETR's reference of every cell: its centre, or a box about it, (1, H W, LEVELS, 2 or 4), (x, y)."""
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    centre = torch.stack([(columns + 0.5) / width, (rows + 0.5) / height], -1).flatten(0, 1)
+    reference = centre[None, :, None].expand(1, -1, LEVELS, 2)
+    return torch.cat([reference, torch.full_like(reference, box)], -1) if box else reference
 
 
 def _msda(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
-    """Deformable DETR: levels of 1, 2, 4, 8 cells, offsets of the initialisation plus a random layer's."""
+    """Deformable DETR: levels of 1, 2, 4, 8 cells, offsets of the initialisation plus a random layer's.
+
+    All heads read the same colours here, and their mean is what comes out; so they are given to the operator as further points of one head,
+    which reads each level once."""
     height, width = x.shape[-2:]
-    levels = [F.avg_pool2d(x.double(), 2**level, ceil_mode=True, count_include_pad=False) for level in range(LEVELS)]
+    levels = [F.avg_pool2d(x, 2**level, ceil_mode=True, count_include_pad=False) for level in range(LEVELS)]
     sizes = [(v.shape[-2], v.shape[-1]) for v in levels]
-    values = [v[:, None].expand(-1, HEADS, -1, -1, -1) for v in levels]
-    drawn = _query(x, HEADS * LEVELS * POINTS * 3, params.seed, params.noise).unflatten(-1, (HEADS, LEVELS, POINTS, 3))[None]
-    offset = operators.star(HEADS, LEVELS, POINTS) + drawn[..., :2]
-    weights = drawn[..., 2].flatten(-2).softmax(-1).unflatten(-1, (LEVELS, POINTS))
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    centre = torch.stack([(columns + 0.5) / width, (rows + 0.5) / height], -1).flatten(0, 1).double()
-    reference = centre[None, :, None].expand(1, -1, LEVELS, 2)
-    if params.box:
-        reference = torch.cat([reference, torch.full_like(reference, params.box)], -1)
-    at = operators.locations(reference, offset, sizes)
-    chosen = slice(None) if params.head == 0 else slice(params.head - 1, params.head)
-    whole = operators.msda(values, at, weights)[0, :, chosen].mean(1)
+    heads = tuple(range(HEADS)) if params.head == 0 else (params.head - 1,)
+    drawn = _query(x, HEADS * LEVELS * POINTS * 3, params.seed, params.noise).unflatten(-1, (HEADS, LEVELS, POINTS, 3))[None, :, list(heads)]
+    offset = operators.star(HEADS, LEVELS, POINTS)[list(heads)].float() + drawn[..., :2]
+    weights = drawn[..., 2].flatten(-2).softmax(-1).unflatten(-1, (LEVELS, POINTS)) / len(heads)
+    at = operators.locations(_reference(height, width, params.box), offset, sizes)
+    joined, shares = at.movedim(2, 3).flatten(3, 4), weights.movedim(2, 3).flatten(3, 4)
+    shares = shares.expand(-1, height * width, -1, -1)
+    whole = operators.msda([v[:, None] for v in levels], joined[:, :, None], shares[:, :, None])[0, :, 0]
     query = start[0] * width + start[1]
-    here, share = at[0, query, chosen], weights[0, query, chosen]
+    here, share = at[0, query].double(), weights[0, min(query, weights.shape[1] - 1)].double().flatten()
     inside = [(here[:, k] * torch.tensor(size[::-1]) - 0.5).flip(-1).flatten(0, 1) for k, size in enumerate(sizes)]
     value = torch.stack([_around(v, at).unflatten(0, (-1, POINTS)) for v, at in zip(levels, inside, strict=True)], 1)
-    heads = range(HEADS) if params.head == 0 else (params.head - 1,)
     names = tuple(f"head {h + 1}, level {level + 1}, point {p + 1}" for h in heads for level in range(LEVELS) for p in range(POINTS))
     cells = (here * torch.tensor([width, height]) - 0.5).flip(-1).flatten(0, 2)
     group = tuple(level for _ in heads for level in range(LEVELS) for _ in range(POINTS))
     ghost = torch.tensor(start, dtype=torch.float64).expand(len(cells), 2)
-    flat = share.flatten() / len(heads)
-    return Reading(names, cells, ghost, flat, flat, value.flatten(0, 2), group, tuple(sizes), _map(whole, height), x[0].float())
+    return Reading(names, cells, ghost, share, share, value.flatten(0, 2), group, tuple(sizes), _map(whole, height), x[0])
 
 
 def _map(values: Tensor, height: int) -> Tensor:
@@ -172,30 +188,28 @@ def _map(values: Tensor, height: int) -> Tensor:
 
 
 def _dat(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
-    """DAT: keys at places that all queries share; one head, one group."""
+    """DAT: keys at places that all queries share; one head, one group, no position bias."""
     height, width = x.shape[-2:]
     step = min(params.stride, height, width)
-    mean, spread = x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True).clamp_min(1e-3)
-    z = ((x - mean) / spread).double()
+    mean, spread = x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True, correction=0).clamp_min(1e-3)
+    z = (x - mean) / spread
     draw = torch.Generator().manual_seed(params.seed)
-    eye = torch.eye(3, dtype=torch.float64)
-    depthwise, point = (torch.randn(*shape, generator=draw, dtype=torch.float64) for shape in ((3, 1, step, step), (2, 3)))
-    table = torch.zeros(1, 2 * height - 1, 2 * width - 1, dtype=torch.float64)
-    ones = torch.ones(3, dtype=torch.float64)
+    depthwise, point = (torch.randn(*shape, generator=draw, dtype=torch.float64).float() for shape in ((3, 1, step, step), (2, 3)))
+    eye, ones = torch.eye(3), torch.ones(3)
 
     def attended(noise: float) -> tuple[Tensor, Tensor, Tensor]:
-        w = dat.DatWeights(LIKENESS * eye, LIKENESS * eye, eye, depthwise / step, ones, 0 * ones, noise * point, table)
+        w = dat.DatWeights(LIKENESS * eye, LIKENESS * eye, eye, depthwise / step, ones, 0 * ones, noise * point)
         return dat.attend(z, w, 1, 1, step, params.factor)
 
     out, places, attention = attended(params.noise)
     plain = attended(0.0)[0]
     most = torch.tensor([height - 1, width - 1], dtype=torch.float64)
-    keys = places[0, 0].flatten(0, 1)
+    keys = places[0, 0].flatten(0, 1).double()
     ghost = dat.dat_reference(*places.shape[2:4]).flatten(0, 1)
-    share = attention[0, 0, start[0] * width + start[1]]
+    share = attention[0, 0, start[0] * width + start[1]].double()
     value = dat.dat_read(z, places[:, 0])[0].flatten(1).T
     names = tuple(f"key {k}" for k in range(len(keys)))
-    coloured = (value * spread.flatten() + mean.flatten()), *((v * spread + mean)[0].float() for v in (out, plain))
+    coloured = (value * spread.flatten() + mean.flatten()), *((v * spread + mean)[0] for v in (out, plain))
     return Reading(names, (keys + 1) / 2 * most, (ghost + 1) / 2 * most, share, share, coloured[0], (0,) * len(keys), ((height, width),),
                    *coloured[1:])
 
@@ -215,7 +229,7 @@ def taps(params: DeformParams, image: np.ndarray) -> tuple[Taps, str, tuple[Chec
     rows = zip(r.names, r.at.tolist(), r.ghost.tolist(), r.weight.tolist(), r.share.tolist(), r.value.tolist(), r.group, strict=True)
     points = tuple(Point(name, tuple(at), tuple(ghost), w, m, tuple(v), g) for name, at, ghost, w, m, v, g in rows)
     body = Taps(params.operator, x[0].permute(1, 2, 0).numpy(), start, points, around, output, plain, float(r.share.sum()), r.sizes,
-                *(v.permute(1, 2, 0).numpy() for v in (r.whole, r.regular)))
+                *(v.permute(1, 2, 0).numpy() for v in (r.whole, r.regular)), photo_of(image))
     return body, _said(params, (height, width), around), _checks(params, r, start, x)
 
 

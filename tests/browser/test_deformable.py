@@ -38,7 +38,7 @@ def spot(page, y, x, rows, columns):
 
 
 def test_a_click_moves_the_output(start):
-    page = start(DeformParams(cells=24))
+    page = start(DeformParams(operator="dcn2", cells=24))
     before = page.evaluate(STAGE)
     page.mouse.click(*spot(page, 2, 3, 16, 24))
     page.wait_for_function("old => document.querySelector('#deformable-stage .gb-stage').dataset.output !== old", arg=before)
@@ -46,7 +46,7 @@ def test_a_click_moves_the_output(start):
 
 
 def test_a_dragged_tap_changes_the_sum_at_once_and_stays(start):
-    page = start(DeformParams(operator="dcn1", cells=24, turn=0.0, grow=1.0, at=(0.5, 0.5)))
+    page = start(DeformParams(operator="dcn1", cells=24, dilation=3, turn=0.0, grow=1.0, at=(0.5, 0.5)))
     before = page.evaluate(STAGE)
     page.mouse.move(*spot(page, 5, 9, 16, 24))
     page.mouse.down()
@@ -64,7 +64,7 @@ def test_a_dragged_tap_changes_the_sum_at_once_and_stays(start):
 
 
 def test_keys_choose_and_move_and_the_slider_modulates(start):
-    page = start(DeformParams(cells=24, turn=0.0, grow=1.0))
+    page = start(DeformParams(operator="dcn2", cells=24, turn=0.0, grow=1.0))
     page.locator(CELLS).focus()
     page.keyboard.press("n")
     assert "tap 3" in page.inner_text("#deformable-stage .gb-reads")
@@ -76,8 +76,19 @@ def test_keys_choose_and_move_and_the_slider_modulates(start):
     page.wait_for_function("() => document.querySelector('#deformable-notice').innerText.includes('4.95')")
 
 
+def test_the_photograph_lies_beneath_the_points_and_cells_can_be_shown(start):
+    page = start(DeformParams())
+    wait = "() => document.querySelector('#deformable-stage .gb-stage').gbTaps.photo?.naturalWidth === 600"
+    page.wait_for_function(wait)
+    assert page.locator("#deformable-stage .gb-level").all_inner_texts()[3] == "level 4: 6 × 9 cells"
+    drawn = "() => document.querySelector('#deformable-stage canvas').toDataURL()"
+    before = page.evaluate(drawn)
+    page.click("#deformable-stage button:has-text('Show all cells')")
+    assert page.evaluate(drawn) != before
+
+
 def test_settings_that_do_nothing_are_hidden(start):
-    page = start(DeformParams(operator="msda"))
+    page = start(DeformParams())
     assert page.is_visible("#deformable-head") and not page.is_visible("#deformable-kernel") and not page.is_visible("#deformable-stride")
     page.click("#deformable-operator label:has-text('DCNv3')")
     page.wait_for_function("() => document.querySelector('#deformable-notice').innerText.startsWith('9 points')")
@@ -118,8 +129,10 @@ def test_an_own_picture_is_read_and_a_wrong_file_keeps_it(start, tmp_path):
 
 
 def test_bad_offsets_are_one_sentence_and_nothing_is_lost(start):
-    page = start(DeformParams())
+    page = start(DeformParams(operator="dcn2"))
     before = page.evaluate(STAGE)
+    assert not page.is_visible("#deformable-offsets")
+    page.click("#deformable-stage button:has-text('Exact numbers')")
     page.fill("#deformable-offsets textarea, #deformable-offsets input", "[[1, 2]]")
     page.wait_for_selector(".toast-body:has-text('9 pairs')")
     assert page.evaluate(STAGE) == before

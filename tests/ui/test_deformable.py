@@ -3,13 +3,16 @@
 import json
 from base64 import b64decode
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from backends.deform import stream
 from backends.deform.params import OPERATORS, DeformParams
-from ui import export, permalink
+from backends.plain import numbers
+from ui import permalink
 from ui.deformable import LAB, TAB
 from ui.figures import deformable
 
@@ -30,7 +33,7 @@ def test_every_step_of_every_view_is_drawn_tabled_and_checked(view):
             assert len(json.dumps(deformable.SCENES[view](params, result.body))) < 200_000
     last = RESULTS[view][-1]
     assert last.finished and all(check.ok for check in last.checks)
-    assert len(json.dumps(export.numbers(last))) < 200_000
+    assert len(json.dumps(numbers(last))) < 200_000
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
@@ -40,15 +43,20 @@ def test_the_browser_has_what_it_needs_to_add_up(operator):
     scene = deformable.taps_scene(params, result.body)
     rgb = np.frombuffer(b64decode(scene["map"]), np.uint8)
     assert rgb.size == 3 * scene["rows"] * scene["columns"] and len(scene["raw"]) == 9
-    total = sum(p["weight"] * np.array(p["value"]) for p in scene["points"])
-    assert total == pytest.approx(scene["output"], abs=2e-3)
+    points = np.frombuffer(b64decode(scene["packed"]), "<f4").reshape(-1, 10)
+    assert points[:, 4] @ points[:, 6:9] == pytest.approx(scene["output"], abs=2e-3)
+    assert points[:, :2] == pytest.approx(np.array([p.at for p in result.body.points]), abs=1e-4)
+    assert scene["names"] == ([] if operator == "dat" else [p.name for p in result.body.points])
+    photo = Image.open(BytesIO(b64decode(scene["photo"].split(",")[1])))
+    assert photo.size == (600, 400) and scene["photo"].startswith("data:image/jpeg")
     assert deformable.taps_words(params, result.body).endswith(".")
 
 
 def test_the_largest_scene_fits():
-    params = replace(SMALL, operator="dat", cells=96, stride=2, noise=1.0)
-    *_, result = stream(params)
-    assert len(json.dumps(deformable.taps_scene(params, result.body))) < 400_000
+    for operator in ("dat", "msda"):
+        params = replace(SMALL, operator=operator, cells=80, stride=4, noise=1.0)
+        *_, result = stream(params)
+        assert len(json.dumps(deformable.taps_scene(params, result.body))) < 200_000
 
 
 def test_widgets_round_trip_and_own_pictures_stay():

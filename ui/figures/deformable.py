@@ -1,9 +1,11 @@
 """Figures, scenes and tables of the Deformable tab: results of ``backends.deform`` to stages, plotly figures and rows. numpy only."""
 
 from base64 import b64encode
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from ui.figures.lessons import band, line, stacked
 from ui.tab import Table
@@ -30,19 +32,25 @@ def _rounded(values: Any, digits: int = 4) -> list[float]:
     return [round(float(v), digits) for v in values]
 
 
+def photo(image: np.ndarray) -> str:
+    """The picture uint8 (H, W, 3) as the browser reads it."""
+    out = BytesIO()
+    Image.fromarray(image).save(out, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + b64encode(out.getvalue()).decode()
+
+
 def taps_scene(params: Any, body: Any) -> dict[str, Any]:
-    """The map with its points; the browser draws, drags and adds up."""
+    """The map with its points, ten numbers each; the browser draws, drags and adds up."""
     signed = body.operator in ("dcn1", "dcn2") and params.kernel == "sobel"
     shift, size = (0.5, 0.5) if signed else (0.0, 1.0)
     rows, columns = body.map.shape[:2]
-    points = [
-        {"name": p.name, "at": _rounded(p.at), "ghost": _rounded(p.ghost), "weight": round(p.weight, 6), "share": round(p.share, 6),
-         "value": _rounded(p.value), "group": p.group} for p in body.points
-    ]
+    names = [] if body.operator == "dat" else [p.name for p in body.points]
+    points = _floats([(*p.at, *p.ghost, p.weight, p.share, *p.value, p.group) for p in body.points])
     return {
         **{"kind": "taps", "operator": body.operator, "rows": rows, "columns": columns, "signed": signed, "start": list(body.start)},
         **{"map": packed(body.map), "whole": packed(shift + size * body.whole), "regular": packed(shift + size * body.regular)},
-        **{"points": points, "sizes": [list(s) for s in body.sizes], "plain": _rounded(body.plain), "output": _rounded(body.output)},
+        **{"packed": points, "names": names, "photo": photo(body.photo), "sizes": [list(s) for s in body.sizes]},
+        **{"plain": _rounded(body.plain), "output": _rounded(body.output)},
         **{"raw": list(params.raw) or [0.0] * 9, "scale": params.scale, "dilation": params.dilation, "own": bool(params.offsets)},
     }
 
@@ -76,9 +84,9 @@ def stack_scene(params: Any, body: Any) -> dict[str, Any]:
          "outside": round(f.outside, 4), "inside": f.inside, "accuracy": f.accuracy} for f in body.fields
     ]
     return {
-        **{"kind": "stack", "height": height, "width": width, "image": packed(body.image / 255), "cell": list(body.cell)},
+        **{"kind": "stack", "height": height, "width": width, "image": packed(body.image / 255), "photo": photo(body.photo)},
         **{"reach": body.reach, "truth": packed(body.truth / 255) if body.truth.size else None, "fields": fields},
-        "own": None if body.own is None else CLASSES[body.own],
+        **{"cell": list(body.cell), "own": None if body.own is None else CLASSES[body.own]},
     }
 
 
