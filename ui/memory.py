@@ -107,8 +107,8 @@ PRESETS = (
            "At 32 places the twin is above 90 % as well; at 64 the selective model stays above 97 %, the twin falls below 70 %, and the "
            "one that only knows fixed places below 25 %.", _reaches),
     Preset("Replace, do not add", MemoryParams(view="family", kind="delta"),
-           "Under the delta rule a new value takes the old one's place, so its state ends smaller than RetNet's, which only adds.",
-           _replaces),
+           "Under the delta rule a new value takes the old one's place, so its state ends smaller than RetNet's, which adds and slowly "
+           "forgets.", _replaces),
 )
 WRITTEN = ("scope", "poles", "layer")
 LAB = Lab(
@@ -130,8 +130,8 @@ LAB = Lab(
         **{"string": ("selective",), "layer": ("selective",), "channel": ("selective", "family"), "samples": ("lengths",)},
         **{"kind": ("family",), "tokens": ("family",), "seed": ("scope", "layer", "nplr", "poles", "lengths", "family")},
     },
+    needs={"inner": (("start", "lru"),), "outer": (("start", "lru"),)},
     titles={"signal": SIGNALS, "memories": MEMORIES, "rule": RULES, "start": POLES, "kind": KINDS},
-    folded=("inner", "outer"),
     text="text",
     most=MAX_TEXT,
     reader=read_signal,

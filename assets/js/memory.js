@@ -147,7 +147,8 @@
     tell(stage);
   }
 
-  const written = (poles) => JSON.stringify(poles.map((pole) => pole.map((v) => Number(v.toFixed(4)))));
+  const short = (v) => Number(v.toFixed(4));
+  const written = (poles) => poles.map(([x, y]) => (short(y) ? `${short(x)}${y < 0 ? '' : '+'}${short(y)}i` : `${short(x)}`)).join(', ');
 
   function move(stage, x, y) {
     const size = Math.hypot(x, y);
@@ -220,9 +221,14 @@
     stage.said.setAttribute('aria-live', 'polite');
     const row = make('div', 'gb-stage-buttons');
     const more = (poles) => send('poles', written(poles));
-    button(row, 'Add one', '增加一个', () => { if (scene.poles.length < scene.most) more([...scene.poles, [0.8, 0.2]]); });
+    button(row, 'Add one', '增加一个', () => {
+      const count = scene.poles.length;
+      if (count >= scene.most) return;
+      stage.chosen = count;
+      more([...scene.poles, [0.8 * Math.cos(0.3 + 0.5 * count), 0.8 * Math.abs(Math.sin(0.3 + 0.5 * count))]]);
+    });
     button(row, 'Remove the chosen', '去掉所选', () => { if (scene.poles.length > 1) more(scene.poles.filter((_, k) => k !== stage.chosen)); });
-    if (scene.own) button(row, 'Back to the chosen ones', '恢复预设', () => send('poles', '[]'));
+    if (scene.own) button(row, 'Back to the chosen ones', '恢复预设', () => send('poles', ''));
     const note = words(make('p', 'gb-note'), 'Drag an eigenvalue; faint: its mirror image. The nearer to the circle, the longer it remembers; the angle is its frequency. Your own ones write with strength 1 − |λ|.',
       '拖动特征值；浅色是共轭。越靠近圆周，记忆越长；角度就是频率。自己的特征值以 1 − |λ| 的强度写入。');
     draggable(stage);

@@ -69,18 +69,17 @@ def scaled(signal: np.ndarray, n: int, rule: str) -> np.ndarray:
     if rule == "zoh":
         return projected(signal, n)
     a, b = legs(n)
-    x, low = np.eye(1, n)[0] * signal[0], np.asfortranarray(a)
-    diagonal = np.arange(n) * (n + 1)
+    x, back, ends = np.eye(1, n)[0] * signal[0], np.asfortranarray(-a), np.arange(n) * (n + 1)
+    corner, own = back.ravel("K"), np.arange(n) + 1.0          # a view: the diagonal of `back` is -diag(a) + 1/h
     with np.errstate(over="ignore", invalid="ignore"):
         for k in range(1, len(signal)):
             if rule == "forward":
                 x = x + (a @ x + b * signal[k]) / k
                 continue
             ahead = x + b * signal[k] / (k + 1) if rule == "backward" else x + (a @ x) / (2 * k) + b * signal[k] / k
-            step = 1 / (k + 1) if rule == "backward" else 1 / (2 * (k + 1))
-            back = low * -step
-            back.ravel("K")[diagonal] += 1
-            x = blas.dtrsv(back, ahead, lower=1)
+            inverse = k + 1 if rule == "backward" else 2 * (k + 1)
+            corner[ends] = own + inverse
+            x = blas.dtrsv(back, ahead * inverse, lower=1)     # (I - A / inverse) x = ahead
     return x
 
 

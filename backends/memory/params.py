@@ -4,7 +4,7 @@ Letters: N state size, T samples, w window in samples, dt step size, lambda an e
 """
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ from backends.settings import check, setting
 
 MAX_TEXT = 40_000                     # bytes of a signal written as numbers
 SAMPLES = 2000                        # most samples of a signal
-SIGNALS = {"waves": "slow, middle, fast wave", "chirp": "wave that gets faster", "steps": "steps", "spike": "one spike early on",
+SIGNALS = {"waves": "three waves: 3, 7 and 11 cycles", "chirp": "wave that gets faster", "steps": "steps", "spike": "one spike early on",
            "noise": "smooth noise"}
 MEMORIES = {"legs": "HiPPO-LegS: the whole past", "legt": "HiPPO-LegT: a window", "fourier": "Fourier: a window",
             "s4": "LegS's A, time-invariant (S4)", "rnn": "random orthogonal RNN"}
@@ -23,12 +23,12 @@ KINDS = {"retnet": "RetNet", "rwkv": "RWKV-4", "gla": "Gated linear attention", 
 NOISE, LETTERS = ".", "abcdefgh"      # how a string of selective copying is typed
 STRING = "..a....c....b..........f........"
 LONGEST_STRING = 256
-MOST = 64                             # eigenvalues of the user's own
+MOST, MAX_POLES = 64, 2000            # eigenvalues of the user's own, and characters that they may take
 
 
 @dataclass(frozen=True)
 class MemoryParams:
-    """Settings of the Memory tab.  `poles`: (real, imaginary) parts of the user's own eigenvalues, one of each conjugate pair."""
+    """Settings of the Memory tab."""
 
     view: Literal["scope", "layer", "nplr", "poles", "selective", "lengths", "family"] = setting("scope", "View", "what is worked out")
     signal: str = setting("waves", "Signal", "what is remembered", choices=tuple(SIGNALS))
@@ -42,10 +42,11 @@ class MemoryParams:
     window: int = setting(300, "Window w", "samples: LegT and Fourier; and the time constant of S4's use", (2, SAMPLES))
     longest: int = setting(1024, "Longest", "samples: the layer runs on 64 up to this many", (64, 4096), 64)
     start: str = setting("lin", "Eigenvalues", "how they are set", choices=tuple(POLES))
-    dt: float = setting(0.05, "Step size dt", "S4D and Mamba: time from one sample to the next", (0.001, 1.0), 0.001)
+    dt: float = setting(0.02, "Step size dt", "S4D and Mamba: time from one sample to the next", (0.001, 1.0), 0.001)
     inner: float = setting(0.9, "Inner radius", "of the LRU ring", (0.0, 0.999), 0.001)
     outer: float = setting(0.99, "Outer radius", "of the LRU ring", (0.001, 0.999), 0.001)
-    poles: tuple[tuple[float, float], ...] = setting((), "Your eigenvalues", "real and imaginary parts; []: those chosen", kind="json")
+    poles: str = setting("", "Your eigenvalues", "such as 0.98+0.1i, 0.7; one of each conjugate pair; empty: those chosen",
+                         max_length=MAX_POLES)
     string: str = setting(STRING, "String", f"{NOISE} is noise, a to h are data; the models were trained on 32 places with 4 data",
                           max_length=LONGEST_STRING)
     layer: int = setting(2, "Layer", "of the two", (1, 2))
@@ -64,12 +65,13 @@ class MemoryParams:
             raise ValueError(f"Please choose at least one memory of {', '.join(MEMORIES)}, each once.")
         if len(self.text.encode("utf-8", "replace")) > MAX_TEXT:
             raise ValueError(f"The signal is longer than {MAX_TEXT} bytes.")
-        if self.view == "layer" and (self.size % 2 or self.start not in ("lin", "inv", "real")):
-            raise ValueError("An S4D layer needs an even state size N and S4D-Lin, S4D-Inv or S4D-Real: its eigenvalues come in conjugate "
-                             "pairs.")
+        if self.view == "layer" and self.start not in ("lin", "inv", "real"):
+            raise ValueError("An S4D layer starts from S4D-Lin, S4D-Inv or S4D-Real: please choose one of them as its eigenvalues.")
+        if self.view == "layer" and self.size % 2:
+            raise ValueError("An S4D layer needs an even state size N: its eigenvalues come in conjugate pairs.")
         if self.inner >= self.outer:
             raise ValueError("The inner radius of the ring must be smaller than the outer one.")
-        check_poles(self.poles)
+        eigenvalues(self.poles)
         check_string(self.string)
 
     @property
@@ -78,15 +80,25 @@ class MemoryParams:
         return len(self.string)
 
 
-def check_poles(poles: tuple[tuple[float, float], ...]) -> None:
-    """Raises ValueError, one sentence, unless there are at most MOST eigenvalues, all inside the unit circle."""
-    if len(poles) > MOST or any(len(pole) != 2 or not all(math.isfinite(v) for v in pole) for pole in poles):
-        raise ValueError(f"Please give at most {MOST} eigenvalues, each as a pair of a real and an imaginary part.")
-    for real, imaginary in poles:
-        if math.hypot(real, imaginary) >= 1:
-            size = math.hypot(real, imaginary)
-            raise ValueError(f"The eigenvalue {real:g}{imaginary:+g}i has |lambda| = {size:.4g}: at 1 and above what is remembered never "
-                             "fades or grows without end, so it must lie inside the unit circle.")
+def eigenvalues(text: str) -> tuple[complex, ...]:
+    """The user's own eigenvalues, one of each conjugate pair.  Raises ValueError, one sentence, unless there are at most MOST, all inside
+    the unit circle."""
+    words = [word for word in re.split(r"[\s,;]+", text) if word]
+    if len(words) > MOST:
+        raise ValueError(f"Please give at most {MOST} eigenvalues.")
+    return tuple(map(_eigenvalue, words))
+
+
+def _eigenvalue(word: str) -> complex:
+    try:
+        value = complex(word.replace("i", "j"))
+        size = abs(value)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{word[:30]!r} is not an eigenvalue: write it as 0.7 or 0.98+0.1i, without spaces inside.") from None
+    if not size < 1:
+        raise ValueError(f"The eigenvalue {word[:30]} has |lambda| = {size:.4g}: at 1 and above what is remembered never fades or grows "
+                         "without end, so it must lie inside the unit circle.")
+    return value
 
 
 def check_string(string: str) -> None:

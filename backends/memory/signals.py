@@ -19,7 +19,7 @@ def made(name: str, length: int, seed: int = 0) -> np.ndarray:
     t = np.arange(length) / max(length, 1)
     random = np.random.default_rng(seed)
     if name == "waves":
-        return (np.sin(2 * np.pi * 3 * t) + 0.6 * np.sin(2 * np.pi * 7 * t + 1) + 0.4 * np.sin(2 * np.pi * 11 * t + 2)) / 2
+        return (np.sin(2 * np.pi * 3 * t + 0.4) + 0.5 * np.sin(2 * np.pi * 7 * t + 0.7) + 0.3 * np.cos(2 * np.pi * 11 * t)) / 1.8
     if name == "chirp":
         return np.sin(2 * np.pi * (2 * t + 12 * t**2))
     if name == "steps":
@@ -62,12 +62,13 @@ def checked(values: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
         raise ValueError("Every number of a signal must be finite.")
     if np.abs(values).max() < 1e-12:
-        raise ValueError("The signal is silent: all of its numbers are zero, so there is nothing to remember.")
+        raise ValueError("The signal is silent: there is nothing to remember.")
     return values
 
 
 def fitted(values: np.ndarray, length: int) -> np.ndarray:
     """The signal scaled to a largest value of 1 on `length` samples: averaged down to them, or joined by straight lines."""
+    values = values / max(np.abs(values).max(), 1e-300)       # before sums, which could overflow
     if len(values) > length:
         edges = np.linspace(0, len(values), length + 1)
         sums = np.interp(edges, np.arange(len(values) + 1), np.concatenate([[0.0], np.cumsum(values)]))
@@ -90,10 +91,10 @@ def read(path: Path, most: int = SAMPLES) -> tuple[np.ndarray, str]:
     if path.stat().st_size > MAX_FILE:
         raise ValueError(f"The file is larger than {MAX_FILE // 1_000_000} MB.")
     data = path.read_bytes()
-    values, said = _wav(data) if data[:4] in (b"RIFF", b"RIFX", b"RF64") else (_csv(data), "")
+    values, said = _wav(data) if data[:4] in (b"RIFF", b"RIFX", b"RF64") else _csv(data)
     kept = fitted(checked(values), min(most, len(values)))
     cut = f" They were averaged down to {most}." if len(values) > most else ""
-    return checked(kept), f"{len(values)} samples{said}.{cut}"
+    return checked(kept), f"{len(values)} samples{said}, scaled to a largest value of 1.{cut}"
 
 
 def _wav(data: bytes) -> tuple[np.ndarray, str]:
@@ -109,16 +110,26 @@ def _wav(data: bytes) -> tuple[np.ndarray, str]:
     return mixed, f" at {rate} Hz" + (f", {channels} channels mixed into one" if channels > 1 else "")
 
 
-def _csv(data: bytes) -> np.ndarray:
-    """The last column of numbers; a first line of words is a heading."""
+def _csv(data: bytes) -> tuple[np.ndarray, str]:
+    """(the last column of numbers, which one it was); one or two lines are a row.  A first line of words is a heading."""
+    lines = [line.strip() for line in _text(data).splitlines() if line.strip()]
+    mark = next((mark for mark in ";\t," if any(mark in line for line in lines)), None)
+    rows = [[word.strip(' "') for word in line.rstrip(mark).split(mark)] for line in lines]
+    headed = len(rows) > 1 and not any(map(_is_number, rows[0]))
+    rows, columns = rows[headed:], max(map(len, rows), default=0)
+    if len(rows) <= 2 and not headed:
+        return parsed(" ".join(word for row in rows for word in row)), ""
+    if any(len(row) != columns for row in rows):
+        raise ValueError("The lines of this file do not all have the same number of columns.")
+    decimal = (row[-1] if mark == "," else row[-1].replace(",", ".") for row in rows)
+    return parsed("\n".join(word or "missing" for word in decimal)), f" from the last of {columns} columns" if columns > 1 else ""
+
+
+def _text(data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError("This file is neither a WAV file nor a text with numbers.") from None
+        text = "\0"
     if "\0" in text:
         raise ValueError("This file is neither a WAV file nor a text with numbers.")
-    lines = [line for line in text.splitlines() if line.strip()]
-    last = [re.split(r"[,;\t]", line.strip().rstrip(",;"))[-1].strip() for line in lines]
-    if len(lines) > 1 and last and not _is_number(last[0]) and not any(_is_number(w) for w in re.split(r"[\s,;]+", lines[0])):
-        lines, last = lines[1:], last[1:]
-    return parsed("\n".join(last)) if len(lines) > 2 else parsed("\n".join(lines))
+    return text

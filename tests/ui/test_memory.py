@@ -53,7 +53,7 @@ def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change
 
 
 def test_widgets_round_trip_and_links_leave_out_long_signals():
-    own = replace(SMALL, view="poles", text="1, 2, 3", poles=((0.5, 0.25),))
+    own = replace(SMALL, view="poles", text="1, 2, 3", poles="0.5+0.25i")
     assert LAB.read(*LAB.write(own)) == own
     assert permalink.decode(MemoryParams, permalink.encode("memory", own))[0] == own
     long = replace(SMALL, text="1, " * 1000)
@@ -62,8 +62,8 @@ def test_widgets_round_trip_and_links_leave_out_long_signals():
 
 @pytest.mark.parametrize(("change", "sentence"), [
     ({"size": 0}, "between 1 and 128"), ({"view": "layer", "size": 7}, "even state size"),
-    ({"view": "layer", "start": "lru"}, "even state size"),
-    ({"poles": [[0.8, 0.6]]}, "inside the unit circle"), ({"poles": [[1]]}, "list of 2"), ({"inner": 0.99}, "inner radius"),
+    ({"view": "layer", "start": "lru"}, "S4D-Lin"),
+    ({"poles": "0.8+0.6i"}, "inside the unit circle"), ({"poles": "[[1]]"}, "not an eigenvalue"), ({"inner": 0.99}, "inner radius"),
     ({"memories": []}, "at least one"), ({"memories": ["nope"]}, "at least one"), ({"signal": "nope"}, "must be one of"),
     ({"string": "..x.."}, "only . for noise"), ({"string": "...."}, "1 to 16 data"), ({"text": "1" * (MAX_TEXT + 1)}, "at most 40000"),
     ({"length": 1}, "between 2 and 2000"), ({"head": 1.5}, "between 0.0 and 1.0"),

@@ -4,35 +4,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backends.memory.params import RULES
 from ui.figures import theme
 from ui.figures.lessons import line, stacked
+from ui.figures.panels import heading, panel
 from ui.tab import Table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-Span = tuple[float, float]
 DRAWN = 96
 """Most rows of a matrix that are drawn."""
 PEN = 200
 """Numbers of a signal that is drawn by hand."""
 ORDER = {"legs": 0, "legt": 1, "fourier": 4, "s4": 3, "rnn": 5}
 """Colour of each memory, whichever are shown."""
-
-
-def _axes(figure: "go.Figure", index: int, across: Span, up: Span, x: str = "", y: str = "") -> dict[str, str]:
-    """Give panel ``index`` its place in the figure and its titles; the axes' names for its traces."""
-    number = "" if index == 0 else str(index + 1)
-    styles = figure.layout.xaxis.to_plotly_json(), figure.layout.yaxis.to_plotly_json()
-    for kind, style, place, title, other in zip("xy", styles, (across, up), (x, y), "yx", strict=True):
-        figure.update_layout({f"{kind}axis{number}": style | {"domain": place, "anchor": f"{other}{number}", "title": {"text": title}}})
-    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
-
-
-def _above(figure: "go.Figure", across: Span, top: float, words: str) -> None:
-    """A panel's heading."""
-    place = {"x": across[0], "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
-    figure.add_annotation(text=words, **place)
 
 
 def _rounded(values: Any) -> list[float | None]:
@@ -54,8 +40,16 @@ def scope(body: Any) -> "go.Figure":
         line(figure, (body.window, body.window), (-1, 1), f"window w, {body.window}", 6, 0, "dot")
     figure.update_traces(mode="lines")
     figure.update_layout(xaxis={"range": [body.head, body.head - body.length], "tickvals": None}, height=620, legend={"y": 1.02})
-    figure.update_layout(yaxis={"range": [-1.6, 1.6]}, yaxis2={"range": [-4, 1], "tickformat": ".0e"})
+    least = min((error for one in body.recalls for error in one.error), default=1.0)
+    figure.update_layout(yaxis={"range": [-1.6, 1.6]}, yaxis2={"range": [float(np.floor(np.log10(np.clip(least, 1e-6, 0.1)))), 1]})
     return figure
+
+
+def scope_words(params: Any, body: Any) -> str:
+    """How much is lost by each memory."""
+    said = (f"{one.label.split(':')[0]} {100 * min(one.total, 99.99):.3g} %" for one in body.recalls)
+    lost = f"Off by, over all that each claims to keep: {'; '.join(said)} of the signal" if body.recalls else "None can be read back"
+    return f"{lost} ({body.size} numbers, {RULES[body.rule]})."
 
 
 def scope_scene(params: Any, body: Any) -> dict[str, Any]:
@@ -72,12 +66,20 @@ def scope_table(body: Any) -> Table:
 
 def layer(body: Any) -> "go.Figure":
     """Time and largest difference to float64 against the length, for the three ways."""
-    figure = stacked("samples L", ("milliseconds", "largest difference to float64"), body.plan, log_y=(True, True))
+    figure = stacked("samples L", ("milliseconds", "difference to float64"), body.plan, log_y=(True, True))
     for colour, one in enumerate(body.courses):
         line(figure, one.lengths, [1000 * s for s in one.seconds], one.label, colour)
         line(figure, one.lengths, one.gaps, one.label, colour, 1, shown=False)
     figure.update_layout(xaxis={"range": [np.log10(body.plan[0] * 0.9), np.log10(body.plan[-1] * 1.1)]})
+    figure.update_layout(yaxis={"dtick": "D2"}, yaxis2={"dtick": "D2"})
     return figure
+
+
+def layer_words(params: Any, body: Any) -> str:
+    """Times at the largest length so far."""
+    said = (f"{one.label} {1000 * one.seconds[-1]:.2g} ms" for one in body.courses)
+    return (f"At {body.courses[0].lengths[-1]} samples: {'; '.join(said)}, the last two with the kernel that they need. The recurrence is "
+            "a loop in Python, so its time counts calls; what counts is how each line rises.")
 
 
 def layer_table(body: Any) -> Table:
@@ -97,6 +99,14 @@ def nplr(body: Any) -> "go.Figure":
     return figure
 
 
+def nplr_words(params: Any, body: Any) -> str:
+    """Both condition numbers and errors at a middle and at the largest size."""
+    at = body.sizes.index(16)
+    return (f"At N = 16 the eigenvectors of A itself have a condition number of {body.direct[at]:.2g}, those of S4's split "
+            f"{body.nplr[at]:.2f}. At N = {body.sizes[-1]} the kernel is off by {body.direct_error[-1]:.0e} of its size, or by "
+            f"{body.nplr_error[-1]:.0e}.")
+
+
 def nplr_table(body: Any) -> Table:
     """One row for each state size."""
     rows = zip(body.sizes, body.direct, body.nplr, body.direct_error, body.nplr_error, strict=True)
@@ -106,8 +116,8 @@ def nplr_table(body: Any) -> Table:
 def poles(body: Any) -> "go.Figure":
     """The kernel that the eigenvalues make, its slowest envelope, and its gain by frequency."""
     figure = theme.figure(height=470)
-    upper = _axes(figure, 0, (0, 1), (0.6, 1), "samples after a single 1", "kernel h")
-    lower = _axes(figure, 1, (0, 1), (0, 0.4), "frequency, cycles per sample", "gain |H|")
+    upper = panel(figure, 0, (0, 1), (0.6, 1), "samples after a single 1", "kernel h")
+    lower = panel(figure, 1, (0, 1), (0, 0.4), "frequency, cycles per sample", "gain |H|")
     steps = np.arange(len(body.kernel))
     top = max(map(abs, body.kernel))
     look = {"mode": "lines", "line": {"color": theme.INK, "dash": "dot", "width": 1.2}, "name": "slowest |lambda|^l"}
@@ -141,8 +151,8 @@ def selective(body: Any) -> "go.Figure":
     ticks = {"tickangle": 0, "tickfont": {"size": 10}} | ({"tickvals": list(range(n)), "ticktext": names} if n <= 64 else {})
     for k, one in enumerate(body.readers):
         across = (0.0, 0.47) if k == 0 else (0.53, 1.0)
-        strip = _axes(figure, 2 * k, across, (0.8, 0.95), "", "head" if k == 0 else "")
-        square = _axes(figure, 2 * k + 1, across, (0.0, 0.68), "written at", "read at" if k == 0 else "")
+        strip = panel(figure, 2 * k, across, (0.8, 0.95), "", "head" if k == 0 else "")
+        square = panel(figure, 2 * k + 1, across, (0.0, 0.68), "written at", "read at" if k == 0 else "")
         logs = np.log2(one.dt / one.dt.mean(1, keepdims=True))
         hover = "head %{y}, place %{x}: dt = %{customdata:.4g}<extra></extra>"
         look = {"zmin": -2, "zmax": 2, "colorscale": theme.SIGNED, "showscale": False, "hovertemplate": hover}
@@ -156,9 +166,9 @@ def selective(body: Any) -> "go.Figure":
         numbers = [axes["xaxis"][1:] for axes in (strip, square)]
         figure.update_layout({f"xaxis{number}": ticks | {"range": [-0.5, n - 0.5]} for number in numbers})
         figure.update_layout({f"yaxis{numbers[1]}": ticks | {"range": [n - 0.5, -0.5], "showticklabels": k == 0}})
-        _above(figure, across, 0.985, f"<b>{one.label}</b>: says {one.answers}")
-        _above(figure, across, 0.955, "step sizes dt, over each head's mean")
-        _above(figure, across, 0.69, f"layer {body.layer}, head {body.head}: implied attention")
+        heading(figure, across, 0.985, f"<b>{one.label}</b>: says {one.answers}")
+        heading(figure, across, 0.955, "step sizes dt, over each head's mean")
+        heading(figure, across, 0.69, f"layer {body.layer}, head {body.head}: implied attention")
     figure.update_layout(margin={"t": 40})
     return figure
 
@@ -206,18 +216,18 @@ def lengths_table(body: Any) -> Table:
 def family(body: Any) -> "go.Figure":
     """The chosen recurrence's mask and matrix, and the norms of all members' states."""
     figure = theme.figure(height=640)
-    places = ((0.0, 0.46), (0.54, 1.0))
+    places = ((0.0, 0.47), (0.53, 1.0))
     bound = float(np.abs(body.matrix).max(initial=0.0)) or 1.0
-    cells = (("what is left of each write", body.mask, {"colorscale": theme.MAGNITUDE, "zmin": 0, "zmax": 1}),
-             (f"matrix M, residual {body.residual:.0e}", body.matrix, {"colorscale": theme.SIGNED, "zmin": -bound, "zmax": bound}))
+    cells = (("what is left", body.mask, {"colorscale": theme.MAGNITUDE, "zmin": 0, "zmax": 1}),
+             (f"M, residual {body.residual:.0e}", body.matrix, {"colorscale": theme.SIGNED, "zmin": -bound, "zmax": bound}))
+    below = np.tril(np.ones(body.matrix.shape, bool))
     for k, (title, values, look) in enumerate(cells):
-        axes = _axes(figure, k, places[k], (0.46, 0.95), "written at token", "read at token" if k == 0 else "")
-        shown = np.where(np.tril(np.ones(values.shape, bool)), np.round(values, 4), np.nan) if k == 0 else np.round(values, 4)
-        hover = "%{y} reads %{x}: %{z:.4g}<extra></extra>"
-        figure.add_heatmap(z=shown, showscale=False, hovertemplate=hover, **look, **axes)
-        figure.update_layout({axes["yaxis"].replace("y", "yaxis"): {"autorange": "reversed"}})
-        _above(figure, places[k], 0.96, title)
-    axes = _axes(figure, 2, (0, 1), (0, 0.3), "token", "norm of the state")
+        axes = panel(figure, k, places[k], (0.46, 0.95), "written at", "read at" if k == 0 else "")
+        hover = "token %{y} reads %{x}: %{z:.4g}<extra></extra>"
+        figure.add_heatmap(z=np.where(below, np.round(values, 4), np.nan), showscale=False, hovertemplate=hover, **look, **axes)
+        figure.update_layout({axes["yaxis"].replace("y", "yaxis"): {"autorange": "reversed", "showticklabels": k == 0}})
+        heading(figure, places[k], 0.96, title)
+    axes = panel(figure, 2, (0, 1), (0, 0.3), "token", "norm of the state")
     for colour, one in enumerate(body.members):
         mine = one.name == body.kind
         style = {"color": theme.CATEGORIES[colour % 7], "width": 3.5 if mine else 1.3, "dash": "solid" if colour < 7 else "dash"}
@@ -238,4 +248,4 @@ TABLES = {
     **{"lengths": lengths_table, "family": family_table},
 }
 SCENES = {"scope": scope_scene, "poles": poles_scene}
-WORDS = {"selective": selective_words}
+WORDS = {"scope": scope_words, "layer": layer_words, "nplr": nplr_words, "selective": selective_words}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from backends.lm import ssd
-from backends.memory import family
+from backends.memory import family, poles
 
 torch.manual_seed(0)
 
@@ -84,6 +84,39 @@ def test_rglru_is_transformers_layer():
         log, write = family.gated(r[:, c], i[:, c], rest[c])
         y, _ = family.loop(one, one, signal[0, :, c : c + 1].numpy().astype(np.float64), log[:, None], write)
         assert np.allclose(y[:, 0], theirs[:, c], atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 21])
+def test_the_delta_rule_is_transformers_recurrence(n):
+    from transformers.models.qwen3_next.modeling_qwen3_next import torch_recurrent_gated_delta_rule
+
+    x = family.drawn(n, 6)
+    beta = 1 / (1 + torch.exp(-tensor(x.g[:, :1])))
+    q, k, v = (tensor(z)[:, :, None] for z in (x.q * family.KEY**0.5, x.k, x.v))
+    theirs, _ = torch_recurrent_gated_delta_rule(q, k, v, torch.zeros(1, n, 1), beta)
+    assert np.allclose(theirs[0, :, 0], family.delta(x, 0).y, atol=1e-5)
+
+
+@pytest.mark.parametrize("head", [0, 3])
+def test_retention_is_the_paper_s_parallel_form(head):
+    x, i = family.drawn(30, 7), np.arange(30)
+    decay = np.where(i[:, None] >= i, (1 - 2.0 ** (-5 - head)) ** np.maximum(i[:, None] - i, 0), 0)
+    whole = family.retnet(x, head)
+    assert np.allclose(whole.mask, decay) and np.allclose(whole.y, (x.q @ x.k.T / family.KEY**0.5 * decay) @ x.v)
+
+
+def test_gated_linear_attention_by_divided_keys():
+    """Its parallel form: q times the cumulated gates, k over them (arXiv 2312.06635, equation 4)."""
+    x = family.drawn(30, 8)
+    gates = np.cumprod((1 / (1 + np.exp(-x.g))) ** (1 / 16), 0)
+    assert np.allclose(np.tril((x.q * gates) @ (x.k / gates).T) @ x.v / family.KEY**0.5, family.gla(x, 0).y)
+
+
+def test_the_lru_is_its_convolution():
+    x, n = family.drawn(30, 9), 30
+    lam = poles.ring(family.KEY, 0.9, 0.99, 0)
+    taps = [(x.q[0] * x.k[0] * np.sqrt(1 - np.abs(lam) ** 2) @ lam**t).real for t in range(n)]
+    assert np.allclose(np.stack([np.convolve(x.v[:, c], taps)[:n] for c in range(family.VALUE)], 1), family.lru(x, 0).y)
 
 
 def test_the_delta_rule_stores_the_newest_value_of_a_key():

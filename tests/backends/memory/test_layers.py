@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from backends.memory import nplr, poles, s4d
-from backends.memory.params import MemoryParams
+from backends.memory.params import MemoryParams, eigenvalues
 
 
 @pytest.mark.parametrize("start", ["lin", "inv", "real"])
@@ -82,11 +82,29 @@ def test_the_ring_is_a_ring():
     assert radius.min() >= 0.5 and radius.max() < 0.9 and abs(np.mean(radius**2) - (0.25 + 0.81) / 2) < 0.02
 
 
-@pytest.mark.parametrize(("poles_", "said"), [(((1.0, 0.0),), "lambda"), (((0.8, 0.7),), "inside the unit circle"),
-                                              (((0.0, 0.0),) * 65, "at most 64"), (((float("nan"), 0.0),), "at most 64")])
-def test_eigenvalues_outside_are_refused(poles_, said):
+def test_the_gain_is_held_against_the_kernel():
+    lam, b = poles.placed(MemoryParams(view="poles", start="lin", size=16))
+    assert poles.spectrum_gap(lam, b) < 1e-12
+
+
+@pytest.mark.parametrize(("text", "values"), [("0.5", (0.5,)), ("0.98+0.1i, -0.7\n0.2j", (0.98 + 0.1j, -0.7, 0.2j)), ("", ()), (" ,; ", ()),
+                                              ("-0.25-0.5i;1e-3", (-0.25 - 0.5j, 0.001))])
+def test_eigenvalues_are_read_as_people_write_them(text, values):
+    assert eigenvalues(text) == values
+
+
+@pytest.mark.parametrize(("text", "said"), [("1", "lambda"), ("0.8+0.7i", "inside the unit circle"), ("0 " * 65, "at most 64"),
+                                            ("nan", "lambda"), ("1e400", "lambda"), ("half", "'half' is not an eigenvalue"),
+                                            ("0.9 + 0.1i", "without spaces")])
+def test_eigenvalues_outside_are_refused(text, said):
     with pytest.raises(ValueError, match=said):
-        MemoryParams(view="poles", poles=poles_)
+        MemoryParams(view="poles", poles=text)
+
+
+def test_too_fast_eigenvalues_are_counted():
+    """S4D-Lin's n-th turns by pi n dt a sample: above pi from n = 1 / dt on."""
+    assert poles.aliased(MemoryParams(size=64, dt=0.05)) == 11 and poles.aliased(MemoryParams(size=64, dt=0.02)) == 0
+    assert poles.aliased(MemoryParams(size=64, dt=1.0, start="real")) == poles.aliased(MemoryParams(size=64, dt=1.0, poles="0.5")) == 0
 
 
 @pytest.mark.parametrize(("settings", "said"), [

@@ -1,6 +1,7 @@
 """Signals: made, written, read from files, refused in a sentence."""
 
 import io
+import wave
 
 import numpy as np
 import pytest
@@ -40,10 +41,10 @@ def test_what_is_no_signal_is_refused_in_a_sentence(text, said):
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint8, np.float32])
 def test_wav_files_of_any_plain_format_are_read(tmp_path, dtype):
-    wave = np.sin(np.arange(400) / 9)
-    values = (wave * 100 + 128).astype(dtype) if dtype == np.uint8 else (wave * (1 if dtype == np.float32 else 30000)).astype(dtype)
+    tone = np.sin(np.arange(400) / 9)
+    values = (tone * 100 + 128).astype(dtype) if dtype == np.uint8 else (tone * (1 if dtype == np.float32 else 30000)).astype(dtype)
     found, said = signals.read(wav(tmp_path, values))
-    assert np.abs(found - wave / np.abs(wave).max()).max() < 0.02 and "400 samples at 8000 Hz" in said
+    assert np.abs(found - tone / np.abs(tone).max()).max() < 0.02 and "400 samples at 8000 Hz" in said
 
 
 def test_channels_are_mixed_and_long_files_averaged(tmp_path):
@@ -74,6 +75,34 @@ def test_csv_files_may_have_a_heading_and_several_columns(tmp_path):
     assert signals.read(tmp_path / "a.csv")[0].tolist() == [0.25, -0.5, 1]
     (tmp_path / "b.csv").write_text("1,2,3,4")
     assert len(signals.read(tmp_path / "b.csv")[0]) == 4
+
+
+@pytest.mark.parametrize(("text", "values", "said"), [
+    ("t;v\n0;1,5\n1;-2,5\n2;5,0\n", (0.3, -0.5, 1), "the last of 2 columns"),          # decimal commas
+    ("0 1\n1 2\n2 4\n", (0.25, 0.5, 1), "the last of 2 columns"), ("0\t1\n1\t2\n2\t4\n", (0.25, 0.5, 1), "the last of 2 columns"),
+    ('"t","v"\r\n"0","1"\r\n"1","2"\r\n', (0.5, 1), "the last of 2 columns"), ("1,\n2,\n4,\n", (0.25, 0.5, 1), "3 samples,"),
+    ("1 2\n4", (0.25, 0.5, 1), "3 samples,"), ("1e308\n" * 3 + "-1e308", (1, 1, 1, -1), "4 samples,"),
+])
+def test_csv_files_as_spreadsheets_write_them(tmp_path, text, values, said):
+    (tmp_path / "a.csv").write_text(text)
+    found, sentence = signals.read(tmp_path / "a.csv")
+    assert found.tolist() == pytest.approx(values) and said in sentence
+
+
+@pytest.mark.parametrize(("text", "said"), [("a,b\n1,2\n3\n", "same number of columns"), ("1,2\n2,\n3,4", "same number of columns"),
+                                            ("v\n5\n", "One sample"), ("1\ntwo\n3", "'two' is not a number")])
+def test_csv_files_with_holes_are_refused(tmp_path, text, said):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        signals.read(tmp_path / "a.csv")
+
+
+def test_a_24_bit_wav_file_is_read(tmp_path):
+    wanted = np.sin(np.arange(300) / 9)
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 3, 8000, 0, "NONE", ""))
+        file.writeframes(b"".join(int(v * 2**22).to_bytes(3, "little", signed=True) for v in wanted))
+    assert np.abs(signals.read(tmp_path / "a.wav")[0] - wanted / np.abs(wanted).max()).max() < 1e-6
 
 
 def test_an_own_signal_is_scaled_and_fits():

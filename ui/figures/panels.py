@@ -1,0 +1,25 @@
+"""Several panels in one plotly figure, each with axes of its own."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+Span = tuple[float, float]
+LOOK = ("automargin", "gridcolor", "linecolor", "tickcolor", "ticks", "zerolinecolor")
+"""What a further panel takes over from the first one: never its range, direction or kind."""
+
+
+def panel(figure: "go.Figure", index: int, across: Span, up: Span, x: str = "", y: str = "") -> dict[str, str]:
+    """Give panel ``index`` its place in the figure, the figure's look and titles; the axes' names for its traces."""
+    number = "" if index == 0 else str(index + 1)
+    for kind, place, title, other in zip("xy", (across, up), (x, y), "yx", strict=True):
+        style = {name: value for name, value in figure.layout[f"{kind}axis"].to_plotly_json().items() if name in LOOK}
+        figure.update_layout({f"{kind}axis{number}": style | {"domain": place, "anchor": f"{other}{number}", "title": {"text": title}}})
+    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+
+
+def heading(figure: "go.Figure", across: Span, top: float, words: str) -> None:
+    """Words above a panel, from its left edge."""
+    place = {"x": across[0], "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+    figure.add_annotation(text=words, **place)
