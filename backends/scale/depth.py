@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +26,14 @@ from torch.nn import functional as F
 from backends.scale.params import ScaleParams
 from backends.scale.results import Depth
 
-WIDTH, BATCH, WIDER = 64, 64, 4
+WIDTH, BATCH, WIDER, DEEPEST = 64, 64, 4, 64
 STEP = 0.001                          # of Adam, for the jump
 CUT = 0.7737413035760965              # variance of N(0, 1) cut at 2
 ACTS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x, "relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "selu": F.selu}
 
 
+@lru_cache
 def moment(name: str) -> float:
     """E[f(x)^2] for x ~ N(0, 1), by the trapezoid rule on [-12, 12]: exact to about 1e-8, for kinks too."""
     x = torch.linspace(-12, 12, 240_001, dtype=torch.float64)
@@ -63,17 +65,28 @@ def drawn(init: str, draw: str, rows: int, columns: int, random: torch.Generator
     return cut((rows, columns), random, draw == "corrected"), s
 
 
+@lru_cache(maxsize=4)
+def pairs(init: str, draw: str, plain: bool, seed: int) -> tuple[tuple[tuple[Tensor, float], ...], ...]:
+    """(V, s) of every matrix of a stack of DEEPEST layers, kept so that a moved setting draws nothing anew; fewer layers are its first."""
+    random, shapes = torch.Generator().manual_seed(seed), ((WIDTH, WIDTH),) if plain else ((WIDER * WIDTH, WIDTH), (WIDTH, WIDER * WIDTH))
+    return tuple(tuple(drawn(init, draw, *shape, random) for shape in shapes) for _ in range(DEEPEST))
+
+
 class Matrix:
     """W = s V times `gain`.  The parameter is V under NTK parametrisation, else W."""
 
-    def __init__(self, params: ScaleParams, rows: int, columns: int, random: torch.Generator, gain: float = 1.0) -> None:
-        v, s = drawn(params.init, params.draw, rows, columns, random)
-        self.factor = s * gain if params.ntk else 1.0
-        self.weight = (v if params.ntk else v * (s * gain)).requires_grad_()
+    def __init__(self, v: Tensor, s: float, ntk: bool, gain: float = 1.0) -> None:
+        self.factor = s * gain if ntk else 1.0
+        self.weight = (v.detach() if ntk else v * (s * gain)).requires_grad_()
 
     def __call__(self, x: Tensor) -> Tensor:
         """x (b, columns) -> (b, rows)."""
         return self.factor * F.linear(x, self.weight)
+
+    @property
+    def jump(self) -> float:
+        """Relative change of a step of Adam of STEP in every entry."""
+        return STEP / self.weight.detach().square().mean().sqrt().item()
 
 
 def rms_norm(x: Tensor) -> Tensor:
@@ -83,18 +96,17 @@ def rms_norm(x: Tensor) -> Tensor:
 
 def stack(params: ScaleParams) -> tuple[list[Callable[[Tensor], Tensor]], list[tuple[Matrix, Matrix]]]:
     """The layers as functions (b, D) -> (b, D), and of each its first and last matrix."""
-    random, count = torch.Generator().manual_seed(params.seed), params.layers
+    count, plain = params.layers, params.norm == "plain"
     gain = moment(params.activation) ** -0.5 if params.tuned else 1.0
     act = ACTS[params.activation]
+    first, second = {"deepnorm": ((4 * count) ** -0.25,) * 2, "fixup": (count**-0.5, 0.0)}.get(params.norm, (1.0, 1.0))
     layers, matrices = [], []
-    for _ in range(count):
-        if params.norm == "plain":
-            one = two = Matrix(params, WIDTH, WIDTH, random)
+    for (v, s), *rest in pairs(params.init, params.draw, plain, params.seed)[:count]:
+        one = two = Matrix(v, s, params.ntk, first)
+        if plain:
             layers.append(lambda x, w=one: gain * act(w(x)))
         else:
-            beta = {"deepnorm": (4 * count) ** -0.25}.get(params.norm, 1.0)
-            one = Matrix(params, WIDER * WIDTH, WIDTH, random, count**-0.5 if params.norm == "fixup" else beta)
-            two = Matrix(params, WIDTH, WIDER * WIDTH, random, 0.0 if params.norm == "fixup" else beta)
+            two = Matrix(*rest[0], params.ntk, second)
             layers.append(_wired(params.norm, lambda x, a=one, b=two: b(gain * act(a(x))), count))
         matrices.append((one, two))
     return layers, matrices
@@ -112,19 +124,33 @@ def _wired(norm: str, branch: Callable[[Tensor], Tensor], count: int) -> Callabl
 def depth(params: ScaleParams) -> Depth:
     """One forward and one backward pass; the loss is a random linear function of the last layer, coefficients N(0, 1)."""
     layers, matrices = stack(params)
-    random = torch.Generator().manual_seed(params.seed + 1)
-    x = torch.randn(BATCH, WIDTH, generator=random).requires_grad_()
-    states = [x]
+    x, coefficients = _inputs(params.seed)
+    states = [x.requires_grad_()]
     for layer in layers:
         states.append(layer(states[-1]))
         states[-1].retain_grad()
-    (states[-1] * torch.randn(BATCH, WIDTH, generator=random)).sum().backward()
+    (states[-1] * coefficients).sum().backward()
     first, second = ([_size(pair[at].weight.grad) for pair in matrices] for at in (0, 1))
     sizes = [tuple(s.detach().double().square().mean().item() for s in states),
              tuple(s.grad.double().square().mean().item() for s in states)]
-    weight, known = matrices[0][0].weight, moment(params.activation)
-    jump = STEP / weight.detach().square().mean().sqrt().item()
-    return Depth(params.layers, params.norm, *sizes, tuple(first), tuple(second), known, known**-0.5 if params.tuned else 1.0, jump)
+    known = moment(params.activation)
+    return Depth(params.layers, params.norm, *sizes, tuple(first), tuple(second), known, known**-0.5 if params.tuned else 1.0,
+                 matrices[0][0].jump)
+
+
+@torch.no_grad()
+def forward(params: ScaleParams) -> tuple[tuple[float, ...], float]:
+    """(second moments from the input on, relative jump of the first matrix) of the same stack, without a backward pass."""
+    layers, matrices = stack(params)
+    states = [_inputs(params.seed)[0]]
+    for layer in layers:
+        states.append(layer(states[-1]))
+    return tuple(s.double().square().mean().item() for s in states), matrices[0][0].jump
+
+
+def _inputs(seed: int) -> tuple[Tensor, Tensor]:
+    random = torch.Generator().manual_seed(seed + 1)
+    return torch.randn(BATCH, WIDTH, generator=random), torch.randn(BATCH, WIDTH, generator=random)
 
 
 def _size(gradient: Tensor) -> float:

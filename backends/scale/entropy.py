@@ -11,53 +11,74 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from backends.scale.params import SCALES, ScaleParams
 from backends.scale.results import Curve, Entropy
 from backends.scale.saturate import entropy
 
-LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 4096, 16384, 65536)
 TRAINED = (16, 32, 64, 128, 256, 512)
 QUERIES, REFERENCE = 16, 512
+PART = 4096                           # keys that are drawn at once
 MODEL = "softmax"                     # bytes-softmax on the shelf
 
 
-def scaled(name: str, q: Tensor, k: Tensor) -> Tensor:
-    """Logits (..., m, n) of q (..., m, d) and k (..., n, d) under a scale; n counts the keys."""
-    n, d = k.shape[-2:]
+@dataclass(frozen=True)
+class Products:
+    """`dots` q.k (m, n), lengths `q` (m, 1) of the queries and `k` (m, n) or (1, n) of the keys, their dimension `d`."""
+
+    dots: Tensor
+    q: Tensor
+    k: Tensor
+    d: int
+
+
+def products(q: Tensor, k: Tensor) -> Products:
+    """Of queries (m, d) and keys (n, d), or (m, n, d) when each query has its own."""
+    dots = q @ k.mT if k.ndim == 2 else (k @ q[:, :, None])[..., 0]
+    return Products(dots, q.norm(dim=-1, keepdim=True), torch.atleast_2d(k.norm(dim=-1)), q.shape[-1])
+
+
+def scaled(name: str, of: Products, n: int) -> Tensor:
+    """Logits (m, n) of the last n keys under a scale."""
+    dots, k = of.dots[:, -n:], of.k[:, -n:]
     if name == "keynorm":
-        return q @ F.normalize(k, dim=-1).mT
+        return dots / k
     if name == "cosine":
-        return 4 * math.log(n) * F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT
-    return q @ k.mT * d**-0.5 * (math.log(n) / math.log(REFERENCE) if name == "logn" else 1.0)
+        return 4 * math.log(n) * dots / (of.q * k)
+    return dots * of.d**-0.5 * (math.log(n) / math.log(REFERENCE) if name == "logn" else 1.0)
 
 
-def source(params: ScaleParams) -> tuple[Tensor, Tensor]:
-    """q (m, 1, d) and k (m, n, d): each query with its keys, the last one its own token."""
-    if params.source == "random":
-        made = torch.Generator().manual_seed(params.seed)
-        q, k = torch.randn(QUERIES, 1, params.d, generator=made), torch.randn(1, LENGTHS[-1], params.d, generator=made)
-        return q, k.expand(QUERIES, -1, -1)
+def drawn(d: int, seed: int) -> Products:
+    """Independent N(0, 1) entries; the keys a part at a time."""
+    made = torch.Generator().manual_seed(seed)
+    q = torch.randn(QUERIES, d, generator=made)
+    parts = [products(q, torch.randn(PART, d, generator=made)) for _ in range(LENGTHS[-1] // PART)]
+    return Products(torch.cat([one.dots for one in parts], 1), parts[0].q, torch.cat([one.k for one in parts], 1), d)
+
+
+def trained(layer: int, head: int, seed: int) -> Products:
+    """One head of the byte model on held-out text, layer and head from 1: each query with its keys, the last one its own token."""
     from backends.lm import corpus, shelf
 
     model, longest = shelf.load(MODEL), TRAINED[-1]
-    tokens = corpus.windows(True, 1, longest + QUERIES, params.seed)[0]
-    layer = model.trace(tokens).layers[params.layer - 1]
-    q, k = layer.q[0, params.head - 1], layer.k[0, params.head - 1]
+    one = model.trace(corpus.windows(True, 1, longest + QUERIES, seed)[0]).layers[layer - 1]
+    q, k = one.q[0, head - 1], one.k[0, head - 1]
     ends = range(longest, longest + QUERIES)
-    return torch.stack([q[end : end + 1] for end in ends]), torch.stack([k[end + 1 - longest : end + 1] for end in ends])
+    return products(torch.stack([q[end] for end in ends]), torch.stack([k[end + 1 - longest : end + 1] for end in ends]))
 
 
 def curves(params: ScaleParams) -> Iterator[Entropy]:
     """Mean entropy of the rows, one number of keys more each time."""
-    q, k = source(params)
-    lengths, found = LENGTHS if params.source == "random" else TRAINED, {name: [] for name in SCALES}
+    random = params.source == "random"
+    of = drawn(params.d, params.seed) if random else trained(params.layer, params.head, params.seed)
+    lengths, found = LENGTHS if random else TRAINED, {name: [] for name in SCALES}
     for at, n in enumerate(lengths):
         for name, rows in found.items():
-            rows.append(entropy(scaled(name, q, k[:, -n:]).double().softmax(-1)).mean().item())
+            rows.append(entropy(scaled(name, of, n).double().softmax(-1)).mean().item())
         made = tuple(Curve(name, SCALES[name], tuple(rows)) for name, rows in found.items())
-        yield Entropy(params.source, q.shape[-1], lengths[: at + 1], made)
+        yield Entropy(params.source, of.d, lengths[: at + 1], made)

@@ -65,8 +65,8 @@ class Training:
 class Depth:
     """A stack at initialisation, by layer from 0 (its input) to L: `forward` second moment of the activations, `backward` second moment of
     the gradient of a random linear loss with respect to them; `weights`: root mean square gradient of each layer's first matrix and of its
-    last one; `moment`: of the activation at N(0, 1); `jumps`: of a step of Adam of 0.001 in every weight, the relative change of the first
-    matrix."""
+    last one; `moment`: of the activation at N(0, 1); `jump`: of a step of Adam of 0.001 in every weight, the relative change of the first
+    matrix, and `other`: under the other parametrisation (standard or NTK)."""
 
     layers: int
     label: str
@@ -77,6 +77,7 @@ class Depth:
     moment: float
     gain: float
     jump: float
+    other: float = 0.0
 
 
 @dataclass(frozen=True)

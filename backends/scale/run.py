@@ -21,7 +21,8 @@ from backends.scale.params import ScaleParams
 from backends.scale.results import Dial, Rows, ScaleResult, Truncated
 from backends.shapes import Check
 
-QUERIES = 256
+QUERIES = 256                         # fewest rows of the dial
+CELLS = 2**16                         # weights in the rows of one d, unless that makes fewer rows
 BARS = 41
 SAMPLES = 100_000                     # of the truncated normal
 View = Iterator[tuple[Any, str, tuple[Check, ...] | None]]
@@ -43,20 +44,27 @@ def check(name: str, value: float, bound: float, text: str) -> Check:
 
 @lru_cache(maxsize=12)
 def _raw(d: int, n: int, seed: int) -> Tensor:
-    """q.k of entries N(0, 1), kept so that exponent and spread move at once."""
-    return saturate.logits(d, n, 0.0, 1.0, QUERIES, seed)
+    """q.k of entries N(0, 1), kept so that exponent and spread move at once; more rows where they are short, for steadier figures."""
+    return saturate.logits(d, n, 0.0, 1.0, max(QUERIES, min(4 * QUERIES, CELLS // n)), seed)
 
 
-def _at(params: ScaleParams, d: int, exponent: float) -> Tensor:
-    return _raw(d, params.n, params.seed) * params.spread**2 * d**-exponent
+def _at(d: int, n: int, seed: int, spread: float, exponent: float) -> Tensor:
+    return _raw(d, n, seed) * spread**2 * d**-exponent
+
+
+@lru_cache(maxsize=16)
+def _sweep(n: int, seed: int, spread: float, exponent: float) -> tuple[Rows, ...]:
+    """Rows at every d of the sweep, kept while d moves alone."""
+    return tuple(saturate.rows(_at(d, n, seed, spread, exponent), d) for d in saturate.SWEEP)
 
 
 def _dial(params: ScaleParams) -> View:
-    scores, sigma = _at(params, params.d, params.exponent), params.spread**2 * params.d ** (0.5 - params.exponent)
+    scores = _at(params.d, params.n, params.seed, params.spread, params.exponent)
+    sigma = params.spread**2 * params.d ** (0.5 - params.exponent)
     reach = max(4 * sigma, 1e-3)
     counts = torch.histc(scores.clamp(-reach, reach), BARS, -reach, reach)
     row = scores[0].double().softmax(-1)
-    sweeps = [tuple(saturate.rows(_at(params, d, p), d) for d in saturate.SWEEP) for p in (params.exponent, 0.5)]
+    sweeps = [_sweep(params.n, params.seed, params.spread, p) for p in (params.exponent, 0.5)]
     here: Rows = saturate.rows(scores, params.d)
     body = Dial(
         params.d, params.n, params.exponent, sigma, scores.std().item(), (scores.abs() <= 3 * sigma).double().mean().item(),
@@ -102,9 +110,9 @@ def _training(params: ScaleParams) -> View:
 
 
 def _depth(params: ScaleParams) -> View:
-    body = depth.depth(params)
-    twin = depth.depth(replace(params, ntk=not params.ntk))
-    gap = max(abs(a - b) / max(a, b, 1e-300) for a, b in zip(body.forward, twin.forward, strict=True) if max(a, b) > 1e-30)
+    moments, other = depth.forward(replace(params, ntk=not params.ntk))
+    body = replace(depth.depth(params), other=other)
+    gap = max(abs(a - b) / max(a, b) for a, b in zip(body.forward, moments, strict=True) if max(a, b) > 1e-30)
     random = torch.Generator().manual_seed(params.seed)
     sample = torch.randn(50_000, 1, generator=random, dtype=torch.float64)
     found = depth.ACTS[params.activation](sample).square().mean().item()
@@ -123,7 +131,7 @@ def _entropy(params: ScaleParams) -> View:
     at = body.lengths.index(entropy.REFERENCE)
     made = torch.Generator().manual_seed(params.seed)
     q, k = torch.randn(3, 8, generator=made), torch.randn(9, 8, generator=made)
-    free = (entropy.scaled("cosine", q, k) - entropy.scaled("cosine", 3 * q, 0.5 * k)).abs().max()
+    free = (entropy.scaled("cosine", entropy.products(q, k), 9) - entropy.scaled("cosine", entropy.products(3 * q, k / 2), 9)).abs().max()
     said = "This model was trained on 256 bytes: what lies further back it has never seen." if params.source == "bytes" else ""
     yield body, said, (
         check("no more than log n", most, 1e-9, "largest entropy less log n"),

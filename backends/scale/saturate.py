@@ -10,16 +10,18 @@ from torch import Tensor
 
 from backends.scale.results import Rows
 
-GROUP = 16                            # queries that share one set of keys
+GROUP = 16                            # fewest queries that share one set of keys
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-SWEEP = (4, 16, 64, 256, 1024)
+SWEEP = (4, 16, 64, 128, 256, 1024)
 
 
 def logits(d: int, n: int, exponent: float, spread: float, queries: int, seed: int) -> Tensor:
-    """Logits (queries, n) of q and k with independent entries N(0, spread^2), over d^exponent; GROUP queries share n keys."""
-    groups = -(-queries // GROUP)
+    """Logits (queries, n) of q and k with independent entries N(0, spread^2), over d^exponent; max(GROUP, d / 8) queries share n keys:
+    the larger d, the less their rows have in common."""
+    group = max(GROUP, d // 8)
+    groups = -(-queries // group)
     made = torch.Generator().manual_seed(seed)
-    q = spread * torch.randn(groups, GROUP, d, generator=made)
+    q = spread * torch.randn(groups, group, d, generator=made)
     k = spread * torch.randn(groups, n, d, generator=made)
     return (q @ k.mT).flatten(0, 1)[:queries] * d**-exponent
 

@@ -35,7 +35,7 @@ def test_the_dial_answers_a_moved_exponent(start):
 
 
 def test_training_streams_and_what_is_there_stays_when_stopped(start):
-    page = start(ScaleParams(view="training", steps=300))
+    page = start(ScaleParams(view="training", steps=200))
     said(page, "Loss below 1 nat")
     page.click("#scale-halt")
     page.wait_for_timeout(1500)

@@ -7,6 +7,7 @@ import numpy as np
 
 from ui.figures import theme
 from ui.figures.lessons import band, line, stacked
+from ui.figures.panels import heading, panel
 from ui.tab import Table
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def _above(values: Any) -> list[float | None]:
 def dial(body: Any) -> "go.Figure":
     """Logits with their band, one row, the Jacobian's quantiles and the share of saturated rows against d."""
     figure = theme.figure(height=760)
-    bars = _panel(figure, 0, (0, 0.46), (0.74, 1), "logit", "count")
-    row = _panel(figure, 1, (0.57, 1), (0.74, 1), "key, largest first", "weight")
+    bars = panel(figure, 0, (0, 0.46), (0.74, 0.97), "logit")
+    row = panel(figure, 1, (0.56, 1), (0.74, 0.97), "key")
     mid = np.diff(np.asarray(body.edges)) / 2 + np.asarray(body.edges)[:-1]
     figure.add_bar(x=mid, y=body.counts, marker={"color": theme.CATEGORIES[0]}, name="logits", showlegend=False, **bars)
     for sign in (-3, 3):
@@ -37,20 +38,27 @@ def dial(body: Any) -> "go.Figure":
     shown = body.row[:BARS]
     figure.add_bar(x=np.arange(1, len(shown) + 1), y=shown, marker={"color": theme.CATEGORIES[2]}, name="one row", showlegend=False, **row)
     figure.update_layout(yaxis2={"range": [0, 1]}, bargap=0.05)
+    for across, words in (((0, 0.46), "logits"), ((0.56, 1), "one row, sorted")):
+        heading(figure, across, 0.975, words)
     _sweeps(figure, body)
     figure.update_layout(legend={"y": 1.03, "yanchor": "bottom"}, margin={"t": 60})
     return figure
 
 
+NAMED = {0.0: "no scale", 0.5: "1/sqrt(d)", 1.0: "1/d"}
+
+
 def _sweeps(figure: "go.Figure", body: Any) -> None:
-    """Both lower panels: quantile band of the Jacobian, share of saturated rows."""
-    low = _panel(figure, 2, (0, 1), (0.3, 0.62), "", "norm of the Jacobian")
-    last = _panel(figure, 3, (0, 1), (0, 0.22), "head dimension d", "saturated rows")
+    """Both lower panels: quantile band of the Jacobian, share of saturated rows; a ring at the d that is set."""
+    low = panel(figure, 2, (0, 1), (0.3, 0.62), "", "norm of the Jacobian")
+    last = panel(figure, 3, (0, 1), (0, 0.22), "head dimension d", "saturated rows")
     ticks = [rows.d for rows in body.sweep]
-    axes = {"type": "log", "tickvals": ticks, "ticktext": list(map(str, ticks))}
-    figure.update_layout(xaxis3=axes, xaxis4=axes, yaxis4={"tickformat": ".0%", "range": [-0.03, 1.03]})
+    reach = [np.log10(min(body.d, ticks[0])) - 0.05, np.log10(ticks[-1]) + 0.05]
+    axes = {"type": "log", "tickvals": ticks, "ticktext": ["" if d == 128 else str(d) for d in ticks], "tickangle": 0, "range": reach}
+    figure.update_layout(xaxis3=axes, xaxis4=axes, yaxis4={"tickformat": ".0%", "range": [-0.06, 1.06]})
     same = body.exponent == 0.5
-    for name, rows, colour in ((f"d^-{body.exponent:g}", body.sweep, 1), ("1/sqrt(d)", body.rooted, 0))[same:]:
+    title = NAMED.get(body.exponent, f"1/d^{body.exponent:g}")
+    for name, rows, colour in ((title, body.sweep, 1), (NAMED[0.5], body.rooted, 0))[same:]:
         quantiles = np.array([r.jacobian for r in rows]).T
         at = len(figure.data)
         band(figure, ticks, quantiles[0], quantiles[-1], colour, 2)
@@ -58,15 +66,9 @@ def _sweeps(figure: "go.Figure", body: Any) -> None:
         look = {"mode": "lines+markers", "line": {"color": theme.CATEGORIES[colour]}, "name": name, "legendgroup": name}
         figure.add_scatter(x=ticks, y=quantiles[2], **look, **low)
         figure.add_scatter(x=ticks, y=[r.saturated for r in rows], showlegend=False, **look, **last)
-
-
-def _panel(figure: "go.Figure", index: int, across: tuple[float, float], up: tuple[float, float], x: str, y: str) -> dict[str, str]:
-    """Give panel ``index`` its place and titles; the names of its axes for its traces."""
-    number = "" if index == 0 else str(index + 1)
-    styles = figure.layout.xaxis.to_plotly_json(), figure.layout.yaxis.to_plotly_json()
-    for kind, style, place, title, other in zip("xy", styles, (across, up), (x, y), "yx", strict=True):
-        figure.update_layout({f"{kind}axis{number}": style | {"domain": place, "anchor": f"{other}{number}", "title": {"text": title}}})
-    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+    ring = {"mode": "markers", "marker": {"symbol": "circle-open", "size": 13, "color": theme.INK, "line": {"width": 2}}}
+    figure.add_scatter(x=[body.d], y=[body.here.jacobian[2]], name=f"here, d = {body.d}", **ring, **low)
+    figure.add_scatter(x=[body.d], y=[body.here.saturated], showlegend=False, **ring, **last)
 
 
 def dial_table(body: Any) -> Table:
@@ -124,11 +126,12 @@ def depth_table(body: Any) -> Table:
 
 def entropy(body: Any) -> "go.Figure":
     """Entropy of rows against the number of keys, with log n."""
-    figure = stacked("keys n", ("entropy, nats", "share of log n"), body.lengths, log_y=(False, False))
+    figure = stacked("keys n", ("entropy, nats", "share of log n"), [n for n in body.lengths if np.log2(n) % 2 == 0], log_y=(False, False))
     for one in body.curves:
-        line(figure, body.lengths, one.entropy, one.label, COLOURS[one.name])
+        dash = "dash" if one.name == "keynorm" else "solid"     # with random keys it lies on 1/sqrt(d): their lengths are nearly sqrt(d)
+        line(figure, body.lengths, one.entropy, one.label, COLOURS[one.name], 0, dash)
         share = np.asarray(one.entropy) / np.log(body.lengths)
-        line(figure, body.lengths, share, one.label, COLOURS[one.name], 1, shown=False)
+        line(figure, body.lengths, share, one.label, COLOURS[one.name], 1, dash, shown=False)
     line(figure, body.lengths, np.log(body.lengths), "log n: every key alike", 6, 0, "dot")
     figure.update_layout(yaxis2={"range": [0, 1.03], "tickformat": ".0%"})
     return figure
@@ -146,9 +149,10 @@ PARTS = (("hidden", "hidden states"), ("attention", "attention logits"), ("outpu
 def width(body: Any) -> "go.Figure":
     """Change of coordinates against the width, for both parametrisations."""
     figure = stacked("width D", tuple(f"{label}, change" for _, label in PARTS), body.plan, log_y=(True, True, True))
-    for panel, (part, _) in enumerate(PARTS):
+    for at, (part, _) in enumerate(PARTS):
         for one in body.growths:
-            line(figure, body.widths, _above(getattr(one, part)), one.label, COLOURS[one.name], panel, shown=panel == 0)
+            line(figure, body.widths, _above(getattr(one, part)), one.label, COLOURS[one.name], at, shown=at == 0)
+    figure.update_layout({f"yaxis{'' if at == 0 else at + 1}": {"dtick": "D2"} for at in range(len(PARTS))})
     figure.update_layout(xaxis={"range": [np.log10(body.plan[0] * 0.9), np.log10(body.plan[-1] * 1.1)]})
     return figure
 
@@ -187,9 +191,10 @@ def training_words(params: Any, body: Any) -> str:
 
 def depth_words(params: Any, body: Any) -> str:
     """What arrives at both ends, and how far a step of Adam goes."""
-    return (f"From layer 0 to {body.layers} the second moment goes from {body.forward[0]:.3g} to {body.forward[-1]:.3g}; of the gradient, "
-            f"from 1 at the end, {body.backward[0]:.3g} arrives at the input. A step of Adam of 0.001 moves the first matrix by "
-            f"{100 * body.jump:.2g} % of its size. E[f(x)²] of the activation at N(0, 1) is {body.moment:.5f}.")
+    return (f"From layer 0 to {body.layers} the second moment goes from {body.forward[0]:.3g} to {body.forward[-1]:.3g}, that of the "
+            f"gradient back from {body.backward[-1]:.3g} to {body.backward[0]:.3g}. A step of Adam of 0.001 moves the first "
+            f"matrix by {100 * body.jump:.2g} % of its size, in {'standard' if params.ntk else 'NTK'} parametrisation by "
+            f"{100 * body.other:.2g} %. E[f(x)²] of the activation at N(0, 1) is {body.moment:.5f}.")
 
 
 def width_words(params: Any, body: Any) -> str:

@@ -179,7 +179,8 @@ def test_scales_against_loops():
     made = torch.Generator().manual_seed(0)
     q, k = torch.randn(2, 4, generator=made).double(), torch.randn(5, 4, generator=made).double()
     for name in ("sqrt", "logn", "keynorm", "cosine"):
-        found = entropy.scaled(name, q, k)
+        found = entropy.scaled(name, entropy.products(q, k), 5)
+        assert torch.allclose(found, entropy.scaled(name, entropy.products(q, k.expand(2, -1, -1)), 5))
         for i in range(2):
             for j in range(5):
                 dot, a, b = float(q[i] @ k[j]), float(q[i].norm()), float(k[j].norm())
