@@ -23,7 +23,6 @@ from ui.stops import Stops
 from ui.tab import Param, Tab, Table, declared
 
 STALE = f'<p class="gb-note">{markup.both("The settings have changed: Run shows what they do.", "设置已改变：点击“运行”查看结果。")}</p>'
-QUIET = {"size": "sm", "elem_classes": [*panels.QUIET, "gb-word-csv"]}
 LINKED = 1500
 """Characters of a text that still travel in a link."""
 
@@ -221,20 +220,12 @@ def _widget(lab: Lab, tab: Tab, name: str) -> Any:
 
 
 def _shown(tab: Tab) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    with gr.Row(elem_classes="gb-run", elem_id=f"{tab.slug}-going"):
-        small = {"size": "sm", "scale": 0, "min_width": 90}
-        made["go"] = gr.Button("Run", variant="primary", elem_id=f"{tab.slug}-go", elem_classes=["gb-word", "gb-word-run"], **small)
-        made["stop"] = gr.Button("Stop", elem_id=f"{tab.slug}-halt", elem_classes=["gb-word", "gb-word-stop"], **small)
-        made["stale"] = gr.HTML(elem_id=f"{tab.slug}-stale")
+    made: dict[str, Any] = panels.going(tab)
     made["notice"] = gr.HTML(elem_id=f"{tab.slug}-notice")
     made["stage"] = Stage(elem_id=f"{tab.slug}-stage")
-    made["plot"] = gr.Plot(show_label=False, elem_id=f"{tab.slug}-plot", elem_classes="gb-figure", container=False)
+    made["plot"] = panels.plot(tab)
     made["checks"] = gr.HTML(elem_id=f"{tab.slug}-checks")
-    with gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-twin"):
-        made["table"] = gr.HTML(elem_id=f"{tab.slug}-table")
-        made["csv"] = gr.Button("Download CSV", elem_id=f"{tab.slug}-csv", **QUIET)
-    return made
+    return made | panels.twin(tab)
 
 
 def painted(lab: Lab, tab: Tab, params: Any, result: Any) -> list[Any]:

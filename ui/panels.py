@@ -132,7 +132,7 @@ def figures(tab: Tab) -> Shown:
         place = gr.Column(elem_id=f"{name}-twin") if view.kind == "table" else _twin(name)
         with place:
             outputs.append(gr.HTML(elem_id=f"{name}-table"))
-            downloads.append(gr.Button("Download CSV", size="sm", elem_id=f"{name}-csv", elem_classes=[*QUIET, "gb-word-csv"]))
+            downloads.append(csv_button(f"{name}-csv"))
     return Shown(outputs, downloads, _carrier())
 
 
@@ -144,6 +144,33 @@ def _figure(kind: str, name: str) -> Any:
     if kind == "plot":
         return gr.Plot(show_label=False, elem_id=name, elem_classes="gb-figure", container=False)
     return Scene(elem_id=name, elem_classes="gb-figure")
+
+
+def going(tab: Tab) -> dict[str, Any]:
+    """The row above a view that is run: Run, Stop, and a word that what is shown is old."""
+    small = {"size": "sm", "scale": 0, "min_width": 90}
+    with gr.Row(elem_classes="gb-run", elem_id=f"{tab.slug}-going"):
+        return {
+            "go": gr.Button("Run", variant="primary", elem_id=f"{tab.slug}-go", elem_classes=["gb-word", "gb-word-run"], **small),
+            "stop": gr.Button("Stop", elem_id=f"{tab.slug}-halt", elem_classes=["gb-word", "gb-word-stop"], **small),
+            "stale": gr.HTML(elem_id=f"{tab.slug}-stale"),
+        }
+
+
+def twin(tab: Tab) -> dict[str, Any]:
+    """The closed table of what a view draws, with its download."""
+    with _twin(tab.slug):
+        return {"table": gr.HTML(elem_id=f"{tab.slug}-table"), "csv": csv_button(f"{tab.slug}-csv")}
+
+
+def csv_button(name: str) -> gr.Button:
+    """The button that saves a table."""
+    return gr.Button("Download CSV", size="sm", elem_id=name, elem_classes=[*QUIET, "gb-word-csv"])
+
+
+def plot(tab: Tab, **more: Any) -> gr.Plot:
+    """The one plotly chart of a page with several views."""
+    return gr.Plot(show_label=False, elem_id=f"{tab.slug}-plot", elem_classes="gb-figure", container=False, **more)
 
 
 def paint(tab: Tab, params: Any, result: Any) -> list[Any]:

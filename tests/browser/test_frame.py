@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from backends.plain import numbers
 from tests.browser.conftest import Guard
 from tests.conftest import ROOT, free_port, serving
 from tests.ui.toy import TEXT

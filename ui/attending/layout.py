@@ -14,7 +14,6 @@ from ui.tab import Tab
 
 SOURCES = [("My text, through a trained model", "text"), ("Random q, k, v", "synthetic"), ("My own q, k, v", "file")]
 READINGS = [("Raw, as applied", "raw"), ("Absolute, rows to 1", "absolute"), ("Row-normalised, signed", "row")]
-QUIET = {"size": "sm", "elem_classes": [*panels.QUIET, "gb-word-csv"]}
 
 
 @dataclass(frozen=True)
@@ -104,10 +103,10 @@ def _maps(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
     made["checks"] = gr.HTML(elem_id=f"{tab.slug}-checks")
     with gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-twin"):
         made["table"] = gr.HTML(elem_id=f"{tab.slug}-table")
-        made["metrics_csv"] = gr.Button("Download CSV", elem_id=f"{tab.slug}-csv", **QUIET)
+        made["metrics_csv"] = panels.csv_button(f"{tab.slug}-csv")
         which = {"elem_id": f"{tab.slug}-which", "interactive": True, "value": tab.opening.kinds[0]}
         made["which"] = gr.Dropdown([(KINDS[k].label, k) for k in tab.opening.kinds], label="The matrix of one card, as CSV", **which)
-        made["matrix_csv"] = gr.Button("Download CSV", elem_id=f"{tab.slug}-matrix-csv", **QUIET)
+        made["matrix_csv"] = panels.csv_button(f"{tab.slug}-matrix-csv")
     return made
 
 
@@ -122,9 +121,9 @@ def _lesson(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
             made["measure"] = gr.Button("Run", variant="primary", elem_id=f"{tab.slug}-measure", elem_classes=run, **small)
             made["stop"] = gr.Button("Stop", elem_id=f"{tab.slug}-stop-measure", elem_classes=stop, **small)
         _put(tab, widgets, "step", "delta", "depth")
-        made["plot"] = gr.Plot(show_label=False, elem_id=f"{tab.slug}-plot", elem_classes="gb-figure", container=False, visible=False)
+        made["plot"] = panels.plot(tab, visible=False)
         made["stage"] = Stage(elem_id=f"{tab.slug}-stage", visible=False)
         with gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-lesson-twin"):
             made["lesson_table"] = gr.HTML(elem_id=f"{tab.slug}-lesson-table")
-            made["lesson_csv"] = gr.Button("Download CSV", elem_id=f"{tab.slug}-lesson-csv", **QUIET)
+            made["lesson_csv"] = panels.csv_button(f"{tab.slug}-lesson-csv")
     return made

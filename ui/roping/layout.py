@@ -12,7 +12,6 @@ from ui.roping import beside
 from ui.roping.state import PARAMS, VIEWS, style
 from ui.tab import Tab
 
-QUIET = {"size": "sm", "elem_classes": [*panels.QUIET, "gb-word-csv"]}
 RULES = ("scale", "window", "leak", "group", "tau", "beta_fast", "beta_slow", "mix", "factor", "sinks")
 
 
@@ -98,14 +97,9 @@ def _settings(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(tab: Tab) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    with gr.Row(elem_classes="gb-run", elem_id=f"{tab.slug}-going"):
-        small = {"size": "sm", "scale": 0, "min_width": 90}
-        made["go"] = gr.Button("Run", variant="primary", elem_id=f"{tab.slug}-go", elem_classes=["gb-word", "gb-word-run"], **small)
-        made["stop"] = gr.Button("Stop", elem_id=f"{tab.slug}-halt", elem_classes=["gb-word", "gb-word-stop"], **small)
-        made["stale"] = gr.HTML(elem_id=f"{tab.slug}-stale")
+    made: dict[str, Any] = panels.going(tab)
     made["notice"] = gr.HTML(elem_id=f"{tab.slug}-notice")
-    made["plot"] = gr.Plot(show_label=False, elem_id=f"{tab.slug}-plot", elem_classes="gb-figure", container=False)
+    made["plot"] = panels.plot(tab)
     made["stage"] = Stage(elem_id=f"{tab.slug}-stage")
     made["remark"] = gr.HTML(elem_id=f"{tab.slug}-remark")
     made["code"] = gr.Code(language="json", label="rope_parameters, to paste into config.json (transformers 5)", interactive=False,
@@ -113,9 +107,7 @@ def _shown(tab: Tab) -> dict[str, Any]:
     made["checks"] = gr.HTML(elem_id=f"{tab.slug}-checks")
     made["beside"] = gr.HTML(elem_id=f"{tab.slug}-beside")
     gr.HTML(beside.streaming(), elem_id=f"{tab.slug}-streaming")
-    with gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-twin"):
-        made["table"] = gr.HTML(elem_id=f"{tab.slug}-table")
-        made["csv"] = gr.Button("Download CSV", elem_id=f"{tab.slug}-csv", **QUIET)
+    made |= panels.twin(tab)
     with gr.Accordion("Rules and sources of the methods", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-sources"):
         gr.HTML(beside.rules())
     return made

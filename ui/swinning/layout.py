@@ -16,7 +16,6 @@ ORDERS = [("timm: roll, then pad", "timm"), ("torchvision: pad, then roll", "tor
 SIMILARITIES = [("Dot product (Swin)", "dot"), ("Cosine × 10 (Swin V2)", "cosine")]
 BIASES = [("Trained", "trained"), ("None", "none"), ("Near (made up)", "near"), ("Rows (made up)", "rows")]
 MODELS = [("The shipped small Swin", "shipped"), ("My own weights", "own")]
-QUIET = {"size": "sm", "elem_classes": [*panels.QUIET, "gb-word-csv"]}
 
 
 @dataclass(frozen=True)
@@ -95,9 +94,6 @@ def _shown(tab: Tab) -> dict[str, Any]:
     made: dict[str, Any] = {"notice": gr.HTML(elem_id=f"{tab.slug}-notice")}
     made["stage"] = Stage(pictures.thumbnails(), elem_id=f"{tab.slug}-stage")
     made["tables"] = Tables(elem_id=f"{tab.slug}-tables")
-    made["plot"] = gr.Plot(show_label=False, elem_id=f"{tab.slug}-plot", elem_classes="gb-figure", container=False)
+    made["plot"] = panels.plot(tab)
     made["checks"] = gr.HTML(elem_id=f"{tab.slug}-checks")
-    with gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-twin"):
-        made["table"] = gr.HTML(elem_id=f"{tab.slug}-table")
-        made["csv"] = gr.Button("Download CSV", elem_id=f"{tab.slug}-csv", **QUIET)
-    return made
+    return made | panels.twin(tab)
