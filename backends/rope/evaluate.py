@@ -37,7 +37,7 @@ class Reader:
     """A trained decoder that reads up to `n` tokens with the method `name`."""
 
     def __init__(self, model: Decoder, name: str, n: int, rules: Rules) -> None:
-        self.model, self.seen = model, 0
+        self.model, self.seen, self.n = model, 0, n
         self.plan = plan(name, n, model.config.width // model.config.heads, rules)
         self.past: list[tuple[Tensor, Tensor]] = []
 
@@ -57,12 +57,13 @@ class Reader:
         return F.linear(self.model.norm(x), self.model.embed.weight)
 
     def _kept(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys and values of a layer, these ones added."""
+        """All keys and values of a layer, these ones added: written into room for the whole text, which is taken once."""
+        first, end = self.seen, self.seen + k.shape[2]
         if layer == len(self.past):
-            self.past.append((k, v))
-        else:
-            self.past[layer] = tuple(torch.cat(pair, 2) for pair in zip(self.past[layer], (k, v)))
-        return self.past[layer]
+            self.past.append(tuple(x.new_empty(*x.shape[:2], self.n, x.shape[3]) for x in (k, v)))
+        for room, x in zip(self.past[layer], (k, v)):
+            room[:, :, first:end] = x
+        return tuple(room[:, :, :end] for room in self.past[layer])
 
 
 def last_losses(model: Decoder, tokens: Tensor, name: str, rules: Rules, tail: int = TAIL) -> tuple[Tensor, Tensor]:

@@ -152,5 +152,16 @@ def test_hostile_texts_stay_texts():
     assert "<img" not in json.dumps(answers.table(result).rows) and "<img" not in rope.live(result.body).to_json()
 
 
+@pytest.mark.parametrize(("name", "change"), [
+    ("Worse than doing nothing", {"right": "ntk2"}), ("What lies far back", {"repeat": 0}), ("A window forgets", {"right": "rerope_logn"}),
+    ("ReRoPE needs log n", {"right": "none"}), ("Clocks that never went round", {"target": 256}), ("LLaMA, 4k to 32k", {"base": 500_000.0}),
+    ("What distance a query sees", {"target": 256, "trained": 256}), ("What it costs inside", {"longest": 1}),
+])
+def test_an_observation_can_fail(name, change):
+    preset = next(p for p in TAB.presets if p.name == name)
+    less = {"samples": 2} if preset.params.view in state.RUN else {}
+    assert not preset.holds(answers.run(replace(preset.params, **less, **change)))
+
+
 def test_the_tab_offers_what_it_should():
-    assert TAB.slug == "rope" and not TAB.streams and len(TAB.presets) == 9
+    assert TAB.slug == "rope" and not TAB.streams and len(TAB.presets) == 11

@@ -33,6 +33,11 @@ def _trained(figure: "go.Figure", length: int, panels: list[list[float]]) -> Non
             line(figure, (length, length), (min(values), max(values)), f"trained length, {length}", 6, panel, "dot", shown=panel == 0)
 
 
+def _height(figure: "go.Figure", lines: Any) -> int:
+    """Room for the legend too, which has a row for each line on a phone."""
+    return figure.layout.height + 13 * len(lines)
+
+
 def curve(body: Any) -> "go.Figure":
     """Loss and accuracy of the same last bytes against the context, with the range over texts."""
     ys = (f"nats per byte, last {body.tail}", "right next bytes")
@@ -45,7 +50,7 @@ def curve(body: Any) -> "go.Figure":
             line(figure, one.lengths, getattr(one, name), one.label, colour, panel, dash, shown=panel == 0)
     _trained(figure, body.trained, [[v for one in body.lines for v in getattr(one, name)] for name in ("loss", "accuracy")])
     ends = [math.log10(body.plan[0] * 0.93), math.log10(body.plan[-1] * 1.07)]
-    figure.update_layout(xaxis={"range": ends}, yaxis2={"tickformat": ".0%"})
+    figure.update_layout(xaxis={"range": ends}, yaxis2={"tickformat": ".0%"}, height=_height(figure, body.lines))
     return figure
 
 
@@ -66,7 +71,8 @@ def live(body: Any) -> "go.Figure":
         line(figure, track.at, track.accuracy, track.label, colour, 1, dash, shown=False)
     if body.length > body.trained:
         _trained(figure, body.trained, [[v for track in body.tracks for v in getattr(track, name)] for name in ("loss", "accuracy")])
-    figure.update_layout(xaxis={"range": [0, body.length], "tickvals": None}, yaxis2={"tickformat": ".0%"})
+    across = {"range": [0, body.length], "tickvals": None}
+    figure.update_layout(xaxis=across, yaxis2={"tickformat": ".0%"}, height=_height(figure, body.tracks))
     return figure
 
 
@@ -101,6 +107,9 @@ def _broken(words: str, width: int = 12) -> str:
     return "<br>".join(lines)
 
 
+ABOVE = {"xanchor": "center", "y": 1.02, "xref": "paper", "yref": "paper", "yanchor": "bottom", "showarrow": False}
+
+
 def passkey(body: Any) -> "go.Figure":
     """Two grids of answered texts, depth by length."""
     figure = theme.figure(height=380)
@@ -114,18 +123,18 @@ def passkey(body: Any) -> "go.Figure":
         figure.add_heatmap(z=shares, x=names[0], y=names[1], name=grid.label, **place, **look)
         cells = [(n, d, row[b], shares[a][b]) for a, (d, row) in enumerate(zip(names[1], grid.right, strict=True))
                  for b, n in enumerate(names[0]) if row[b] is not None]
-        words = {"mode": "text", "text": [f"{count}/{body.samples}" for *_, count, _ in cells], "showlegend": False, **place}
+        words = {"mode": "text", "text": [str(count) for *_, count, _ in cells], "showlegend": False, **place}
         ink = ["#ffffff" if share < 0.6 else "#1b1f27" for *_, share in cells]
-        hover = "depth %{y}, %{x} tokens: %{text} right<extra></extra>"
+        hover = f"depth %{{y}}, %{{x}} tokens: %{{text}} of {body.samples} right<extra></extra>"
         figure.add_scatter(x=[c[0] for c in cells], y=[c[1] for c in cells], textfont={"color": ink}, hovertemplate=hover, **words)
         across = axis | {"domain": domain, "anchor": f"y{number}", "type": "category"}
         across["title"] = {"text": "tokens"}
         down = style | {"anchor": f"x{number}", "type": "category", "autorange": "reversed", "showticklabels": k == 0}
-        down |= {"title": {"text": "depth of the key" if k == 0 else ""}, "ticks": "outside" if k == 0 else ""}
+        down |= {"title": {"text": "depth of the key" if k == 0 else "", "standoff": 14}, "ticks": "outside" if k == 0 else ""}
         figure.update_layout({f"xaxis{number}": across, f"yaxis{number}": down})
-        above = {"x": sum(domain) / 2, "y": 1.02, "xref": "paper", "yref": "paper", "yanchor": "bottom", "showarrow": False}
-        figure.add_annotation(text=f"<b>{_broken(grid.label)}</b>", **above)
-    figure.update_layout(margin={"t": 64})
+        figure.add_annotation(x=sum(domain) / 2, text=f"<b>{_broken(grid.label)}</b>", **ABOVE)
+    figure.add_annotation(x=0.5, text=f"texts answered with all digits, of {body.samples}", yshift=40, **ABOVE)
+    figure.update_layout(margin={"t": 88})
     return figure
 
 
@@ -154,9 +163,9 @@ def sinks(body: Any) -> "go.Figure":
     figure.add_bar(y=labels, x=costs, hovertemplate="%{y}: %{x:.4f} nats<extra></extra>", **bars)
     ticks = {"tickvals": [], "ticks": ""}
     figure.update_layout(
-        xaxis=axis | ticks | {"title": {"text": f"key, first {len(names)} tokens; 0 starts the text"}, "anchor": "y"},
+        xaxis=axis | ticks | {"title": {"text": f"key, first {len(names)} tokens"}, "anchor": "y"},
         yaxis=style | ticks | {"autorange": "reversed", "title": {"text": "query"}, "domain": [0.48, 1]},
-        xaxis2=axis | {"anchor": "y2", "title": {"text": "nats more than everything"}},
+        xaxis2=axis | {"anchor": "y2", "title": {"text": "nats lost by it"}},
         yaxis2=style | {"anchor": "x2", "autorange": "reversed", "domain": [0, 0.36]},
         showlegend=False,
     )

@@ -17,9 +17,19 @@ def _orders(result: Any) -> bool:
     return rank == sorted(rank) and loss["none"] > result.body.lines[0].loss[2] + 0.8
 
 
+def _far_back(result: Any) -> bool:
+    loss = {line.method: line.loss[-1] for line in result.body.lines}
+    return loss["window"] > max(loss["rerope_logn"], loss["yarn"]) + 0.5
+
+
 def _shares(result: Any) -> tuple[list[list[float]], ...]:
     samples = result.body.samples
     return tuple([[count / samples for count in row] for row in grid.right] for grid in result.body.grids)
+
+
+def _worse(result: Any) -> bool:
+    plain, squeezed = ([row[-1] for row in rows] for rows in _shares(result))
+    return result.body.lengths[-1] == 512 and sum(plain) / 5 > 0.25 and sum(squeezed) / 5 < 0.1
 
 
 def _forgets(result: Any) -> bool:
@@ -72,8 +82,21 @@ PRESETS = (
         "The order at eight times the length",
         RopeParams(methods=("none", "pi", "ntk2", "yarn", "rerope", "window"), samples=8),
         "At 8 times the trained length the loss falls from RoPE untouched, which loses more than 0.8 nats, over PI, NTK (2s) and YaRN to "
-        "ReRoPE. In the published order PI is worse than doing nothing; on this small model it is not.",
+        "ReRoPE. In the published order PI is worse than doing nothing; in the bytes of this small model it is not.",
         _orders,
+    ),
+    Preset(
+        "Worse than doing nothing",
+        RopeParams(view="passkey", left="none", right="pi", samples=8, longest=2),
+        "At twice the trained length RoPE untouched still finds more than 25 % of the keys, position interpolation less than 10 %.",
+        _worse,
+    ),
+    Preset(
+        "What lies far back",
+        RopeParams(methods=("none", "pi", "ntk2", "yarn", "rerope_logn", "window"), samples=8, repeat=120),
+        "On texts that repeat every 120 bytes a window of 64 loses more than 0.5 nats over YaRN and over ReRoPE with log n, at 8 times the "
+        "length; on plain bytes it keeps up with them.",
+        _far_back,
     ),
     Preset(
         "A window forgets",
