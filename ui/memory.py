@@ -126,7 +126,7 @@ LAB = Lab(
     uses={
         **dict.fromkeys(("signal", "text", "memories", "rule", "length", "head", "window"), ("scope",)),
         **{"size": WRITTEN, "longest": ("layer",), "start": ("layer", "poles"), "dt": ("layer", "poles")},
-        **dict.fromkeys(("inner", "outer", "poles"), ("poles",)),
+        **dict.fromkeys(("inner", "outer", "poles"), ("layer", "poles")),
         **{"string": ("selective",), "layer": ("selective",), "channel": ("selective", "family"), "samples": ("lengths",)},
         **{"kind": ("family",), "tokens": ("family",), "seed": ("scope", "layer", "nplr", "poles", "lengths", "family")},
     },

@@ -65,10 +65,8 @@ class MemoryParams:
             raise ValueError(f"Please choose at least one memory of {', '.join(MEMORIES)}, each once.")
         if len(self.text.encode("utf-8", "replace")) > MAX_TEXT:
             raise ValueError(f"The signal is longer than {MAX_TEXT} bytes.")
-        if self.view == "layer" and self.start not in ("lin", "inv", "real"):
-            raise ValueError("An S4D layer starts from S4D-Lin, S4D-Inv or S4D-Real: please choose one of them as its eigenvalues.")
-        if self.view == "layer" and self.size % 2:
-            raise ValueError("An S4D layer needs an even state size N: its eigenvalues come in conjugate pairs.")
+        if self.view in ("layer", "poles") and self.size % 2 and self.start != "mamba" and not self.poles.strip():
+            raise ValueError("These eigenvalues come in conjugate pairs, so the state size N must be even.")
         if self.inner >= self.outer:
             raise ValueError("The inner radius of the ring must be smaller than the outer one.")
         eigenvalues(self.poles)

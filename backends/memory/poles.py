@@ -40,14 +40,12 @@ def aliased(params: MemoryParams) -> int:
 
 
 def placed(params: MemoryParams) -> tuple[np.ndarray, np.ndarray]:
-    """(lambda, b), complex, at most N/2 of them (N for the real ones).  Raises ValueError for an odd N of conjugate pairs."""
+    """(lambda, b), complex, at most N/2 of them (N for Mamba's real ones)."""
     if params.poles.strip():
         lam = np.array(eigenvalues(params.poles))
         return lam, 1 - np.abs(lam) + 0j
     if params.start == "mamba":
         return np.exp(-params.dt * (np.arange(params.size) + 1)) + 0j, np.full(params.size, params.dt, complex)
-    if params.size % 2:
-        raise ValueError("These eigenvalues come in conjugate pairs, so the state size N must be even.")
     if params.start == "lru":
         lam = ring(params.size // 2, params.inner, params.outer, params.seed)
         return lam, np.sqrt(1 - np.abs(lam) ** 2) + 0j

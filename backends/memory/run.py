@@ -63,9 +63,9 @@ def _scope(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]
         raise ValueError("The signal is silent up to the play head: move it to the right.")
     at = np.unique(np.linspace(0, len(signal) - 1, min(DRAWN, len(signal))).round().astype(int))
     found = {name: _recall(name, seen, at, params) for name in MEMORIES if name in params.memories}
-    gone = [MEMORIES[name] for name, one in found.items() if one is None]
+    gone = [MEMORIES[name].split(":")[0] for name, one in found.items() if one is None]
     rule = RULES[params.rule][0].upper() + RULES[params.rule][1:]
-    said = [f"{rule} diverges for {'; '.join(gone)}: the steps are too large."] if gone else []
+    said = [f"{rule} diverges for {' and '.join(gone)}: the steps are too large."] if gone else []
     if params.text.strip():
         said.append("This is your own signal; empty its field for the chosen one.")
     if params.size % 2 == 0 and "fourier" in params.memories:
@@ -98,7 +98,7 @@ def _unlike_scipy(params: MemoryParams) -> float:
 
 
 def _layer(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...] | None]]:
-    exact = s4d.layer(params.start, params.size, params.dt, params.seed)
+    exact = s4d.read_out(*map(torch.from_numpy, poles.placed(params)), params.seed)
     short = s4d.rounded(exact)
     plan = tuple(n for n in (64, 128, 256, 512, 1024, 2048, 4096) if n < params.longest) + (params.longest,)
     noise = torch.randn(params.longest, generator=torch.Generator().manual_seed(params.seed), dtype=torch.float64)

@@ -38,11 +38,16 @@ def eigenvalues(start: str, size: int) -> Tensor:
 
 
 def layer(start: str, size: int, dt: float, seed: int = 0) -> Diagonal:
-    """A layer as it starts: C standard normal (complex), D normal; complex128."""
-    random, a = torch.Generator().manual_seed(seed), eigenvalues(start, size)
-    lam = (dt * a).exp()
-    c = torch.randn(size // 2, 2, generator=random, dtype=torch.float64) * 0.5**0.5
-    return Diagonal(lam, torch.expm1(dt * a) / a, torch.view_as_complex(c), torch.randn((), generator=random, dtype=torch.float64).item())
+    """An S4D layer as it starts; complex128."""
+    a = eigenvalues(start, size)
+    return read_out((dt * a).exp(), torch.expm1(dt * a) / a, seed)
+
+
+def read_out(lam: Tensor, b: Tensor, seed: int) -> Diagonal:
+    """Eigenvalues with outputs as S4D draws them: C standard normal (complex), D normal."""
+    random = torch.Generator().manual_seed(seed)
+    c = torch.randn(len(lam), 2, generator=random, dtype=torch.float64) * 0.5**0.5
+    return Diagonal(lam, b, torch.view_as_complex(c), torch.randn((), generator=random, dtype=torch.float64).item())
 
 
 def rounded(exact: Diagonal) -> Diagonal:

@@ -61,8 +61,8 @@ def test_widgets_round_trip_and_links_leave_out_long_signals():
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
-    ({"size": 0}, "between 1 and 128"), ({"view": "layer", "size": 7}, "even state size"),
-    ({"view": "layer", "start": "lru"}, "S4D-Lin"),
+    ({"size": 0}, "between 1 and 128"), ({"view": "layer", "size": 7}, "must be even"),
+    ({"view": "poles", "start": "lru", "size": 7}, "must be even"),
     ({"poles": "0.8+0.6i"}, "inside the unit circle"), ({"poles": "[[1]]"}, "not an eigenvalue"), ({"inner": 0.99}, "inner radius"),
     ({"memories": []}, "at least one"), ({"memories": ["nope"]}, "at least one"), ({"signal": "nope"}, "must be one of"),
     ({"string": "..x.."}, "only . for noise"), ({"string": "...."}, "1 to 16 data"), ({"text": "1" * (MAX_TEXT + 1)}, "at most 40000"),

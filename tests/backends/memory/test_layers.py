@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from backends.memory import nplr, poles, s4d
+from backends.memory import answer, nplr, poles, s4d
 from backends.memory.params import MemoryParams, eigenvalues
 
 
@@ -15,6 +15,12 @@ def test_the_three_ways_agree(start, length):
     signal = torch.randn(length, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     first, *others = (way(one, signal) for _, way in s4d.WAYS.values())
     assert first.shape == (length,) and all(torch.allclose(first, other, atol=1e-12) for other in others)
+
+
+@pytest.mark.parametrize("change", [{"start": "lru"}, {"start": "mamba", "size": 7}, {"poles": "0.9+0.3i, -0.5", "size": 7}], ids=str)
+def test_other_eigenvalues_run_three_ways_as_well(change):
+    result = answer(MemoryParams(view="layer", longest=64, **change))
+    assert result.finished and len(result.body.courses) == 3 and all(check.ok for check in result.checks)
 
 
 def test_one_sample_gives_the_first_tap():
@@ -108,7 +114,7 @@ def test_too_fast_eigenvalues_are_counted():
 
 
 @pytest.mark.parametrize(("settings", "said"), [
-    ({"size": 0}, "State size N"), ({"view": "layer", "size": 7}, "even"), ({"view": "layer", "start": "lru"}, "S4D"),
+    ({"size": 0}, "State size N"), ({"view": "layer", "size": 7}, "even"), ({"view": "poles", "size": 7}, "even"),
     ({"memories": ()}, "at least one"), ({"memories": ("legs", "x")}, "at least one"), ({"rule": "rk4"}, "not known"),
     ({"inner": 0.9, "outer": 0.5}, "inner radius"), ({"string": "..x"}, "letters a to h"), ({"string": "...."}, "1 to 16"),
 ])
