@@ -104,6 +104,8 @@ def _painted(tab: Tab, params: SwinParams, result: Any, session: str, folder: st
     cut = f'<p class="gb-note">{escape(result.notice)}</p>' if result.notice else ""
     finished = params.view != "cost" or all(p.window_seconds is not None for p in result.body.prices)
     seen = markup.checks((), preset, bool(preset.holds(result))) if preset and finished else ""
+    if params.view == "cost":
+        cut = f"<p>{markup.both(*swin.price_words(result.body))}</p>"
     tables = swin.tables(result.body) if params.view == "bias" else gr.skip()
     plot = swin.FIGURES[params.view](result.body) if params.view in PLOTTED else gr.skip()
     scene = answers.scene(session, params, result, folder)

@@ -36,12 +36,17 @@
     return [pen, width, height];
   }
 
-  // a spotlight: dark where little is, a warm tint where much is; share in 0..1 of the largest
+  // red, green, blue and alpha of a spotlight: dark where little is, a warm tint where much is; share in 0..1 of the largest
+  function shade(share) {
+    const level = Math.min(1, Math.max(0, share));
+    const [dark, warm] = [0.68 * (1 - level), 0.5 * level];
+    const alpha = warm + dark * (1 - warm);
+    return [[255, 8], [140, 12], [0, 20]].map(([light, deep]) => (light * warm + deep * dark * (1 - warm)) / (alpha || 1)).concat(255 * alpha);
+  }
+
   function spotlight(pen, share, x, y, w, h) {
-    const level = Math.max(0, share);
-    pen.fillStyle = `rgba(8, 12, 20, ${0.68 * (1 - level)})`;
-    pen.fillRect(x, y, w, h);
-    pen.fillStyle = `rgba(255, 140, 0, ${0.5 * level})`;
+    const [red, green, blue, alpha] = shade(share);
+    pen.fillStyle = `rgba(${red}, ${green}, ${blue}, ${alpha / 255})`;
     pen.fillRect(x, y, w, h);
   }
 
@@ -147,5 +152,5 @@
     image.src = url;
   }
 
-  Object.assign(glassbox, { swin, board: { faces, make, weights, button, panel, sized, spotlight, outline, say, pointing } });
+  Object.assign(glassbox, { swin, board: { faces, make, weights, button, panel, sized, shade, spotlight, outline, say, pointing } });
 })();

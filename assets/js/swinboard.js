@@ -34,12 +34,14 @@
     const n = mh * mw;
     const members = Array.from({ length: cells.length / n }, () => new Array(n));
     for (const cell of cells) members[cell.window][cell.inner] = cell;
-    const weights = glassbox.board.weights(scene.weights);
+    const weights = new Float32Array(members.length * n * n);    // of all windows, or of the one that is held
+    weights.set(glassbox.board.weights(scene.weights), (scene.held ?? 0) * n * n);
     return { ph, pw, mh, mw, n, across, place, cells, members, weights };
   }
 
   function choose(stage, token) {
     const { scene, map } = stage;
+    if (stage.twin) choose(stage.twin, token);
     const cell = map.cells[map.place[token]];
     const row = map.weights.subarray((cell.window * map.n + cell.inner) * map.n, (cell.window * map.n + cell.inner + 1) * map.n);
     const sees = (other) => !scene.masked || other.region === cell.region;
@@ -98,7 +100,7 @@
       }
     }
     if (now.mask && (!mine || !chosen.sees(cell))) {
-      pen.fillStyle = `rgba(8, 12, 20, ${(mine ? 0.6 : 0.68) * now.mask})`;
+      pen.fillStyle = `rgba(8, 12, 20, ${(mine ? 0.6 : 0.5) * now.mask})`;
       pen.fillRect(...box);
       if (mine && cell.token >= 0) hatch(pen, ...box);
     }
@@ -151,6 +153,8 @@
     for (const [cell, box] of where) tile(pen, stage, cell, box, now);
     for (const [cell, box] of where) if (own && scene.overlay) layer(pen, scene, cell, box); else over(pen, stage, cell, now, box);
     if (now.cut) edges(pen, stage, now, at, own);
+    const read = glassbox.board.reads(stage);
+    for (const [cell, box] of where) if (cell === read) glassbox.board.outline(pen, box[0] + 1, box[1] + 1, box[2] - 2, box[3] - 2, glassbox.board.LINK, Math.max(2, width / 260));
     for (const [cell, box] of where) if (cell === chosen.cell) glassbox.board.outline(pen, box[0] + 1, box[1] + 1, box[2] - 2, box[3] - 2, '#ffffff', Math.max(2, width / 260));
     canvas.setAttribute('aria-label', `${own ? 'The picture' : 'What the block works on'}: ${scene.rows} by ${scene.columns} tokens, row ${scene.token[0]}, column ${scene.token[1]} is chosen; arrow keys choose another`);
     return at;
@@ -184,37 +188,19 @@
     pen.globalAlpha = 1;
   }
 
-  // all pairs of the chosen window: who may look at whom, or how much
-  function pairs(stage, weighted) {
-    const { scene, map: m, chosen, parts } = stage;
-    const [pen, width] = glassbox.board.sized(parts.pairs.canvas, 1);
-    const small = Object.assign(document.createElement('canvas'), { width: m.n, height: m.n });
-    const members = m.members[chosen.cell.window];
-    if (weighted) {
-      const from = chosen.cell.window * m.n * m.n;
-      const values = m.weights.slice(from, from + m.n * m.n);
-      glassbox.maps.paint(small, values, m.n, m.n, { bound: glassbox.maps.largest(values) || 1, signed: false });
-    } else {
-      const brush = small.getContext('2d');
-      members.forEach((a, i) => members.forEach((b, j) => {
-        const open = !scene.masked || a.region === b.region;
-        brush.fillStyle = open ? HUES[a.region] : '#20262e';
-        brush.fillRect(j, i, 1, 1);
-      }));
-    }
-    pen.imageSmoothingEnabled = false;
-    pen.drawImage(small, 0, 0, width, width);
-    const size = width / m.n;
-    glassbox.board.outline(pen, 1, chosen.cell.inner * size, width - 2, size, '#ffffff', 1.5);
-    glassbox.maps.words(parts.pairs.caption, weighted ? `Attention in this window, ${m.n} × ${m.n}` : `Who may look at whom, ${m.n} × ${m.n}`,
-      weighted ? `此窗口内的注意力，${m.n} × ${m.n}` : `谁可以看谁，${m.n} × ${m.n}`);
-    parts.pairs.canvas.setAttribute('aria-label', `${m.n} by ${m.n} pairs of the chosen window; the sentence below says what is under the pointer`);
-  }
-
   function paint(stage, now) {
     stage.now = now;
-    const at = map(stage, stage.parts.work.canvas, now, false);
-    stage.grids = { work: at, own: map(stage, stage.parts.own.canvas, { ...now, roll: 0, pad: 0, gap: 0 }, true) };
+    map(stage, stage.parts.work.canvas, now, false);
+    map(stage, stage.parts.own.canvas, { ...now, roll: 0, pad: 0, gap: 0 }, true);
+    if (!stage.twin) return;
+    const pad = stage.twin.scene.order === 'timm' ? Math.min(now.pad, now.roll) : Math.max(now.pad, now.roll);
+    stage.twin.now = { ...now, pad };
+    map(stage.twin, stage.parts.twin.canvas, stage.twin.now, false);
+  }
+
+  function repaint(stage) {
+    paint(stage, stage.now);
+    if (!stage.twin) glassbox.board.pairs(stage, stage.now.heat > 0);
   }
 
   // moves from the present pose to that of a step; the way back closes the gaps first
@@ -225,7 +211,7 @@
     stage.step = step;
     cancelAnimationFrame(stage.frame);
     for (const [name, node] of stage.chips) node.setAttribute('aria-pressed', name === step);
-    pairs(stage, to.heat > 0);
+    if (!stage.twin) glassbox.board.pairs(stage, to.heat > 0);
     const began = performance.now();
     const span = slow && !still() ? 650 : 0;
     const tick = (time) => {
@@ -245,9 +231,13 @@
     const { steps } = stage.scene;
     const next = steps[Math.min(steps.length - 1, Math.max(0, steps.indexOf(stage.step) + by))];
     if (next === stage.step) return false;
-    go(stage, next, true);
-    stage.trigger('stepped', { step: next });
+    stepTo(stage, next);
     return true;
+  }
+
+  function stepTo(stage, step) {
+    go(stage, step, true);
+    stage.trigger('stepped', { step });
   }
 
   function play(stage, on) {
@@ -273,7 +263,7 @@
 
   function chips(stage) {
     stage.chips = new Map(stage.scene.steps.map((name, k) => {
-      const press = () => { play(stage, false); go(stage, name, true); stage.trigger('stepped', { step: name }); };
+      const press = () => { play(stage, false); stepTo(stage, name); };
       return [name, glassbox.board.button(`${k + 1} ${STEPS[name][0]}`, `${k + 1} ${STEPS[name][1]}`, press)];
     }));
     stage.strip.replaceChildren(...stage.chips.values());
@@ -289,23 +279,24 @@
   function start(stage) {
     const { panel, make, pointing } = glassbox.board;
     stage.parts = {
-      own: panel('In the picture’s own coordinates', '在图片自身的坐标中'), work: panel('What the block works on', '这一层实际处理的图'),
-      pairs: panel('', '', 'gb-board-pairs'),
+      own: panel('In the picture’s own coordinates', '在图片自身的坐标中'), work: panel('', ''), twin: panel('', ''), pairs: panel('', '', 'gb-board-pairs'),
     };
-    const row = make('div', 'gb-board-panels');
-    row.append(...Object.values(stage.parts).map((one) => one.figure));
-    stage.body.append(bar(stage), row);
+    stage.panels = make('div', 'gb-board-panels');
+    stage.panels.append(...Object.values(stage.parts).map((one) => one.figure));
+    stage.body.append(bar(stage), stage.panels);
     stage.now = null;
-    for (const name of ['own', 'work']) {
+    for (const name of ['own', 'work', 'twin']) {
       const { canvas } = stage.parts[name];
-      const grid = () => ({ rows: stage.scene.rows, columns: stage.scene.columns, token: stage.scene.token, find: (event) => found(stage, name, canvas, event) });
+      const shown = () => (name === 'twin' ? stage.twin : stage);
+      const grid = () => ({ rows: stage.scene.rows, columns: stage.scene.columns, token: stage.scene.token, find: (event) => found(shown(), name, canvas, event) });
       pointing(canvas, grid, (r, c) => pick(stage, r, c), (cell) => hover(stage, cell));
     }
     const { canvas } = stage.parts.pairs;
-    canvas.addEventListener('pointermove', (event) => glassbox.board.pair(stage, glassbox.maps.cell(event, canvas, stage.map.n, stage.map.n)));
-    canvas.addEventListener('pointerleave', () => glassbox.board.tell(stage));
+    const under = (event) => glassbox.maps.cell(event, canvas, stage.map.n, stage.map.n);
+    canvas.addEventListener('pointermove', (event) => { glassbox.board.pair(stage, under(event)); glassbox.board.pointed(stage, under(event)); });
+    canvas.addEventListener('pointerleave', () => { glassbox.board.tell(stage); glassbox.board.pointed(stage, null); });
     canvas.addEventListener('click', (event) => {
-      const { token } = stage.map.members[stage.chosen.cell.window][glassbox.maps.cell(event, canvas, stage.map.n, stage.map.n)[0]];
+      const { token } = stage.map.members[stage.chosen.cell.window][under(event)[0]];
       if (token >= 0) pick(stage, Math.floor(token / stage.scene.columns), token % stage.scene.columns);
     });
   }
@@ -317,7 +308,7 @@
     const [rows, columns] = name === 'own' ? [scene.rows, scene.columns] : [m.ph, m.pw];
     const [r, c] = [((event.clientY - box.top) / box.height) * rows, ((event.clientX - box.left) / box.width) * columns].map(Math.floor);
     if (r < 0 || c < 0 || r >= rows || c >= columns) return null;
-    const rolled = name === 'work' && stage.now.roll > 0.5;
+    const rolled = name !== 'own' && stage.now.roll > 0.5;
     const token = rolled ? scene.source[r * m.pw + c] : r < scene.rows && c < scene.columns ? r * scene.columns + c : -1;
     return token < 0 ? null : [Math.floor(token / scene.columns), token % scene.columns];
   }
@@ -326,14 +317,17 @@
     const cell = at && stage.map.cells[stage.map.place[at[0] * stage.scene.columns + at[1]]];
     if (stage.hovered === (cell ? cell.at : null)) return;
     stage.hovered = cell ? cell.at : null;
+    if (stage.twin) stage.twin.hovered = cell ? stage.twin.map.place[cell.token] : null;
     paint(stage, stage.now);
     glassbox.board.tell(stage, cell);
   }
 
   function draw(stage, anew) {
     const { scene } = stage;
-    if (!anew) { paint(stage, stage.now); pairs(stage, stage.now.heat > 0); return; }
+    if (!anew) { repaint(stage); return; }
     stage.map = read(scene);
+    stage.twin = scene.other ? { scene: { ...scene.other, aspect: scene.aspect }, map: read(scene.other), picture: stage.picture, hovered: null } : null;
+    glassbox.board.captions(stage);
     if (scene.overlay && scene.overlay.data) scene.overlay.values = glassbox.board.weights(scene.overlay);
     stage.hovered = null;
     choose(stage, scene.token[0] * scene.columns + scene.token[1]);
@@ -345,5 +339,5 @@
   }
 
   glassbox.board.faces.board = { start, draw };
-  Object.assign(glassbox.board, { HUES, LAYERS });
+  Object.assign(glassbox.board, { HUES, LAYERS, repaint, step: stepTo });
 })();

@@ -30,8 +30,11 @@
         pen.fillRect(x, y, Math.min(cw / 2, w - x), Math.min(ch / 2, h - y));
         pen.globalAlpha = 1;
         pen.fillStyle = '#ffffff';
-        pen.font = `600 ${Math.round(Math.max(11, Math.min(cw, ch) * 0.24))}px sans-serif`;
-        pen.fillText(k + 1, x + cw * 0.14, y + ch * 0.36);
+        const [seenW, seenH] = [Math.min(cw / 2, w - x), Math.min(ch / 2, h - y)];
+        pen.font = `600 ${Math.round(Math.max(11, Math.min(seenW, seenH, 60) * 0.6))}px sans-serif`;
+        pen.textAlign = 'center';
+        pen.textBaseline = 'middle';
+        pen.fillText(k + 1, x + seenW / 2, y + seenH / 2);
       });
     }
     glassbox.board.outline(pen, token[1] * cw, token[0] * ch, Math.min(cw, w - token[1] * cw), Math.min(ch, h - token[0] * ch), '#ffffff', 2);
@@ -85,9 +88,10 @@
     state.scene = { ...scene };
     state.values = glassbox.maps.floats(scene.data);
     state.small = Float32Array.from(glassbox.maps.bytes(scene.small), (level) => level - 128);
-    const middle = [(scene.rows - 1) / 2, (scene.columns - 1) / 2];
-    if (!state.at || state.at[0] >= scene.rows || state.at[1] >= scene.columns) state.at = middle;
+    const [dy, dx] = scene.edited.at(-1) || [0, 0];
+    if (!state.at || state.at[0] >= scene.rows || state.at[1] >= scene.columns) state.at = [dy + (scene.rows - 1) / 2, dx + (scene.columns - 1) / 2];
     shown(state);
+    glassbox.board.link(state, offset(state));
   }
 
   function begin(root, trigger) {
@@ -106,7 +110,11 @@
     const { canvas } = state.big;
     canvas.tabIndex = 0;
     canvas.setAttribute('role', 'application');
-    canvas.addEventListener('click', (event) => { state.at = glassbox.maps.cell(event, canvas, state.scene.rows, state.scene.columns); big(state); });
+    const under = (event) => glassbox.maps.cell(event, canvas, state.scene.rows, state.scene.columns);
+    canvas.addEventListener('click', (event) => { state.at = under(event); big(state); glassbox.board.link(state, offset(state)); });
+    canvas.addEventListener('pointermove', (event) => glassbox.board.link(state, offset(state, under(event))));
+    canvas.addEventListener('pointerleave', () => glassbox.board.link(state, offset(state)));
+    state.pointed = (pair) => { state.pair = pair; big(state); };
     canvas.addEventListener('keydown', (event) => {
       const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
       if (event.key === '+' || event.key === '-') edit(state, event.key === '+' ? 1 : -1);
@@ -114,13 +122,14 @@
       else return;
       event.preventDefault();
       big(state);
+      glassbox.board.link(state, offset(state));
     });
     root.glassbox = state;
     return state;
   }
 
-  function offset(state) {
-    return { dy: state.at[0] - (state.scene.rows - 1) / 2, dx: state.at[1] - (state.scene.columns - 1) / 2 };
+  function offset(state, at = state.at) {
+    return { dy: at[0] - (state.scene.rows - 1) / 2, dx: at[1] - (state.scene.columns - 1) / 2 };
   }
 
   function cell(state) { return state.at[0] * state.scene.columns + state.at[1]; }
@@ -129,6 +138,7 @@
     const value = Math.max(-20, Math.min(20, Math.round((state.values[cell(state)] + by) * 100) / 100));
     state.values[cell(state)] = value;
     shown(state);
+    glassbox.board.attention();
     state.trigger('edit', { ...offset(state), value });
   }
 
@@ -148,13 +158,15 @@
     pen.imageSmoothingEnabled = false;
     pen.drawImage(small, 0, 0, w, h);
     const [cw, ch] = [w / scene.columns, h / scene.rows];
-    const marks = [...scene.edited.map(([dy, dx]) => [dy + (scene.rows - 1) / 2, dx + (scene.columns - 1) / 2, '#e69f00']), [...state.at, '#ffffff']];
+    const middle = [(scene.rows - 1) / 2, (scene.columns - 1) / 2];
+    const marks = [...scene.edited.map(([dy, dx]) => [dy + middle[0], dx + middle[1], '#e69f00']), [...state.at, '#ffffff']];
+    if (state.pair) marks.push([state.pair.dy + middle[0], state.pair.dx + middle[1], glassbox.board.LINK]);
     for (const [r, c, colour] of marks) glassbox.board.outline(pen, c * cw + 1, r * ch + 1, cw - 2, ch - 2, colour, 2);
     const { dy, dx } = offset(state);
     const pairs = ((scene.rows + 1) / 2 - Math.abs(dy)) * ((scene.columns + 1) / 2 - Math.abs(dx));
     words(state.big.caption, `Bias of head ${scene.head + 1}: rows are dy, columns dx, query − key; blue below zero, red above`, `头 ${scene.head + 1} 的偏置：行为 dy，列为 dx，查询 − 键；蓝色小于零，红色大于零`);
-    words(state.note, `Offset (${dy}, ${dx}): ${number(shownTable[state.at[0] * scene.columns + state.at[1]])}, shared by ${pairs} pairs of every window. Keys + and − change it; the stage above follows.`,
-      `偏移 (${dy}, ${dx})：${number(shownTable[state.at[0] * scene.columns + state.at[1]])}，每个窗口中有 ${pairs} 对共用。按 + 和 − 修改，上面的图随之变化。`);
+    words(state.note, `Offset (${dy}, ${dx}): ${number(shownTable[state.at[0] * scene.columns + state.at[1]])}, shared by the ${pairs} pairs of every window that are marked above. Keys + and − change it; the attention above follows.`,
+      `偏移 (${dy}, ${dx})：${number(shownTable[state.at[0] * scene.columns + state.at[1]])}，每个窗口中有 ${pairs} 对共用，已在上面标出。按 + 和 − 修改，上面的注意力随之变化。`);
     state.big.canvas.setAttribute('aria-label', `Bias table of head ${scene.head + 1}, ${scene.rows} by ${scene.columns} offsets; arrow keys choose a cell, plus and minus change it`);
   }
 

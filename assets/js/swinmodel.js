@@ -14,11 +14,24 @@
     return { y: block.corner[0] / block.map[0], x: block.corner[1] / block.map[1], h: block.inside[0] / block.map[0], w: block.inside[1] / block.map[1] };
   }
 
-  function cells(pen, block, head, x, y, w, h) {
+  // one pixel for each patch: dark where little is, warm where much is
+  function heat(block, head) {
     const shown = values(block, head);
     const top = glassbox.maps.largest(shown) || 1;
+    const [height, width] = block.inside;
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
+    const image = new ImageData(width, height);
+    shown.forEach((v, at) => image.data.set(glassbox.board.shade(v / top), at * 4));
+    canvas.getContext('2d').putImageData(image, 0, 0);
+    return canvas;
+  }
+
+  // on pixels of the device, so that no seams show
+  function cells(pen, block, head, x, y, w, h) {
     const [rows, columns] = block.inside;
-    shown.forEach((v, at) => glassbox.board.spotlight(pen, v / top, x + (at % columns) * w / columns, y + Math.floor(at / columns) * h / rows, w / columns + 0.5, h / rows + 0.5));
+    const [left, top, right, bottom] = [x, y, x + w, y + h].map(Math.round);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(heat(block, head), left, top, right - left, bottom - top);
     const [r, c] = [block.token[0] - block.corner[0], block.token[1] - block.corner[1]];
     glassbox.board.outline(pen, x + c * w / columns, y + r * h / rows, w / columns, h / rows, '#ffffff', 1.5);
   }
@@ -36,6 +49,8 @@
       scene.alike.all.forEach((p, at) => image.data.set(p > 0.5 ? [255, 140, 0, 90] : [8, 12, 20, 200 - 140 * p], at * 4));
       brush.putImageData(image, 0, 0);
       pen.drawImage(small, 0, 0, w, h);
+      const [py, px] = [scene.place[0] * h, scene.place[1] * w];
+      glassbox.board.outline(pen, px - 4, py - 4, 8, 8, '#ffffff', 2);
     } else {
       const { x, y, w: pw, h: ph } = part(block);
       pen.fillStyle = 'rgba(8, 12, 20, .55)';
@@ -43,8 +58,6 @@
       cells(pen, block, Math.max(0, Math.min(scene.head + 1, block.figures.length - 1)), x * w, y * h, pw * w, ph * h);
       glassbox.board.outline(pen, x * w + 1, y * h + 1, pw * w - 2, ph * h - 2, '#ffd166', 2);
     }
-    const [py, px] = [scene.place[0] * h, scene.place[1] * w];
-    glassbox.board.outline(pen, px - 4, py - 4, 8, 8, '#ffffff', 2);
     parts.whole.canvas.setAttribute('aria-label', `The picture; the chosen patch is row ${block.token[0]}, column ${block.token[1]} of ${block.map[0]} by ${block.map[1]}; arrow keys choose another`);
   }
 

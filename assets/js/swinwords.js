@@ -49,7 +49,9 @@
   const KEY = {
     layers: (scene) => [`Over the picture: the tokens that the chosen one depends on after 1 block (yellow) to ${scene.overlay.depth} (dark).`, `图片上：所选 token 经 1 层（黄）到 ${scene.overlay.depth} 层（暗）所依赖的 token。`],
     share: () => ['Over the picture, without the mask: the warmer a token, the more it gives to strangers.', '图片上，没有掩码时：越暖的 token 给外来者越多。'],
-    difference: (scene) => [`Over the picture: how much the outputs of the two libraries differ, up to ${number(scene.overlay.bound)}.`, `图片上：两个库输出之差，最大 ${number(scene.overlay.bound)}。`],
+    difference: ({ overlay }) => (overlay.largest < 1e-5 ? ['Here the outputs of the two libraries are the same.', '此处两个库的输出相同。'] : [
+      `Over the picture: how much the outputs of the two libraries differ, up to ${number(overlay.largest)}, where outputs have a root mean square of ${number(overlay.scale)}.`,
+      `图片上：两个库输出之差，最大 ${number(overlay.largest)}，而输出的均方根为 ${number(overlay.scale)}。`]),
   };
 
   // the step, or the token under the pointer

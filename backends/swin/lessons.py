@@ -3,7 +3,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
+import torchvision
+from timm.models import swin_transformer
 from torch import Tensor
 
 from backends import metrics
@@ -12,7 +15,8 @@ from backends.swin import attend, merging, reach, relative
 from backends.swin.geometry import PAD, layout
 from backends.swin.params import TOKEN, WINDOW, SwinParams
 from backends.swin.results import Bias, Cosine, Leak, Merge, Orders, Reach
-from backends.swin.stage import Scene, leak
+from backends.swin.stage import Scene, board, leak
+from backends.swin.tokens import tokens
 
 CHANNELS = 128                 # of the tokens, in the last stage of the shipped Swin
 
@@ -48,17 +52,17 @@ def leaked(scene: Scene) -> tuple[Leak, tuple[Check, ...]]:
 def libraries(scene: Scene) -> tuple[Orders, tuple[Check, ...]]:
     """timm and torchvision on the same tokens with the same weights, mask on."""
     p, outputs, leaks, padding = scene.params, [], [], []
-    for order in ("timm", "torchvision"):
-        one = replace(scene, params=replace(p, order=order, masked=True))
+    scenes = [scene if order == p.order else replace(scene, params=replace(p, order=order)) for order in ("timm", "torchvision")]
+    for one in scenes:
         weights = replace(one.weights, table=one.table, window=one.layout.window)
         outputs.append(attend.attend(one.x, weights, one.layout))
-        soft = one.softmax(True)
-        leaks.append(float(leak(soft, one.layout).mean()))
-        padding.append(float(attend.per_token(attend.share(soft, attend.on_padding(one.layout)), one.layout).mean()))
+        leaks.append(float(leak(one.p, one.layout).mean()))
+        padding.append(float(attend.per_token(attend.share(one.p, attend.on_padding(one.layout)), one.layout).mean()))
     gap = (outputs[0] - outputs[1]).abs().amax(-1)
-    ours, theirs = (layout(p.size, p.window, p.shifted, order) for order in ("timm", "torchvision"))
+    ours, theirs = (one.layout for one in scenes)
     divides = theirs.padded == p.size
-    found = Orders(gap.numpy(), float(gap.max()), float(outputs[0].square().mean().sqrt()), divides, tuple(leaks), tuple(padding))
+    other = board(scenes[p.order == "timm"])
+    found = Orders(gap.numpy(), float(gap.max()), float(outputs[0].square().mean().sqrt()), divides, tuple(leaks), tuple(padding), other)
     if not divides and (ours.shift != (0, 0) or ours.window != theirs.window):
         return found, ()
     same = found.largest <= 1e-5
@@ -102,12 +106,23 @@ def cosine(scene: Scene) -> tuple[Cosine, tuple[Check, ...]]:
     return found, (Check("Cosine is bounded by its scale", top, attend.COSINE, top <= attend.COSINE + 1e-4, text),)
 
 
-def merged(params: SwinParams) -> tuple[Merge, tuple[Check, ...]]:
+def merged(params: SwinParams, image: np.ndarray) -> tuple[Merge, tuple[Check, ...]]:
     """The pyramid from the token grid, and the order of the four neighbours, read off tensors."""
     stages = merging.pyramid(params.size, params.window, params.shifted, CHANNELS, TOKEN, params.order)
     at = torch.tensor([[[0.0], [1.0]], [[2.0], [3.0]]])
     ours, theirs = merging.neighbours(at).flatten(), torch.pixel_unshuffle(at.permute(2, 0, 1), 2).flatten()
     read = [tuple(divmod(int(v), 2) for v in order) for order in (ours, theirs)]
-    covered = all(s.covers * s.size[a] >= params.size[a] for s in stages for a in (0, 1))
-    text = "tokens of the first map that no token of a later one covers"
-    return Merge(stages, *read), (Check("Every stage covers the map", 0 if covered else 1, 0, covered, text),)
+    return Merge(stages, *read), (_merging(tokens(image, params.size, 1)),)
+
+
+def _merging(x: Tensor) -> Check:
+    """Our merging against the code of both libraries, on the picture's tokens (H, W, C) and weights drawn at random."""
+    draw, channels = torch.Generator().manual_seed(0), 4 * x.shape[-1]
+    scale, offset, projection = (torch.randn(*shape, generator=draw) for shape in ((channels,), (channels,), (channels // 2, channels)))
+    mine, gaps = merging.merge(x, scale, offset, projection), []
+    for theirs in (swin_transformer.PatchMerging(x.shape[-1]), torchvision.models.swin_transformer.PatchMerging(x.shape[-1])):
+        theirs.load_state_dict({"norm.weight": scale, "norm.bias": offset, "reduction.weight": projection})
+        gaps.append(float((mine - theirs(x[None])[0]).abs().max() / mine.abs().max()))
+    gap = max(gaps)
+    text = "largest difference to timm's and to torchvision's merging of these tokens, over the largest output; weights drawn at random"
+    return Check("Merging is that of the libraries", gap, 1e-5, gap <= 1e-5, text)

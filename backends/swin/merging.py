@@ -22,7 +22,7 @@ EPS = 1e-5                     # of the norm, in timm and torchvision
 @dataclass(frozen=True)
 class Stage:
     """One stage of the pyramid: `size` tokens, each `pixels` wide, of `channels`; `padded`: rows and columns of zeros before the merge that
-    led here; window and shift as they are used here; `covers`: tokens of the first stage in one token of this one, along each axis."""
+    led here; window and shift as they are used here."""
 
     size: Pair
     pixels: int
@@ -31,7 +31,6 @@ class Stage:
     window: Pair
     shift: Pair
     windows: int
-    covers: int
 
 
 def neighbours(x: Tensor) -> Tensor:
@@ -53,7 +52,7 @@ def pyramid(size: Pair, window: int, shift: int, channels: int, pixels: int, ord
     for stage in range(stages):
         one = layout(size, window, shift, order)
         scale = 2**stage
-        found.append(Stage(size, pixels * scale, channels * scale, padded, one.window, one.shift, len(one.windows), scale))
+        found.append(Stage(size, pixels * scale, channels * scale, padded, one.window, one.shift, len(one.windows)))
         padded = size[0] % 2, size[1] % 2
         size = -(-size[0] // 2), -(-size[1] // 2)
     return tuple(found)

@@ -5,7 +5,7 @@ Letters: M window, s shift, both in tokens; places are (y, x), shares of the pic
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from backends.settings import setting
@@ -28,6 +28,10 @@ ARCHITECTURES = (
     "swinv2_tiny_window16_256",
 )
 """All Swin models of timm 1.0.31."""
+
+SETTINGS_OF = {"masked": ("roll", "reach", "bias", "cosine"), "similarity": ("roll", "leak", "bias"), "edits": ("bias",),
+               "bias": ("roll", "leak", "orders", "bias", "cosine"), "moving": ("reach",)}
+"""By setting: the views that show it.  In the others it counts as untouched."""
 
 Edit = tuple[int, int, float]
 
@@ -69,6 +73,12 @@ class SwinParams:
         for dy, dx, value in self.edits:
             if max(abs(dy), abs(dx)) > 11 or not abs(value) <= MAX_BIAS or math.isnan(value):
                 raise ValueError(f"An edit is an offset of at most 11 tokens and a value from -{MAX_BIAS:g} to {MAX_BIAS:g}.")
+
+    @property
+    def used(self) -> SwinParams:
+        """The same without what the view does not show: no hidden setting changes a picture."""
+        hidden = [name for name, views in SETTINGS_OF.items() if self.view not in views]
+        return replace(self, **{name: self.__dataclass_fields__[name].default for name in hidden})
 
     @property
     def size(self) -> tuple[int, int]:

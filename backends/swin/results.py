@@ -69,7 +69,8 @@ class Leak:
 @dataclass(frozen=True)
 class Orders:
     """The two libraries on the same tokens and weights.  `difference` (H, W): largest difference of any output channel; `largest` of them
-    all, beside the `scale` (root mean square) of the outputs; leaks and weight on padding of both, mask on."""
+    all, beside the `scale` (root mean square) of the outputs; leaks and weight on padding of both, mask on; `other`: the board of the
+    library that is not chosen."""
 
     difference: np.ndarray
     largest: float
@@ -77,6 +78,7 @@ class Orders:
     divides: bool
     leak: tuple[float, float]
     padding: tuple[float, float]
+    other: Board = field(metadata=LARGE)
     names: tuple[str, str] = ("timm", "torchvision")
 
 

@@ -13,7 +13,7 @@ from backends import images
 from backends.shapes import Check
 from backends.swin import capture, cost, lessons, look, stage, tokens
 from backends.swin.capture import Reader
-from backends.swin.params import ON_TOKENS, SwinParams
+from backends.swin.params import SwinParams
 from backends.swin.results import Cost, SwinResult
 from backends.threads import alone
 
@@ -45,19 +45,17 @@ def steps(params: SwinParams, image: np.ndarray | None = None, reader: Reader | 
         for body in _costs(params):
             yield SwinResult("cost", None, body, "", time.perf_counter() - began, checks)
         return
-    if params.view == "merge":
-        body, checks = lessons.merged(params)
-        yield SwinResult("merge", None, body, notice(params), time.perf_counter() - began, checks)
-        return
     picture = tokens.shrunk(images.sample(params.picture) if image is None else image)
-    on_tokens = params.view in ON_TOKENS
-    result = alone(_on_tokens, params, picture) if on_tokens else alone(_of_model, params, picture, reader)
+    result = alone(_of_model, params, picture, reader) if params.view == "model" else alone(_on_tokens, params, picture)
     yield replace(result, seconds=time.perf_counter() - began)
 
 
 @torch.no_grad()
 def _on_tokens(params: SwinParams, image: np.ndarray) -> SwinResult:
-    scene = stage.Scene(params, image)
+    if params.view == "merge":
+        body, checks = lessons.merged(params, image)
+        return SwinResult("merge", None, body, notice(params), 0.0, checks)
+    scene = stage.Scene(params.used, image)
     shown = stage.board(scene)
     body, more = LESSONS[params.view](scene) if params.view in LESSONS else (None, ())
     return SwinResult(params.view, shown, body, notice(params), 0.0, stage.checks(scene, shown) + more)

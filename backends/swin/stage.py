@@ -6,21 +6,34 @@ mask for all heads.  Letters: nW windows of N places, h heads.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.swin_transformer import shifted_window_attention
 
 from backends.shapes import Check
 from backends.swin import attend, relative, tokens
 from backends.swin.attend import Projections
-from backends.swin.geometry import PAD, Layout, layout
+from backends.swin.geometry import PAD, Layout, Pair, layout
 from backends.swin.params import STEPS, SwinParams
 from backends.swin.results import Board
 
 ROUNDING = 1e-4                # of float32 outputs of size one against the library's own code
+
+
+@lru_cache(64)
+def trained_table(block: int, window: Pair) -> Tensor:
+    """The bias table ((2M-1)^2, h) of a block of the shipped Swin, interpolated to a window."""
+    weights = attend.projections(tokens.block_of(block).attn)
+    return relative.resized(weights.table, weights.window, window).contiguous()
+
+
+@lru_cache(16)
+def library_block(block: int, layout: Layout) -> nn.Module:
+    """timm's own block for a layout, kept: the live check's reference."""
+    return tokens.library_block(block, layout)
 
 
 @dataclass(frozen=True)
@@ -50,7 +63,7 @@ class Scene:
         """The bias table ((2M-1)^2, h) as the settings ask, before edits."""
         window, heads = self.layout.window, self.weights.heads
         if self.params.bias == "trained":
-            return relative.resized(self.weights.table, self.weights.window, window).contiguous()
+            return trained_table(self.params.block, window)
         made = {"near": relative.near, "rows": relative.stripes}.get(self.params.bias)
         return made(window, heads) if made else torch.zeros((2 * window[0] - 1) * (2 * window[1] - 1), heads)
 
@@ -127,7 +140,7 @@ def _parity(scene: Scene) -> Check:
     one, w = scene.layout, scene.weights
     mine = attend.attend(scene.x, replace(w, table=scene.table, window=one.window), one)
     if one.order == "timm":
-        theirs = tokens.library_block(scene.params.block, one)._attn(scene.x[None])[0]
+        theirs = library_block(scene.params.block, one)._attn(scene.x[None])[0]
     else:
         biases = {"qkv_bias": w.qkv_bias, "proj_bias": w.out_bias}
         arguments = scene.bias[None], list(one.window), w.heads, list(one.shift)

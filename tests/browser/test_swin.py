@@ -113,6 +113,34 @@ def test_a_cell_of_the_bias_moves_the_attention_and_its_link_comes_back(start):
     wait_for(page, "() => !new URLSearchParams(location.search).get('edits')")
 
 
+def test_a_cell_of_the_bias_marks_its_pairs_and_a_pair_its_cell(start):
+    page = start(SwinParams(view="bias", y=0.5, x=0.5))
+    page.wait_for_selector(".gb-board-bias[data-head='4'] canvas")
+    linked = "() => document.querySelector('.gb-board-bias').glassbox.linked"
+    read = "() => { const s = document.querySelector('.gb-board').glassbox; return glassbox.board.reads(s)?.token; }"
+    assert page.evaluate(linked) == {"dy": 0, "dx": 0} and page.evaluate(read) == 7 * 14 + 7
+    page.locator(".gb-board-bias canvas").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(linked) == {"dy": 0, "dx": 1} and page.evaluate(read) == 7 * 14 + 6
+    assert "the 42 pairs" in page.inner_text(".gb-board-bias")
+    box = page.locator(".gb-board-pairs canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 8.5 / 49, box["y"] + box["height"] * 0.5 / 49)        # query (0, 0), key (1, 1)
+    assert page.evaluate("() => document.querySelector('.gb-board-bias').glassbox.pair") == {"dy": -1, "dx": -1}
+    drawn(page, lambda: page.click(".gb-board-bias >> text='+5'"))
+    assert page.get_attribute(".gb-board", "data-step") == "attention"
+
+
+def test_both_libraries_stand_side_by_side(start):
+    page = start(SwinParams(view="orders", rows=16, columns=16))
+    captions = page.locator(".gb-board-panels figure:visible figcaption").all_inner_texts()
+    assert captions[1:] == ["timm: roll, then pad", "torchvision: pad, then roll"]
+    third = ".gb-board-panels .gb-panel:nth-child(3) canvas"
+    chosen = "() => { const { twin } = document.querySelector('.gb-board').glassbox; return [twin.scene.token, twin.chosen.partners.length]; }"
+    drawn(page, lambda: click_token(page, third, 12, 12, 21, 21))
+    token, partners = page.evaluate(chosen)
+    assert token == [15, 15] and partners == 6 * 6
+
+
 def test_a_trained_swin_shows_blocks_heads_and_its_answer(start):
     page = start(SwinParams(view="model", picture="horse", y=0.3, x=0.75))
     assert page.locator(".gb-board-lists .gb-board-cards").first.locator("button").count() == 8

@@ -50,6 +50,25 @@ def test_the_largest_answer_stays_within_the_payload():
     assert sum(len(json.dumps(part, **PLAIN)) for part in parts) < 200_000
 
 
+def test_two_libraries_come_as_two_boards_with_the_chosen_window_s_attention():
+    params = SwinParams(view="orders", rows=24, columns=23, window=11)
+    result = answers.run(params)
+    scene = swin.board(result.board, params, result.body)
+    assert (scene["order"], scene["other"]["order"]) == ("timm", "torchvision") and scene["padded"] == scene["other"]["padded"] == [33, 33]
+    for shown, board in ((scene, result.board), (scene["other"], result.body.other)):
+        truth = board.weights[shown["held"]].ravel()
+        assert np.abs(np.sqrt(unpacked(shown["weights"])) - np.sqrt(truth)).max() <= np.sqrt(truth.max()) / 255
+        assert shown["source"] == board.layout.source.ravel().tolist()
+    assert scene["overlay"]["largest"] == result.body.largest and scene["overlay"]["scale"] == result.body.scale
+    assert len(json.dumps(scene, **PLAIN)) < 100_000
+
+
+def test_the_cost_of_a_picture_is_said_in_words():
+    [result, *_] = answers.steps("", SwinParams(view="cost", pixels=224))
+    english, chinese = swin.price_words(result.body)
+    assert "3136 tokens" in english and "64.0 times less" in english and "1,888.2 M" in english and "64.0" in chinese
+
+
 def test_the_stage_carries_the_attention_and_the_places_of_the_mechanism():
     params = SwinParams(rows=9, columns=11, window=4, y=0.9, x=0.9)
     result, scene = answers.run(params), drawn(params)

@@ -24,14 +24,22 @@ def packed(values: Any) -> dict[str, Any]:
 
 
 def board(shown: Any, params: Any, body: Any) -> dict[str, Any]:
-    """The stage: where every token stands, its region, the attention of all windows, and what the view lays over the picture."""
+    """The stage: where every token stands, its region, the attention of all windows, and what the view lays over the picture; for two
+    libraries, the other one's as well, and of both the attention of the chosen window alone."""
+    two = params.view == "orders"
+    other = {"other": _windows(body.other, params.used, True)} if two else {}
+    return {**_windows(shown, params.used, two), "kind": "board", "step": params.step, "overlay": overlay(params.view, body), **other}
+
+
+def _windows(shown: Any, params: Any, alone: bool) -> dict[str, Any]:
     one = shown.layout
+    held = {"weights": packed(shown.weights[shown.window]), "held": shown.window} if alone else {"weights": packed(shown.weights)}
     return {
-        **{"kind": "board", "rows": one.size[0], "columns": one.size[1], "window": list(one.window), "shift": list(one.shift)},
-        **{"padded": list(one.padded), "order": one.order, "masked": params.masked, "steps": list(shown.steps), "step": params.step},
+        **{"view": params.view, "rows": one.size[0], "columns": one.size[1], "window": list(one.window), "shift": list(one.shift)},
+        **{"padded": list(one.padded), "order": one.order, "masked": params.masked, "steps": list(shown.steps)},
         **{"source": one.source.ravel().tolist(), "region": one.region.ravel().tolist(), "crossed": one.crossed.ravel().tolist()},
         **{"token": list(shown.token), "blocked": shown.blocked, "strangers": shown.strangers, "through": shown.through},
-        **{"leak": shown.leak, "weights": packed(shown.weights), "overlay": overlay(params.view, body)},
+        **{"leak": shown.leak, **held},
     }
 
 
@@ -42,7 +50,7 @@ def overlay(view: str, body: Any) -> dict[str, Any] | None:
     if view == "leak":
         return {"kind": "share", **packed(body.share)}
     if view == "orders":
-        return {"kind": "difference", **packed(body.difference)}
+        return {"kind": "difference", **packed(body.difference), "largest": body.largest, "scale": body.scale}
     return None
 
 
@@ -116,20 +124,38 @@ def orders(body: Any) -> "go.Figure":
 
 
 def cosine(body: Any) -> "go.Figure":
-    """Above: the largest score of each head. Below: the coordinates that Swin V2's bias network reads."""
+    """Above: the largest score of each head. Below: the coordinates that Swin V2's bias network reads, against the trained window's."""
     figure = theme.figure(height=520)
     figure.set_subplots(rows=2, cols=1, vertical_spacing=0.2)
     heads = [str(h + 1) for h in range(len(body.largest_dot))]
     for name, values in (("dot product", body.largest_dot), ("cosine x 10", body.largest_cosine)):
         figure.add_bar(x=heads, y=list(values), name=name, row=1, col=1)
-    for name, values in (("offset, scaled", body.linear), ("log of it, V2", body.log)):
-        figure.add_scatter(x=list(body.offsets), y=list(values), name=name, row=2, col=1)
+    for name, values, stretch in (("offset", body.linear, body.stretch_linear), ("log-spaced", body.log, body.stretch_log)):
+        edge = max(values) / (1 + stretch) if max(values) else 1.0
+        said = f"{name}: {stretch:.0%} beyond" if stretch > 0 else name
+        figure.add_scatter(x=list(body.offsets), y=[v / edge for v in values], name=said, row=2, col=1)
+    figure.add_hrect(-1, 1, fillcolor=theme.GRID, line_width=0, row=2, col=1)
     grid = {"gridcolor": theme.GRID, "zerolinecolor": theme.GRID, "automargin": True}
     figure.update_xaxes(title_text="head", row=1, col=1, **grid)
     figure.update_yaxes(title_text="largest |score|", row=1, col=1, **grid)
     figure.update_xaxes(title_text="offset along one axis, tokens", row=2, col=1, **grid)
-    figure.update_yaxes(title_text="coordinate", row=2, col=1, **grid)
+    figure.update_yaxes(title_text=f"coordinate; band: window of {body.trained}", row=2, col=1, **grid)
     return figure
+
+
+def price_words(body: Any) -> tuple[str, str]:
+    """What the asked picture costs, in English and Chinese."""
+    p, tokens = body.asked, body.asked.size[0] * body.asked.size[1]
+    whole, cut = (f"{v / 1e6:,.1f} M" for v in (p.global_attention, p.window_attention))
+    mega = f"{p.global_bytes / 1e6:,.1f} MB", f"{p.window_bytes / 1e6:,.1f} MB"
+    ratio = f"{p.global_attention / p.window_attention:.1f}"
+    work, map_of = f"{p.projections / 1e6:,.1f} M", f"{p.size[0]} x {p.size[1]} = {tokens}"
+    return (
+        f"{map_of} tokens, {body.channels} channels, {body.heads} heads. Attention over the whole map: {whole} multiply-adds, {mega[0]} "
+        f"of weights. In windows of {body.window} x {body.window}: {cut} and {mega[1]}, {ratio} times less. Projections: {work} in both.",
+        f"{map_of} 个 token，{body.channels} 通道，{body.heads} 个头。对整张图做注意力：{whole} 次乘加，权重 {mega[0]}。"
+        f"在 {body.window} x {body.window} 的窗口内：{cut} 次，{mega[1]}，少 {ratio} 倍。投影都是 {work}。",
+    )
 
 
 def cost(body: Any) -> "go.Figure":
@@ -143,6 +169,10 @@ def cost(body: Any) -> "go.Figure":
         figure.add_scatter(x=tokens, y=seconds, name=name, mode="markers+lines", line={"color": colour})
         dotted = {"mode": "lines", "line": {"color": colour, "dash": "dot"}, "showlegend": False}
         figure.add_scatter(x=tokens, y=work, name=f"{name}, multiply-adds", yaxis="y2", **dotted)
+    asked = body.asked.size[0] * body.asked.size[1]
+    rings = {"mode": "markers", "marker": {"symbol": "circle-open", "size": 13, "color": theme.INK, "line": {"width": 2}}}
+    both = [body.asked.global_attention, body.asked.window_attention]
+    figure.add_scatter(x=[asked] * 2, y=both, name="your picture, formula", yaxis="y2", **rings)
     figure.update_xaxes(type="log", tickvals=tokens, ticktext=[f"{p.size[0]}²" for p in body.prices])
     figure.update_yaxes(type="log", exponentformat="power", dtick=1)
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "type": "log", "title": {"text": "multiply-adds, formula (dotted)"},

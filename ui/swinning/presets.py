@@ -112,7 +112,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "One cell of the bias",
-        SwinParams(view="bias", bias="none", edits=((0, 1, 20.0),)),
+        SwinParams(view="bias", bias="none", edits=((0, 1, 20.0),), step="attention"),
         "One number, for the offset (0, 1), moves 42 pairs in every window: each query gives over 90 % to the token on its left.",
         _left,
     ),

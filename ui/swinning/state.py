@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backends.swin.params import ON_TOKENS, SwinParams
+from backends.swin.params import ON_TOKENS, SETTINGS_OF, SwinParams
 from ui import hiding, panels, permalink
 from ui.tab import Param, declared
 
@@ -18,9 +18,9 @@ PLOTTED = ("reach", "leak", "orders", "cosine", "cost")
 GRID = (*ON_TOKENS, "merge")
 USES = {
     **dict.fromkeys(("rows", "columns", "order", "shift"), GRID),
-    **{"window": (*GRID, "cost"), "masked": ("roll", "reach", "bias", "cosine"), "block": ON_TOKENS, "head": ON_TOKENS},
-    **{"similarity": ("roll", "leak", "bias"), "bias": ("roll", "leak", "orders", "bias", "cosine"), "depth": ("reach",)},
-    **{"moving": ("reach",), "channels": ("cost",), "pixels": ("cost",), "models": ("model",)},
+    **{"window": (*GRID, "cost"), "block": ON_TOKENS, "head": ON_TOKENS, "depth": ("reach",)},
+    **{name: SETTINGS_OF[name] for name in ("masked", "similarity", "bias", "moving")},
+    **{"channels": ("cost",), "pixels": ("cost",), "models": ("model",)},
     **{"plot": PLOTTED, "tables": ("bias",), "stage": (*GRID, "model")},
 }
 """By element: the views that it belongs to."""

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from backends import images
-from backends.swin import capture, small, tokens
+from backends.plain import numbers
+from backends.swin import capture, merging, small, tokens
 from backends.swin.geometry import PENALTY
-from backends.swin.params import BLOCKS, HEADS, ON_TOKENS, WINDOW, SwinParams
+from backends.swin.params import BLOCKS, HEADS, ON_TOKENS, SETTINGS_OF, WINDOW, SwinParams
 from backends.swin.run import run, steps
 
 VIEWS = (*ON_TOKENS, "merge", "model")
@@ -135,3 +136,27 @@ def test_own_weights_are_asked_for_and_used():
 def test_edits_beyond_any_table_are_refused(edits):
     with pytest.raises(ValueError, match="edit"):
         SwinParams(edits=edits)
+
+
+def test_what_a_view_hides_changes_nothing_in_it():
+    hidden = {"masked": False, "similarity": "cosine", "edits": ((0, 0, 9.0),), "bias": "rows", "moving": False}
+    for view in ON_TOKENS:
+        odd = {name: value for name, value in hidden.items() if view not in SETTINGS_OF[name]}
+        one, other = run(SwinParams(view=view)), run(SwinParams(view=view, **odd))
+        assert numbers(one) == numbers(other) and np.array_equal(one.board.weights, other.board.weights), view
+
+
+def test_two_libraries_come_with_both_boards():
+    for order, twin in (("timm", "torchvision"), ("torchvision", "timm")):
+        result = run(SwinParams(view="orders", rows=16, order=order))
+        assert result.board.layout.order == order and result.body.other.layout.order == twin
+        assert result.body.other.token == result.board.token
+    assert result.body.other.through > 0 == result.board.through
+
+
+def test_merging_is_checked_against_both_libraries_on_the_tokens(monkeypatch):
+    for size in ((14, 14), (5, 13), (1, 1)):
+        [check] = run(SwinParams(view="merge", rows=size[0], columns=size[1])).checks
+        assert check.ok
+    monkeypatch.setattr(merging, "NEIGHBOURS", ((0, 0), (0, 1), (1, 0), (1, 1)))
+    assert not run(SwinParams(view="merge")).checks[0].ok
