@@ -97,13 +97,14 @@
       const count = glassbox.maps.floats(one.field.weights).length;
       const judged = (inside === null ? '' : ` ${percent(inside)} of their weight lies on the cell's own thing.`) + (accuracy === null ? '' : ` ${percent(accuracy)} of the things' cells are named right.`);
       const also = (inside === null ? '' : `其权重的 ${percent(inside)} 落在该物体上。`) + (accuracy === null ? '' : `物体格子中 ${percent(accuracy)} 判断正确。`);
-      words(one.note, `Names this cell “${here}”. ${count} places (dots), ${spread} px away (rms). ${percent(outside)} of the gradient (red) lies beyond the plain layers' square.${judged}`,
-        `此格判断为「${here}」。${count} 个读取位置（点），均方根距离 ${spread} 像素。梯度（红）的 ${percent(outside)} 在普通层的方框之外。${also}`);
+      const [named, so] = scene.truth ? [`Names this cell “${here}”. `, `此格判断为「${here}」。`] : ['', ''];
+      words(one.note, `${named}${count} places (dots), ${spread} px away (rms). ${percent(outside)} of the gradient (red) lies beyond the plain layers' square.${judged}`,
+        `${so}${count} 个读取位置（点），均方根距离 ${spread} 像素。梯度（红）的 ${percent(outside)} 在普通层的方框之外。${also}`);
     });
     const size = [scene.height / 4, scene.width / 4];
     [scene.truth, ...scene.fields.map((f) => f.named)].forEach((named, k) => {
-      stage.maps[k].figure.hidden = !named;
-      if (named) glassbox.deform.covered(stage.maps[k].canvas, classes(named, ...size));
+      stage.maps[k].figure.hidden = !scene.truth;
+      if (scene.truth) glassbox.deform.covered(stage.maps[k].canvas, classes(named, ...size));
     });
     stage.root.dataset.cell = scene.cell.join(' ');
   }

@@ -46,7 +46,7 @@ def dcn_sampled(
 
 
 def dcnv3_grid(window: Window, remove_center: bool = False) -> Tensor:
-    """DCNv3's taps about the centre (of an even kernel the cell before the middle, as the authors' code has it), (K, 2) as (x, y), the column
+    """DCNv3's taps about the centre (of an even kernel the cell before the middle, as in the authors' code), (K, 2) as (x, y), the column
     outermost: k = ix * kh + iy; `remove_center` leaves eight of nine."""
     kh, kw = window.kernel
     half = torch.tensor([window.dilation[0] * (kh - 1) // 2, window.dilation[1] * (kw - 1) // 2], dtype=torch.float64)

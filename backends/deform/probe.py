@@ -84,7 +84,7 @@ def conventions() -> tuple[Conventions, str, tuple[Check, ...]]:
         Convention("Deformable DETR", "(x, y)", "cells of the level; P-ths of half the box", "none: free points", "False",
                    "softmax over levels and points together", f"+1 in the first number moves {moved(detr)}"),
         Convention("DAT", "(y, x), swapped before reading", "share of [-1, 1], after tanh", "none: one grid for all queries", "True",
-                   "softmax(q k)",
+                   "softmax(q k / sqrt(d) + position bias)",
                    f"+0.5 in the first number moves {round(swing / 100)} down of {ROWS} rows; (-1, -1) reads {corner:g}, the first cell"),
     )
     found = ((first, (1, 0)), (order, (-1, 0)), (first3, (0, 1)), (order3, (0, -1)), (detr, (0, 1)))

@@ -22,7 +22,7 @@ from backends.shapes import Check
 
 LONGEST = 160                  # px of a picture's longer side
 STEM = 3                       # px on each side that a cell sees before the layers: two 3 x 3 convolutions of stride 2
-PHOTOGRAPH = "The networks have learned on rendered things only: on a picture look at where they read, not at what they name."
+PHOTOGRAPH = "The networks have learned to name rendered things only: on a picture where they read is shown, not what they name."
 REACH = LAYERS * STRIDE + STEM
 WARPS = {"mild": (MILD, 0), "strong": (STRONG, 500_000)}
 

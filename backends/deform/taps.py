@@ -136,8 +136,8 @@ def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
 
 
 def _query(x: Tensor, wide: int, seed: int, noise: float) -> Tensor:
-    """What a random linear layer (wide, 7) of standard deviation `noise` makes of every cell's colour and place: (H W, wide), or zeros (1, wide)
-    for all."""
+    """What a random linear layer (wide, 7) of standard deviation `noise` makes of every cell's colour and place: (H W, wide); zeros
+    (1, wide) for all where `noise` is 0."""
     if noise == 0:
         return torch.zeros(1, wide)
     height, width = x.shape[-2:]
@@ -164,7 +164,8 @@ def _msda(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     levels = [F.avg_pool2d(x, 2**level, ceil_mode=True, count_include_pad=False) for level in range(LEVELS)]
     sizes = [(v.shape[-2], v.shape[-1]) for v in levels]
     heads = tuple(range(HEADS)) if params.head == 0 else (params.head - 1,)
-    drawn = _query(x, HEADS * LEVELS * POINTS * 3, params.seed, params.noise).unflatten(-1, (HEADS, LEVELS, POINTS, 3))[None, :, list(heads)]
+    drawn = _query(x, HEADS * LEVELS * POINTS * 3, params.seed, params.noise)
+    drawn = drawn.unflatten(-1, (HEADS, LEVELS, POINTS, 3))[None, :, list(heads)]
     offset = operators.star(HEADS, LEVELS, POINTS)[list(heads)].float() + drawn[..., :2]
     weights = drawn[..., 2].flatten(-2).softmax(-1).unflatten(-1, (LEVELS, POINTS)) / len(heads)
     at = operators.locations(_reference(height, width, params.box), offset, sizes)

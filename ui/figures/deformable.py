@@ -109,28 +109,47 @@ def _running(values: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return mean[1:], (mean - 2 * spread)[1:], (mean + 2 * spread)[1:]
 
 
+PLACES = (("learned places", "weighted", 2), ("regular grid", "grid", 5), ("regular grid, as wide", "wide", 6))
+"""Of which places the comparison draws the share on the own thing: name, field, colour."""
+
+
 def twins(body: Any) -> "go.Figure":
-    """Accuracy of both networks by pictures seen, and shares of places on the own thing."""
-    figure = stacked("held-out pictures", ("cells named right", "on the own thing"), log_x=False)
+    """Accuracy of both networks by pictures seen, and shares of places on the own thing; solid where things are deformed more."""
+    figure = stacked("held-out pictures", ("cells named right", "places on the own thing"), log_x=False)
     scores = {(s.name, s.bend): s.accuracy for s in body.scores}
-    for colour, key in enumerate(SCORES):
-        _mean(figure, scores[key], f"{NAMES[key[0]]}, {BENDS[key[1]]}", colour, 0, "solid" if key[1] == "strong" else "dot")
+    for name, bend in SCORES:
+        _mean(figure, scores[name, bend], NAMES[name], ("deformable", "plain").index(name), 0, bend == "strong")
     for one in body.inside:
-        dash = "solid" if one.bend == "strong" else "dot"
-        _mean(figure, one.weighted, f"learned places, {BENDS[one.bend]}", 4, 1, dash)
-        _mean(figure, one.grid, f"regular grid, {BENDS[one.bend]}", 5, 1, dash)
-        _mean(figure, one.wide, f"the grid as wide as they are, {BENDS[one.bend]}", 6, 1, dash)
+        for name, field, colour in PLACES:
+            _mean(figure, getattr(one, field), name, colour, 1, one.bend == "strong")
     figure.update_traces(mode="lines")
     figure.update_layout(xaxis={"range": [0, body.plan], "tickvals": None}, yaxis={"tickformat": ".0%"}, yaxis2={"tickformat": ".0%"})
     return figure
 
 
-def _mean(figure: "go.Figure", values: Any, name: str, colour: int, panel: int, dash: str) -> None:
+def _mean(figure: "go.Figure", values: Any, name: str, colour: int, panel: int, strong: bool) -> None:
     mean, low, high = _running(values)
     at = np.arange(2, len(mean) + 2)
-    if dash == "solid":
+    if strong:
         band(figure, at, low, high, colour, panel)
-    line(figure, at, mean, name, colour, panel, dash)
+    line(figure, at, mean, name, colour, panel, "solid" if strong else "dot", shown=strong)
+
+
+def twins_words(params: Any, body: Any) -> str:
+    """The means so far."""
+    def mean(values: Any) -> str:
+        return f"{np.mean(values):.0%}"
+
+    scores = {(s.name, s.bend): mean(s.accuracy) for s in body.scores}
+    inside = {one.bend: one for one in body.inside}
+    seen = len(body.scores[0].accuracy)
+    said = [
+        f"{BENDS[bend]} ({line}): {scores['deformable', bend]} of the things' cells named right by the deformable layers, "
+        f"{scores['plain', bend]} by the plain ones; {mean(inside[bend].weighted)} of the learned places lie on the own thing, "
+        f"{mean(inside[bend].grid)} of the regular grid, {mean(inside[bend].wide)} of one as wide"
+        for bend, line in (("strong", "solid lines"), ("mild", "dotted"))
+    ]
+    return f"{seen} pictures of each kind. {'. '.join(one[0].upper() + one[1:] for one in said)}."
 
 
 def twins_table(body: Any) -> Table:
@@ -190,4 +209,4 @@ def sheet(params: Any, body: Any) -> dict[str, Any]:
 FIGURES = {"twins": twins, "fit": fit}
 TABLES = {"taps": taps_table, "stack": stack_table, "twins": twins_table, "fit": fit_table, "conventions": conventions_table}
 SCENES = {"taps": taps_scene, "stack": stack_scene, "fit": fit_scene, "conventions": sheet}
-WORDS = {"taps": taps_words}
+WORDS = {"taps": taps_words, "twins": twins_words}
