@@ -10,6 +10,7 @@ from ui.tab import Tab
 READING = ("text", "capacity", "precision")
 RULED = ("text", "plane")
 LIMITS = tuple(("router", name) for name in LIMITED)
+FREE = tuple(("router", name) for name, router in ROUTERS.items() if not router.k)
 ONE = (("touch", "disable"), ("touch", "force"))
 LAB = Lab(
     params=MoeParams,
@@ -30,13 +31,13 @@ LAB = Lab(
         **dict.fromkeys(("touch", "expert", "layer"), ("text",)),
         **dict.fromkeys(("noise", "updates", "speed"), RULED),
         **dict.fromkeys(("count", "sharp", "prototypes"), ("plane",)),
-        **dict.fromkeys(("steps", "alphas"), ("race",)),
+        **dict.fromkeys(("steps", "alphas", "zeta"), ("race",)),
         **dict.fromkeys(("public", "batch", "context", "bandwidth"), ("calculator",)),
         "seed": ("text", "classes", "capacity", "plane", "race", "precision"),
     },
     needs={
         "source": (*(("view", view) for view in READING), ("counted", "text")),
-        "k": (*(("router", name) for name, router in ROUTERS.items() if not router.k), ("view", "race"), ("view", "precision")),
+        "k": (*(("view", view) for view in ("plane", "race", "precision")), *FREE),
         **{"factor": (*LIMITS, ("view", "capacity")), "order": LIMITS, "scope": (*LIMITS, ("router", "choice"), ("view", "capacity"))},
         **dict.fromkeys(("expert", "layer"), ONE),
         **dict.fromkeys(("updates", "speed"), (("router", "free"), ("view", "plane"))),

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -27,26 +28,39 @@ def config(k: int) -> Config:
 
 
 class Racer:
-    """One small model in training with one weight of the balance loss."""
+    """One small model in training with one weight of the balance loss and one, `zeta`, of the z-loss."""
 
-    def __init__(self, weight: float, k: int, steps: int, seed: int) -> None:
+    def __init__(self, weight: float, k: int, steps: int, seed: int, zeta: float = 0.0) -> None:
         torch.manual_seed(seed)
-        self.weight, self.steps, self.done = weight, steps, 0
+        self.weight, self.zeta, self.steps, self.done = weight, zeta, steps, 0
         self.model = Decoder(config(k))
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), RATE, betas=(0.9, 0.95), weight_decay=0.05)
 
-    def step(self, tokens: Tensor) -> tuple[float, tuple[float, ...]]:
-        """One update on tokens (b, n + 1): its loss in nats and the router's loads as shares."""
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Made by the first step: the first one in a process takes torch more than a second, and a look needs none."""
+        return torch.optim.AdamW(self.model.parameters(), RATE, betas=(0.9, 0.95), weight_decay=0.05)
+
+    def step(self, tokens: Tensor) -> tuple[float, float, tuple[float, ...]]:
+        """One update on tokens (b, n + 1): its loss in nats, the router's mean logsumexp^2, and its loads as shares."""
         for group in self.optimizer.param_groups:
             group["lr"] = RATE * min(1.0, (self.done + 1) / 20) * (1 - 0.9 * self.done / self.steps)
-        logits, (routing,) = self.model.run(tokens[:, :-1])
-        loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        loss, routing = self.look(tokens)
         self.optimizer.zero_grad(set_to_none=True)
-        (loss + self.weight * routing.balance).backward()
+        (loss + self.weight * routing.balance + self.zeta * routing.z).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.done += 1
-        return loss.item(), loads(routing)
+        return told(loss, routing)
+
+    def look(self, tokens: Tensor) -> tuple[Tensor, Routing]:
+        """Loss and routing of tokens (b, n + 1) as the model is now."""
+        logits, (routing,) = self.model.run(tokens[:, :-1])
+        return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()), routing
+
+
+def told(loss: Tensor, routing: Routing) -> tuple[float, float, tuple[float, ...]]:
+    """Loss in nats, mean logsumexp^2 and loads, as plain numbers."""
+    return loss.item(), routing.z.item(), loads(routing)
 
 
 def loads(routing: Routing) -> tuple[float, ...]:
@@ -57,18 +71,18 @@ def loads(routing: Routing) -> tuple[float, ...]:
 
 
 def race(params: MoeParams) -> Iterator[Race]:
-    """The view "race": one small model for each weight, all on the same batches, a point after the first and every EVERY steps."""
-    racers = {alpha: Racer(float(alpha), params.k, params.steps, params.seed) for alpha in params.alphas}
+    """The view "race": one small model for each weight, all on the same batches, a point before the first step and every EVERY steps."""
+    racers = {alpha: Racer(float(alpha), params.k, params.steps, params.seed, float(params.zeta)) for alpha in params.alphas}
     courses = {alpha: Course(alpha, f"α = {alpha}") for alpha in params.alphas}
     with torch.enable_grad():
-        for step in range(1, params.steps + 1):
+        for step in range(params.steps + 1):
             batch = corpus.windows(False, SIZE, LENGTH + 1, params.seed * 1_000_003 + step)
-            found = {alpha: racer.step(batch) for alpha, racer in racers.items()}
-            if step % EVERY and step > 1:
+            found = {alpha: racer.step(batch) if step else told(*racer.look(batch)) for alpha, racer in racers.items()}
+            if step % EVERY:
                 continue
-            for alpha, (loss, load) in found.items():
+            for alpha, (loss, z, load) in found.items():
                 old = courses[alpha]
-                courses[alpha] = replace(old, steps=(*old.steps, step), loss=(*old.loss, loss), loads=(*old.loads, (load,)))
+                courses[alpha] = replace(old, steps=(*old.steps, step), loss=(*old.loss, loss), loads=(*old.loads, (load,)), z=(*old.z, z))
             yield Race(True, params.steps, EXPERTS, params.k, tuple(courses.values()))
 
 

@@ -117,6 +117,7 @@ class MoeParams:
         ((-0.55, 0.5), (0.5, 0.55), (0.55, -0.45), (-0.45, -0.55)), "Experts' places", "x, y of each", kind="json")
     steps: int = setting(150, "Steps", "of each live training", (25, 400), 25)
     alphas: tuple[str, ...] = setting(ALPHAS, "Balance weights", "one small model is trained with each", kind="json")
+    zeta: Literal["0", "0.001", "0.01"] = setting("0", "z-loss weight", "of all models of the race")
     public: str = setting("Mixtral-8x7B", "Public model", "whose memory and cost are worked out", choices=PUBLIC)
     batch: int = setting(1, "Sequences", "read side by side while generating", (1, 256))
     context: int = setting(4096, "Context", "tokens of each kept in the cache", kind="number")

@@ -142,13 +142,15 @@ class Plane:
 
 @dataclass(frozen=True)
 class Course:
-    """One training: at each of `steps` the loss, and of each layer the loads as shares (summing to 1)."""
+    """One training: at each of `steps` the loss, of each layer the loads as shares (summing to 1), and, where it is live, the router's mean
+    logsumexp^2."""
 
     name: str
     label: str
     steps: tuple[int, ...] = ()
     loss: tuple[float, ...] = ()
     loads: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    z: tuple[float, ...] = ()
 
     def spread(self, step: int = -1) -> tuple[float, ...]:
         """By layer: the largest load over the mean load."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from backends.moe.params import MoeParams
+from backends.moe.params import OPENING, MoeParams
 from ui import permalink
 
 CODE = "def double(x):\n    return 2 * x  # twice\n" * 4
@@ -16,7 +16,7 @@ def start(open_page, app_url):
 
     def opened(params, **context):
         page = open_page(f"{app_url}?{permalink.encode('moe', params)}", **context)
-        page.wait_for_selector("#moe-stage canvas, #moe-stage .gb-byte, #moe-plot .js-plotly-plot .main-svg")
+        page.wait_for_selector("#moe-stage canvas, #moe-stage .gb-byte, #moe-stage .gb-sheet, #moe-plot .js-plotly-plot .main-svg")
         return page
 
     return opened
@@ -52,6 +52,7 @@ def _pixel(box, x, y):
 def test_an_expert_moves_by_keys_and_by_pointer(start):
     page = start(MoeParams(view="plane"))
     before = json.loads(page.input_value("#moe-prototypes textarea, #moe-prototypes input"))
+    assert page.locator("#moe-prototypes").bounding_box()["width"] <= 1
     canvas = page.locator("#moe-stage canvas").first
     canvas.scroll_into_view_if_needed()
     canvas.focus()
@@ -83,10 +84,11 @@ def test_the_race_streams_and_stops_and_keeps_what_it_has(start):
 
 def test_one_byte_is_said_to_be_too_short_and_the_rest_stays(start):
     page = start(MoeParams(text=CODE))
-    said = page.inner_text("#moe-notice")
+    loss = "document.querySelector('#moe-notice').innerText.match(/Loss [0-9.]+/)?.[0]"
+    said = page.wait_for_function(f"() => {loss}").json_value()
     page.fill("#moe-text textarea", "x")
     page.wait_for_selector(".toast-body")
-    assert page.inner_text("#moe-notice") == said and page.locator("#moe-stage .gb-byte").count() == 2 * len(CODE)
+    assert page.evaluate(loss) == said and page.locator("#moe-stage .gb-byte").count() == 2 * len(CODE)
 
 
 def test_a_hostile_text_stays_text(start):
@@ -97,10 +99,35 @@ def test_a_hostile_text_stays_text(start):
 def test_a_link_restores_view_and_settings_in_a_fresh_browser(start):
     page = start(MoeParams(view="calculator", public="OLMoE-1B-7B", batch=8))
     assert page.locator("#moe-view input[value=calculator]").is_checked() and page.input_value("#moe-batch input[type=number]") == "8"
-    assert "6.9 billion" in page.inner_text("#moe-notice") and not page.locator("#moe-stage").is_visible()
+    assert "6.9 billion" in page.inner_text("#moe-notice") and not page.locator("#moe-text").is_visible()
 
 
-@pytest.mark.parametrize("view", ["text", "plane", "capacity", "calculator"])
+def test_the_page_opens_with_its_own_text_and_only_the_settings_that_matter(start):
+    page = start(MoeParams())
+    assert page.input_value("#moe-text textarea") == OPENING and "+0.0000" in page.inner_text("#moe-notice")
+    hidden = ("factor", "order", "scope", "noise", "updates", "speed", "expert", "layer", "counted")
+    assert not [name for name in hidden if page.locator(f"#moe-{name}").is_visible()]
+    page.check("#moe-router input[value=switch]")
+    page.wait_for_function("() => document.querySelector('#moe-notice').innerText.includes('for want of places')")
+    assert page.locator("#moe-factor").is_visible() and page.locator("#moe-order").is_visible() and not page.locator("#moe-k").is_visible()
+    page.check("#moe-touch input[value=disable]")
+    page.wait_for_function("() => document.querySelector('#moe-notice').innerText.includes('without expert 0')")
+    assert page.locator("#moe-expert").is_visible() and page.locator("#moe-layer").is_visible()
+
+
+def test_token_classes_and_formulas_stand_on_the_page(start):
+    page = start(MoeParams(view="classes"))
+    assert page.locator("#moe-stage .gb-sheet tbody tr").count() == 16 and "newline" in page.inner_text("#moe-stage")
+    assert not page.locator("#moe-text").is_visible()
+    page.check("#moe-counted input[value=text]")
+    page.wait_for_function("() => !document.querySelector('#moe-notice').innerText.includes('held-out')")
+    assert page.locator("#moe-text").is_visible()
+    page.check("#moe-view input[value=calculator]")
+    page.wait_for_function("() => document.querySelector('#moe-stage').innerText.includes('D d (2 H + 2 G)')")
+    assert "mistral.ai/news/mixtral-of-experts" in page.inner_text("#moe-stage") and "12.9 B" in page.inner_text("#moe-stage")
+
+
+@pytest.mark.parametrize("view", ["text", "classes", "plane", "capacity", "calculator"])
 def test_a_phone_needs_no_sideways_scrolling(start, view):
     page = start(MoeParams(view=view), viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

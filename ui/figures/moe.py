@@ -59,6 +59,7 @@ def text(body: Any) -> "go.Figure":
         number = axes["xaxis"][1:]
         figure.update_layout({f"xaxis{number}": {"type": "category", "title": {"text": "expert"}}})
         _above(figure, axes, f"<b>layer {layer.layer}</b>")
+    figure.update_layout({"yaxis2": {"title": {"text": ""}}} if len(body.layers) > 1 else {})
     figure.update_layout(barmode="stack", bargap=0.25, margin={"t": 56}, legend={"y": 1.14, "yanchor": "bottom"})
     return figure
 
@@ -146,18 +147,22 @@ def plane_table(body: Any) -> Table:
 
 
 def courses(body: Any) -> "go.Figure":
-    """Loss, largest load and variation of the loads against training steps, one line for each training and layer."""
-    figure = stacked("training steps", ("nats per byte", "largest / mean load", "variation of the loads"), log_x=False)
+    """Loss, largest load and variation of the loads against training steps, one line for each training and layer; live, logsumexp² too."""
+    ys = ("nats per byte", "largest / mean load", "variation of the loads", *(("mean logsumexp²",) if body.live else ()))
+    figure = stacked("training steps", ys, log_x=False)
     for colour, course in enumerate(body.courses):
         line(figure, course.steps, course.loss, course.label, colour)
         for layer in range(len(course.loads[0]) if course.loads else 0):
             for panel, measure in ((1, course.spread), (2, course.variation)):
                 values = [measure(step)[layer] for step in range(len(course.steps))]
                 line(figure, course.steps, values, course.label, colour, panel, ("solid", "dot")[layer % 2], shown=False)
+        if body.live:
+            line(figure, course.steps, course.z, course.label, colour, 3, shown=False)
     if body.dense:
         line(figure, body.courses[0].steps, _fitted(body), "dense, same cost", 6, 0, "dash")
     figure.update_traces(mode="lines")
-    figure.update_layout(xaxis={"range": [0, body.plan]}, yaxis2={"rangemode": "tozero"}, yaxis3={"rangemode": "tozero"})
+    figure.update_layout({f"yaxis{k + 1}": {"rangemode": "tozero"} for k in range(1, len(ys))})
+    figure.update_layout(xaxis={"range": [0, body.plan]}, height=200 + 180 * len(ys))
     return figure
 
 
@@ -168,22 +173,20 @@ def _fitted(body: Any) -> list[float]:
 
 def courses_table(body: Any) -> Table:
     """One row for each training, step and layer."""
-    rows = ((c.label, step, layer + 1, c.loss[k], c.spread(k)[layer], c.variation(k)[layer], c.dead(k)[layer])
+    rows = ((c.label, step, layer + 1, c.loss[k], c.spread(k)[layer], c.variation(k)[layer], c.dead(k)[layer], *c.z[k : k + 1])
             for c in body.courses for k, step in enumerate(c.steps) for layer in range(len(c.loads[k])))
-    return Table(("training", "step", "router", "nats per byte", "largest / mean load", "variation", "experts below 1 %"), tuple(rows))
+    head = ("training", "step", "router", "nats per byte", "largest / mean load", "variation", "experts below 1 %")
+    return Table((*head, "logsumexp²") if body.live else head, tuple(rows))
 
 
 def precision(body: Any) -> "go.Figure":
-    """What bfloat16 changes of a router, against the scale of its weights."""
-    ys = ("change of a probability", "other experts", "mean logsumexp²")
-    figure = stacked("router weights times", ys, body.scales, log_y=(True, False, True))
+    """How far bfloat16 is off, and how large the logits are, against the scale of the router's weights."""
+    figure = stacked("router weights times", ("change of a probability", "mean logsumexp²"), body.scales, log_y=(True, True))
     for colour, one in enumerate(body.models):
-        line(figure, body.scales, one.error, one.label, colour)
-        line(figure, body.scales, one.mean, f"{one.label}: mean change, other set of {body.k}", colour, 0, "dot")
-        line(figure, body.scales, one.first, f"{one.label}: first", colour, 1, shown=False)
-        line(figure, body.scales, one.pair, f"{one.label}: set of {body.k}", colour, 1, "dot", shown=False)
-        line(figure, body.scales, one.z, one.label, colour, 2, shown=False)
-    figure.update_layout(xaxis={"tickformat": "~g", "tickangle": 0}, yaxis2={"tickformat": ".2%", "rangemode": "tozero"})
+        line(figure, body.scales, one.error, f"{one.label}: largest", colour)
+        line(figure, body.scales, one.mean, f"{one.label}: mean", colour, 0, "dot")
+        line(figure, body.scales, one.z, one.label, colour, 1, shown=False)
+    figure.update_layout(xaxis={"tickformat": "~g", "tickangle": 0})
     return figure
 
 
@@ -197,13 +200,13 @@ def precision_table(body: Any) -> Table:
 
 def bill(body: Any) -> "go.Figure":
     """Parameters by part, in all and those that a token uses."""
-    figure = theme.figure(x="billion parameters", height=260)
+    figure = theme.figure(x="billion parameters", height=220)
     rows = ("in all", "used by a token")
     for k, part in enumerate(body.parts):
         figure.add_bar(y=rows, x=[part.total / 1e9, part.active / 1e9], name=part.name, orientation="h", marker_color=EXPERTS[k],
                        hovertemplate=part.name + ": %{x:.4g} billion<extra></extra>")
     figure.update_layout(barmode="stack", yaxis={"autorange": "reversed", "type": "category"}, bargap=0.35)
-    figure.update_layout(margin={"t": 60}, legend={"y": 1.02, "yanchor": "bottom"})
+    figure.update_layout(showlegend=False)
     return figure
 
 
@@ -232,7 +235,7 @@ TABLES = {"text": text_table, "classes": classes_table, "capacity": capacity_tab
 
 def _said_text(params: Any, body: Any) -> str:
     touched = {"leave": "", "disable": f" without expert {params.expert}", "force": f" with expert {params.expert} alone"}[params.touch]
-    short = f", {body.loss - body.unlimited:+.4f} for want of places" if body.loss != body.unlimited else ""
+    short = f", of which {body.loss - body.unlimited:+.4f} for want of places" if body.loss != body.unlimited else ""
     kept, asked = (sum(sum(getattr(layer, name)) for layer in body.layers) for name in ("kept", "asked"))
     return (f"Loss {body.loss:.4f} nats per byte{touched}, {body.loss - body.trained:+.4f} against the model as it was trained, with "
             f"Mixtral's top 2{short}. {kept} kept + {asked - kept} dropped = {asked} assignments in both layers.")
@@ -263,18 +266,20 @@ def _said_courses(params: Any, body: Any) -> str:
             worst = max(range(len(c.loads[-1])), key=lambda layer: c.variation()[layer])
             parts.append(f"{c.label}: largest load {c.spread()[worst]:.2f} times the mean, variation {c.variation()[worst]:.2f}, "
                          f"{sum(c.dead())} dead, loss {c.loss[-1]:.3f}")
-    return f"After step {body.courses[0].steps[-1]}, in the more uneven layer: {'; '.join(parts)}."
+    where = "" if body.live else ", in the more uneven layer"
+    return f"After step {body.courses[0].steps[-1]}{where}: {'; '.join(parts)}."
 
 
 def _said_precision(params: Any, body: Any) -> str:
     one = body.scales.index(1.0)
-    parts = (f"{m.label}: {m.first[one]:.2%} of tokens get another first expert, logsumexp² is {m.z[one]:.2f}" for m in body.models)
-    return f"As they are: {'; '.join(parts)}. bfloat16 in product and softmax; float32 is what the models use."
+    parts = (f"{m.label}, {m.first[one]:.2%} of bytes get another first expert, {m.pair[one]:.2%} another set of {body.k}, a probability "
+             f"is off by {m.error[one]:.4f} at most, and logsumexp² is {m.z[one]:.2f}" for m in body.models)
+    return f"A router in bfloat16 against float32, its weights as they are: {'; '.join(parts)}."
 
 
 def _said_bill(params: Any, body: Any) -> str:
     sizes = f"{body.total / 1e9:.1f} billion parameters must lie in memory, {body.active / 1e9:.1f} billion work on a token"
-    copied = f"copying the attention with each expert would take {body.naive / 1e9:.0f} billion"
+    copied = f"with a copy of everything else for each expert it would be {body.naive / 1e9:.0f} billion"
     step = "one token" if body.batch == 1 else f"{body.batch} tokens"
     visits = f"A step of {step} is expected to visit {body.visited:.1f} experts in each layer."
     return f"{sizes} ({body.experts} experts, {body.k} a token); {copied}. {visits}"

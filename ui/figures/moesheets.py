@@ -55,7 +55,8 @@ def bill(params: Any, body: Any) -> dict[str, Any]:
     parts.append(["All", short(body.total), short(body.active), "sum"])
     costs = [[f"Weights in {name}", f"{size / 1e9:.4g} GB", f"{size / body.total:g} bytes × parameters"] for name, size in body.bytes]
     return {"kind": "sheet", "tables": [
-        {"title": ("Parameters", "参数"), "notes": [known, said], "head": ["part", "in all", "used by a token", "formula"], "rows": parts},
+        {"title": ("Parameters", "参数"), "notes": [known, said], "head": ["part", "in all", "used by a token", "formula"], "rows": parts,
+         "hues": [*EXPERTS[: len(body.parts)], "transparent"]},
         {"title": ("What they cost", "代价"), "notes": [], "head": ["what", "value", "formula"], "rows": costs + _costs(body)},
     ]}
 

@@ -168,15 +168,25 @@ def test_a_racer_s_step_is_the_plain_update():
     racer, batch = collapse.Racer(0.1, 2, 10, 0), corpus.windows(False, 4, 65, 0)
     logits, (routing,) = racer.model.run(batch[:, :-1])
     share = torch.bincount(routing.chosen.flatten(), minlength=EXPERTS) / routing.chosen.numel()
-    loss, load = racer.step(batch)
+    loss, z, load = racer.step(batch)
+    assert z == pytest.approx(routing.logits.logsumexp(-1).square().mean().item(), rel=1e-5)
     assert loss == pytest.approx(F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten()).item(), abs=1e-5)
     assert load == pytest.approx(share.tolist(), abs=1e-6)
+
+
+def test_the_z_loss_and_not_the_balance_loss_keeps_the_logits_small():
+    found = {}
+    for weight, zeta in ((0.0, 0.0), (0.1, 0.0), (0.0, 0.01)):
+        racer = collapse.Racer(weight, 2, 60, 0, zeta)
+        for step in range(60):
+            _, found[weight, zeta], _ = racer.step(corpus.windows(False, 4, 65, step))
+    assert found[0.0, 0.01] < 0.4 * min(found[0.0, 0.0], found[0.1, 0.0])
 
 
 def test_a_race_grows_and_can_be_left():
     race = stream(MoeParams(view="race", steps=25, alphas=("0", "0.1")))
     first, second = next(race), next(race)
-    assert first.body.courses[0].steps == (1,) and second.body.courses[1].steps == (1, 5) and not second.finished
+    assert first.body.courses[0].steps == (0,) and second.body.courses[1].steps == (0, 5) and not second.finished
     race.close()
 
 
