@@ -93,9 +93,16 @@ def model(body: Any, params: Any) -> dict[str, Any]:
             "chosen": body.chosen, "head": body.head, "alike": alike}
 
 
+def _small(x: str, y: str) -> "go.Figure":
+    """An empty figure below the stage; its legend lies above the axes, also on a phone."""
+    figure = theme.figure(x, y, height=290)
+    figure.update_layout(margin={"t": 56}, legend={"y": 1.02, "yanchor": "bottom"})
+    return figure
+
+
 def reach(body: Any) -> "go.Figure":
     """Tokens reached after each block, with and without shift."""
-    figure = theme.figure("blocks, one after another", "tokens depended on", height=280)
+    figure = _small("blocks, one after another", "tokens depended on")
     blocks = list(range(1, body.depth + 1))
     for name, counts in (("every second block shifted", body.reached), ("no shift", body.reached_still)):
         figure.add_scatter(x=blocks, y=list(counts), name=name, mode="lines+markers")
@@ -106,7 +113,7 @@ def reach(body: Any) -> "go.Figure":
 
 def leak(body: Any) -> "go.Figure":
     """The share of attention that crosses the wrap-around without the mask, head by head."""
-    figure = theme.figure("head", "on strangers, mask off", height=280)
+    figure = _small("head", "on strangers, mask off")
     heads = [str(h + 1) for h in range(len(body.heads))]
     figure.add_bar(x=heads, y=list(body.heads), name="attention")
     figure.add_scatter(x=heads, y=[body.uniform] * len(heads), name="equal weights", mode="lines")
@@ -116,7 +123,7 @@ def leak(body: Any) -> "go.Figure":
 
 def orders(body: Any) -> "go.Figure":
     """What the two libraries do with strangers and with padding, mask on."""
-    figure = theme.figure("", "mean weight, mask on", height=280)
+    figure = _small("", "mean weight, mask on")
     for name, pair in (("on strangers", body.leak), ("on padding", body.padding)):
         figure.add_bar(x=list(body.names), y=list(pair), name=name)
     figure.update_yaxes(rangemode="tozero", tickformat=".0%")
