@@ -25,6 +25,7 @@ from ui.tab import Tab
 
 STOPS = Stops()
 STALE = f'<p class="gb-note">{markup.both("The settings have changed: Run shows what they do.", "设置已改变：点击“运行”查看结果。")}</p>'
+USUAL = "YaRN's usual tau is 32 for such models; it is one of the settings of the methods."
 MODEL = ("head_dim", "base", "trained", "target", "partial")
 
 
@@ -117,7 +118,7 @@ def _loads(parts: Parts) -> None:
 
         with told():
             found = read_config(Path(uploaded(path)))
-            said = f"The config.json: {found.head_dim} rotated channels, trained on {found.trained} tokens. {found.notice}"
+            said = f"The config.json: {found.head_dim} rotated channels, trained on {found.trained} tokens. {found.notice} {USUAL}"
             return [*(getattr(found, name) for name in MODEL), f'<p class="gb-note">{escape(said)}</p>']
         return [gr.skip()] * (len(model) + 1)
 

@@ -39,14 +39,19 @@ def test_a_run_draws_both_panels_its_table_and_its_checks(start):
     page = start(RopeParams(**QUICK))
     page.wait_for_selector("#rope-plot .js-plotly-plot .scatterlayer")
     assert all(mark == "true" for mark in page.locator("#rope-checks li").evaluate_all("all => all.map(one => one.dataset.ok)"))
-    assert page.locator("#rope-beside .gb-theirs").is_visible() and "24.17" in page.inner_text("#rope-beside .gb-theirs")
+    shaded = page.locator("#rope-beside > div .gb-theirs:visible").all_inner_texts()
+    assert "24.17" in shaded and "RoPE, untouched" not in shaded and "RoPE, untouched" in page.inner_text("#rope-beside table")
     page.click("#rope-twin button")
     page.wait_for_function("() => document.querySelectorAll('#rope-table tbody tr').length === 2 * 4")
+    page.click("#rope-sources button")
+    page.wait_for_function("() => document.querySelector('.gb-rulebook').innerText.includes('2104.09864')")
+    assert page.locator("#rope-streaming").is_hidden() and page.locator("#rope-window").is_visible()
 
 
 def test_views_show_what_belongs_to_them(start):
     page = start(RopeParams(view="clocks", **QUICK))
     page.wait_for_selector("#rope-stage .gb-face")
+    assert page.locator(".gb-waves polyline").count() == 1 and page.locator(".gb-waves circle").count() == 16
     assert page.locator(".gb-clock-row").count() == 2 and not page.locator("#rope-going").is_visible()
     assert not page.locator("#rope-text").is_visible() and page.locator("#rope-head_dim").is_visible()
     pick(page, "distance")
@@ -96,6 +101,8 @@ def test_a_config_fills_the_calculator_and_a_bad_one_leaves_it(start, tmp_path):
     choose(page, "#rope-config", good)
     page.wait_for_function("() => document.querySelector('#rope-code').innerText.includes('500000')")
     assert page.input_value("#rope-trained input") == "8192" and page.input_value("#rope-head_dim input[type=number]") == "128"
+    assert "max_position_embeddings is taken as the trained length" in page.inner_text("#rope-loaded")
+    assert "29 of 64 pairs" in page.inner_text("#rope-remark") and page.locator("#rope-remark tbody tr").count() == 9
     choose(page, "#rope-config", bad)
     page.wait_for_selector(".toast-body")
     assert page.input_value("#rope-trained input") == "8192" and "500000" in page.inner_text("#rope-code")

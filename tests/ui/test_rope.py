@@ -68,13 +68,17 @@ def test_the_block_belongs_to_the_chosen_method():
     block = json.loads(answers.block(params, answers.run(params)))
     wanted = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0, "partial_rotary_factor": 0.5}
     assert block == {"max_position_embeddings": 512, "rope_parameters": wanted}
+    long = replace(params, method="ntk_mixed")
+    text, result = answers.block(long, answers.run(long)), answers.run(long)
+    mixed = next(row for row in result.body.rows if row.name == "ntk_mixed")
+    assert json.loads(text)["rope_parameters"] == mixed.block and len(text.splitlines()) < 16
 
 
 def test_the_calculator_names_the_pairs_that_never_went_round_and_counts_the_states():
     params = replace(SMALL, view="calculator", method="parts")
     result = answers.run(params)
     html = beside.summary(params, result.body)
-    assert "9 of 16 pairs never completed a turn within 256 tokens: pairs 7 to 15 of 0 to 15. Llama 3" in html
+    assert "9 of 16 pairs never completed a turn within 256 tokens: pairs 7 to 15 of 0 to 15. NTK-by-parts: Llama 3" in html
     assert html.count("<tr>") == 1 + len(result.body.rows)
     assert "<td>RoPE, untouched</td><td>9</td><td>0</td><td>7</td><td>35333</td><td>1</td><td>default</td>" in html
     one = replace(params, head_dim=4, trained=256)

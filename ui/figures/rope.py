@@ -112,7 +112,7 @@ ABOVE = {"xanchor": "center", "y": 1.02, "xref": "paper", "yref": "paper", "yanc
 
 def passkey(body: Any) -> "go.Figure":
     """Two grids of answered texts, depth by length."""
-    figure = theme.figure(height=380)
+    figure = theme.figure(height=400)
     axis, style = figure.layout.xaxis.to_plotly_json(), figure.layout.yaxis.to_plotly_json()
     for k, grid in enumerate(body.grids):
         number, domain = ("", "2")[k], ([0.0, 0.48], [0.52, 1.0])[k]
@@ -133,8 +133,8 @@ def passkey(body: Any) -> "go.Figure":
         down |= {"title": {"text": "depth of the key" if k == 0 else "", "standoff": 14}, "ticks": "outside" if k == 0 else ""}
         figure.update_layout({f"xaxis{number}": across, f"yaxis{number}": down})
         figure.add_annotation(x=sum(domain) / 2, text=f"<b>{_broken(grid.label)}</b>", **ABOVE)
-    figure.add_annotation(x=0.5, text=f"texts answered with all digits, of {body.samples}", yshift=40, **ABOVE)
-    figure.update_layout(margin={"t": 88})
+    figure.add_annotation(x=0.5, text=f"texts answered with all digits, of {body.samples}", yshift=56, **ABOVE)
+    figure.update_layout(margin={"t": 104})
     return figure
 
 

@@ -37,9 +37,14 @@ def scene(params: RopeParams, result: Any) -> dict[str, Any]:
 
 
 def block(params: RopeParams, result: Any) -> str:
-    """The rope_parameters of the chosen method as JSON, with the max_position_embeddings to go with them."""
+    """The rope_parameters of the chosen method as JSON, with the max_position_embeddings to go with them; a list stays on one line."""
     row = next(row for row in result.body.rows if row.name == params.method)
-    return json.dumps({"max_position_embeddings": row.positions, "rope_parameters": row.block}, indent=2)
+    lists = {key: value for key, value in row.block.items() if isinstance(value, list)}
+    shown = {"max_position_embeddings": row.positions, "rope_parameters": row.block | {key: f"@{key}" for key in lists}}
+    text = json.dumps(shown, indent=2)
+    for key, value in lists.items():
+        text = text.replace(f'"@{key}"', json.dumps(value))
+    return text
 
 
 def read_text(path: Path) -> tuple[str, str]:

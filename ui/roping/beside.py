@@ -73,7 +73,7 @@ def summary(params: Any, calculation: Any) -> str:
                     f"{math.tau / float(row.theta[-1]):.0f}", f"{row.logit:.4g}", row.block["rope_type"]))
             for row in calculation.rows]
     chosen = next(row for row in calculation.rows if row.name == params.method)
-    words = escape(f"{unfinished(params, calculation)} {chosen.remark}".strip())
+    words = escape(unfinished(params, calculation) + (f" {chosen.label}: {chosen.remark}" if chosen.remark else ""))
     top = f"<tr>{_cells(head, 'th')}</tr>"
     return f'<p class="gb-note">{words}</p>{_table(top, rows)}'
 

@@ -12,7 +12,7 @@ from ui.roping import beside
 from ui.roping.state import PARAMS, VIEWS, style
 from ui.tab import Tab
 
-RULES = ("scale", "window", "leak", "group", "tau", "beta_fast", "beta_slow", "mix", "factor", "sinks")
+RULES = ("scale", "leak", "group", "tau", "beta_fast", "beta_slow", "mix", "factor")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _settings(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
         panels.counter(tab, MAX_TEXT)
         made["upload"] = gr.UploadButton("Text from a file", elem_id=f"{tab.slug}-upload", **small)
         made["held"] = gr.HTML(elem_id=f"{tab.slug}-held")
-    _put(tab, widgets, "repeat", "longest", "samples")
+    _put(tab, widgets, "repeat", "longest", "samples", "window", "sinks")
     with gr.Accordion("Settings of the methods", open=False, elem_id=f"{tab.slug}-rules"):
         _put(tab, widgets, *RULES)
     _put(tab, widgets, "seed")
@@ -103,7 +103,7 @@ def _shown(tab: Tab) -> dict[str, Any]:
     made["stage"] = Stage(elem_id=f"{tab.slug}-stage")
     made["remark"] = gr.HTML(elem_id=f"{tab.slug}-remark")
     made["code"] = gr.Code(language="json", label="rope_parameters, to paste into config.json (transformers 5)", interactive=False,
-                           elem_id=f"{tab.slug}-code")
+                           wrap_lines=True, elem_id=f"{tab.slug}-code")
     made["checks"] = gr.HTML(elem_id=f"{tab.slug}-checks")
     made["beside"] = gr.HTML(elem_id=f"{tab.slug}-beside")
     gr.HTML(beside.streaming(), elem_id=f"{tab.slug}-streaming")
