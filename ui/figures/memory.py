@@ -7,7 +7,7 @@ import numpy as np
 from backends.memory.params import RULES
 from ui.figures import theme
 from ui.figures.lessons import line, stacked
-from ui.figures.panels import heading, panel
+from ui.figures.panels import decimals, heading, panel
 from ui.tab import Table
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def layer(body: Any) -> "go.Figure":
         line(figure, one.lengths, [1000 * s for s in one.seconds], one.label, colour)
         line(figure, one.lengths, one.gaps, one.label, colour, 1, shown=False)
     figure.update_layout(xaxis={"range": [np.log10(body.plan[0] * 0.9), np.log10(body.plan[-1] * 1.1)]})
-    figure.update_layout(yaxis={"dtick": "D2"}, yaxis2={"dtick": "D2"})
+    figure.update_layout(yaxis=decimals(1000 * s for one in body.courses for s in one.seconds),
+                         yaxis2=decimals(gap for one in body.courses for gap in one.gaps))
     return figure
 
 

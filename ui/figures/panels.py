@@ -1,6 +1,8 @@
 """Several panels in one plotly figure, each with axes of its own."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,3 +25,14 @@ def heading(figure: "go.Figure", across: Span, top: float, words: str) -> None:
     """Words above a panel, from its left edge."""
     place = {"x": across[0], "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
     figure.add_annotation(text=words, **place)
+
+
+def decimals(values: Iterable[float | None]) -> dict[str, Any]:
+    """Marks at 1, 2 and 5 times powers of ten for a logarithmic axis over a few decades, written out; none for no positive value."""
+    known = [v for v in values if v]
+    if not known:
+        return {}
+    powers = range(floor(log10(min(known))), ceil(log10(max(known))) + 1)
+    steps = (1, 2, 5) if len(powers) <= 4 else (1,)
+    marks = [step * 10.0**power for power in powers for step in steps]
+    return {"tickvals": marks, "ticktext": [f"{mark:g}" for mark in marks]}

@@ -7,7 +7,7 @@ import numpy as np
 
 from ui.figures import theme
 from ui.figures.lessons import band, line, stacked
-from ui.figures.panels import heading, panel
+from ui.figures.panels import decimals, heading, panel
 from ui.tab import Table
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ def depth_table(body: Any) -> Table:
 
 def entropy(body: Any) -> "go.Figure":
     """Entropy of rows against the number of keys, with log n."""
-    figure = stacked("keys n", ("entropy, nats", "share of log n"), [n for n in body.lengths if np.log2(n) % 2 == 0], log_y=(False, False))
+    marks = [n for n in body.lengths if np.log2(n) % 4 == 0] if body.source == "random" else body.lengths
+    figure = stacked("keys n", ("entropy, nats", "share of log n"), marks, log_y=(False, False))
     for one in body.curves:
         dash = "dash" if one.name == "keynorm" else "solid"     # with random keys it lies on 1/sqrt(d): their lengths are nearly sqrt(d)
         line(figure, body.lengths, one.entropy, one.label, COLOURS[one.name], 0, dash)
@@ -152,7 +153,8 @@ def width(body: Any) -> "go.Figure":
     for at, (part, _) in enumerate(PARTS):
         for one in body.growths:
             line(figure, body.widths, _above(getattr(one, part)), one.label, COLOURS[one.name], at, shown=at == 0)
-    figure.update_layout({f"yaxis{'' if at == 0 else at + 1}": {"dtick": "D2"} for at in range(len(PARTS))})
+        marks = decimals(v for one in body.growths for v in getattr(one, part))
+        figure.update_layout({f"yaxis{'' if at == 0 else at + 1}": marks})
     figure.update_layout(xaxis={"range": [np.log10(body.plan[0] * 0.9), np.log10(body.plan[-1] * 1.1)]})
     return figure
 
@@ -197,6 +199,12 @@ def depth_words(params: Any, body: Any) -> str:
             f"{100 * body.other:.2g} %. E[f(x)²] of the activation at N(0, 1) is {body.moment:.5f}.")
 
 
+def entropy_words(params: Any, body: Any) -> str:
+    """Where the curves have come to."""
+    said = (f"{curve.label} {curve.entropy[-1]:.2f}" for curve in body.curves)
+    return f"Entropy at {body.lengths[-1]} keys, of at most log n = {np.log(body.lengths[-1]):.2f} nats: {'; '.join(said)}."
+
+
 def width_words(params: Any, body: Any) -> str:
     """The powers of the width."""
     said = (f"{g.label}: " + ", ".join(f"{label} D^{v:.2f}" for (_, label), v in zip(PARTS, slopes, strict=True))
@@ -216,4 +224,4 @@ TABLES: dict[str, Callable[[Any], Table]] = {
     "dial": dial_table, "training": training_table, "depth": depth_table, "entropy": entropy_table, "width": width_table,
     "truncated": truncated_table}
 WORDS: dict[str, Callable[[Any, Any], str]] = {
-    "training": training_words, "depth": depth_words, "width": width_words, "truncated": truncated_words}
+    "training": training_words, "depth": depth_words, "entropy": entropy_words, "width": width_words, "truncated": truncated_words}
