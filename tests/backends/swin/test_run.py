@@ -7,7 +7,7 @@ import torch
 
 from backends import images
 from backends.plain import numbers
-from backends.swin import capture, merging, small, tokens
+from backends.swin import capture, merging, relative, small, tokens
 from backends.swin.geometry import PENALTY
 from backends.swin.params import BLOCKS, HEADS, ON_TOKENS, SETTINGS_OF, WINDOW, SwinParams
 from backends.swin.run import run, steps
@@ -144,6 +144,15 @@ def test_what_a_view_hides_changes_nothing_in_it():
         odd = {name: value for name, value in hidden.items() if view not in SETTINGS_OF[name]}
         one, other = run(SwinParams(view=view)), run(SwinParams(view=view, **odd))
         assert numbers(one) == numbers(other) and np.array_equal(one.board.weights, other.board.weights), view
+
+
+def test_the_check_of_the_bias_can_fail(monkeypatch):
+    params = SwinParams(view="bias", edits=((1, 2, 5.0),))
+    assert run(params).checks[-1].ok
+    offsets = relative.offsets
+    monkeypatch.setattr(relative, "offsets", lambda window: -offsets(window))
+    check = run(params).checks[-1]
+    assert check.name == "One cell, all pairs of its offset" and not check.ok
 
 
 def test_two_libraries_come_with_both_boards():
