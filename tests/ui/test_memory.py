@@ -52,6 +52,17 @@ def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change
     assert len(figure.to_json()) < 200_000 and memory.TABLES[result.view](result.body).columns
 
 
+def test_only_the_maps_of_the_family_run_downwards():
+    layout = memory.family(answer(replace(SMALL, view="family")).body).layout
+    assert layout.yaxis.autorange == layout.yaxis2.autorange == "reversed" and layout.yaxis3.autorange is None
+
+
+def test_words_say_what_is_lost_and_who_diverged():
+    result = answer(replace(SMALL, rule="forward", memories=("legs", "legt")))
+    assert "LegS 17.4 %" in memory.scope_words(SMALL, result.body) and "diverges for HiPPO-LegT: the steps" in result.notice
+    assert memory.scope_words(SMALL, replace(result.body, recalls=())).startswith("None")
+
+
 def test_widgets_round_trip_and_links_leave_out_long_signals():
     own = replace(SMALL, view="poles", text="1, 2, 3", poles="0.5+0.25i")
     assert LAB.read(*LAB.write(own)) == own

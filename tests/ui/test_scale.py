@@ -7,7 +7,7 @@ import pytest
 from backends.scale import answer, stream
 from backends.scale.params import ACTIVATIONS, INITS, NORMS, ScaleParams
 from ui import permalink
-from ui.figures import scale
+from ui.figures import panels, scale
 from ui.scale import LAB, TAB
 
 SMALL = ScaleParams(steps=10, layers=4)
@@ -41,6 +41,18 @@ def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change
     result = answer(replace(SMALL, **{"view": "depth", **change}))
     assert all(check.ok for check in result.checks), result.checks
     assert len(scale.FIGURES[result.view](result.body).to_json()) < 200_000 and scale.TABLES[result.view](result.body).rows
+
+
+def test_the_chosen_d_is_ringed_on_both_sweeps():
+    body = answer(replace(SMALL, view="dial", d=100)).body
+    rings = [trace for trace in scale.dial(body).data if trace.type == "scatter" and trace.marker.symbol == "circle-open"]
+    assert [(ring.x[0], ring.y[0]) for ring in rings] == [(100, body.here.jacobian[2]), (100, body.here.saturated)]
+
+
+@pytest.mark.parametrize(("values", "marks"), [((0.3, 4), ["0.1", "0.2", "0.5", "1", "2", "5"]), ((None,), []),
+                                              ((1e-6, 1), ["1e-06", "1e-05", "0.0001", "0.001", "0.01", "0.1", "1"])])
+def test_marks_of_logarithmic_axes_are_written_out(values, marks):
+    assert panels.decimals(values).get("ticktext", []) == marks
 
 
 def test_widgets_and_links_round_trip():

@@ -1,7 +1,7 @@
 """Several panels in one plotly figure, each with axes of its own."""
 
 from collections.abc import Iterable
-from math import ceil, floor, log10
+from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def decimals(values: Iterable[float | None]) -> dict[str, Any]:
     known = [v for v in values if v]
     if not known:
         return {}
-    powers = range(floor(log10(min(known))), ceil(log10(max(known))) + 1)
+    powers = range(floor(log10(min(known))), floor(log10(max(known))) + 1)
     steps = (1, 2, 5) if len(powers) <= 4 else (1,)
     marks = [step * 10.0**power for power in powers for step in steps]
     return {"tickvals": marks, "ticktext": [f"{mark:g}" for mark in marks]}

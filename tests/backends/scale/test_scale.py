@@ -220,6 +220,27 @@ def test_a_trained_model_s_own_entropy():
     assert result.body.lengths[-1] == 512 and all(c.ok for c in result.checks) and set(SOURCES) == {"random", "bytes"}
 
 
+def test_the_trained_head_is_the_model_s_own_attention():
+    """Its rows over the same keys are the model's own, over what those keys get."""
+    from backends.lm import corpus, shelf
+
+    tokens = corpus.windows(True, 1, 512 + entropy.QUERIES, 0)[0]
+    own = shelf.load(entropy.MODEL).trace(tokens).layers[1].matrix[0, 2]
+    rows = entropy.scaled("sqrt", entropy.trained(2, 3, 0), 512).softmax(-1)
+    for at, row in enumerate(rows):
+        theirs = own[512 + at, at + 1 : at + 513]
+        assert torch.allclose(theirs / theirs.sum(), row, atol=1e-5)
+
+
+def test_a_deeper_stack_begins_as_a_shorter_one_and_the_twin_is_known():
+    short, long = (depth.depth(ScaleParams(norm="pre", layers=layers)) for layers in (3, 9))
+    assert long.forward[:4] == short.forward
+    params = ScaleParams(view="depth", layers=5, norm="pre", init="lecun")
+    moments, jump = depth.forward(replace(params, ntk=True))
+    assert moments == pytest.approx(depth.depth(params).forward, rel=1e-4) and jump == depth.depth(replace(params, ntk=True)).jump
+    assert answer(params).body.other == jump
+
+
 def test_training_streams_and_can_be_stopped():
     results = stream(ScaleParams(view="training", steps=10, routes=("sqrt", "t5")))
     first = next(results)
