@@ -71,8 +71,9 @@ def test_an_expert_moves_by_keys_and_by_pointer(start):
     page.wait_for_function(near)
 
 
-def test_the_race_streams_and_stops_and_keeps_what_it_has(start):
-    page = start(MoeParams(view="race"))
+def test_the_race_streams_and_stops_and_keeps_what_it_has(open_page, app_url):
+    page = open_page(f"{app_url}?{permalink.encode('moe', MoeParams(view='race'))}")
+    page.wait_for_function("() => document.querySelector('#moe-notice')?.innerText.includes('After step')")
     page.click("#moe-twin button")
     page.wait_for_function("() => document.querySelectorAll('#moe-table tbody tr').length > 4")
     page.click("#moe-halt")
@@ -80,6 +81,7 @@ def test_the_race_streams_and_stops_and_keeps_what_it_has(start):
     rows = page.locator("#moe-table tbody tr").count()
     page.wait_for_timeout(2500)
     assert page.locator("#moe-table tbody tr").count() == rows > 4 and "After step" in page.inner_text("#moe-notice")
+    page.wait_for_selector("#moe-plot .js-plotly-plot .main-svg")
 
 
 def test_one_byte_is_said_to_be_too_short_and_the_rest_stays(start):
