@@ -21,6 +21,7 @@ from backends.rope.results import RopeResult
 from backends.shapes import Check
 
 PROBE = 96                  # tokens of the small texts that checks read
+FEW = 48                    # of those whose every pair of tokens is worked out by itself
 MAX_FREQUENCIES = 9 * 512    # of one result: pairs times methods
 STRETCH = 8.0               # what the methods are laid out for in those checks
 
@@ -156,13 +157,13 @@ def _laid_out(params: RopeParams, body: Any) -> tuple[Check, ...]:
 
 
 def _drawn(params: RopeParams, body: Any) -> tuple[Check, ...]:
-    """The distances that are drawn against the attention that runs, pair by pair in float64, on random q, k, v of PROBE tokens."""
+    """The distances that are drawn against the attention that runs, pair by pair in float64, on random q, k, v of FEW tokens."""
     random = torch.Generator().manual_seed(params.seed)
-    q, k, v = (torch.randn(1, 1, PROBE, params.head_dim, generator=random) for _ in range(3))
-    rules, gap = replace(params.real, window=min(params.window, PROBE // 3), trained=min(params.trained, PROBE // 2)), 0.0
+    q, k, v = (torch.randn(1, 1, FEW, params.head_dim, generator=random) for _ in range(3))
+    rules, gap = replace(params.real, window=min(params.window, FEW // 3), trained=min(params.trained, FEW // 2)), 0.0
     ran = [name for name in params.methods if METHODS[name].runs]
     for name in ran:
-        p = plan(name, PROBE, params.head_dim, rules)
+        p = plan(name, FEW, params.head_dim, rules)
         gap = max(gap, (attend(p, q, k, v) - distances.slowly(p, q, k, v)).abs().max().item())
     text = "the attention that runs against one worked out pair by pair from the distances"
     return (_check("what is drawn is what runs", gap, 1e-3, text),) if ran else ()

@@ -84,7 +84,7 @@ def live_table(body: Any) -> Table:
 
 def tax(body: Any) -> "go.Figure":
     """What each method costs where nothing needs to be extrapolated."""
-    figure = theme.figure(x=f"nats per byte at {body.length} bytes, more than untouched", height=110 + 34 * max(4, len(body.prices)))
+    figure = theme.figure(x="nats above untouched", height=110 + 34 * max(4, len(body.prices)))
     names = [price.label for price in body.prices]
     spread = {"array": [p.high - p.tax for p in body.prices], "arrayminus": [p.tax - p.low for p in body.prices], "thickness": 1.2}
     bars = {"marker_color": theme.CATEGORIES[0], "hovertemplate": "%{y}: %{x:.4f} nats<extra></extra>"}
