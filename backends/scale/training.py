@@ -5,6 +5,8 @@ Optimisers: Adam; Adam whose step is multiplied by each matrix's own root mean s
 """
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 
 import torch
@@ -16,7 +18,7 @@ from backends.scale.results import Course, Training
 WIDTH, HEADS, BATCH = 64, 1, 32
 WARM = 10                             # steps until the full learning rate
 BELOW = 1.0                           # nats: when a route counts as having found the task
-SHOWN = 5                             # steps between two results
+PAUSE = 0.7                           # seconds at least between two results: a page must have time to draw each
 
 
 class Runner:
@@ -68,11 +70,12 @@ class Runner:
 
 
 def training(params: ScaleParams) -> Iterator[Training]:
-    """Growing results, every SHOWN steps."""
+    """Growing results: after the first step, then about every PAUSE seconds, and the last."""
     runners = [Runner(route, params) for route in ROUTES if route in params.routes]
-    chance = float(torch.tensor(float(toy.SYMBOLS)).log())
+    chance, shown = math.log(toy.SYMBOLS), -math.inf
     for step in range(1, params.steps + 1):
         for runner in runners:
             runner.step()
-        if step % SHOWN == 0 or step == params.steps or step == 1:
+        if step == params.steps or time.monotonic() - shown >= PAUSE:
             yield Training(params.steps, chance, tuple(runner.course() for runner in runners))
+            shown = time.monotonic()
