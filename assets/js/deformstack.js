@@ -160,8 +160,8 @@
     return null;
   }
 
-  function drawSheet(root, scene) {
-    const table = make('table', 'gb-sheet');
+  function drawConventions(root, scene) {
+    const table = make('table', 'gb-habits');
     const row = (values, tag) => {
       const line = make('tr', '');
       values.forEach((text, k) => line.append(make(k ? tag : 'th', '', text)));
@@ -171,12 +171,12 @@
     head.append(row(scene.columns, 'th'));
     body.append(...scene.rows.map((values) => row(values, 'td')));
     table.append(head, body);
-    const frame = make('div', 'gb-sheet-frame');
+    const frame = make('div', 'gb-habits-frame');
     frame.tabIndex = 0;
     frame.append(table);
     root.replaceChildren(frame);
     return null;
   }
 
-  Object.assign((glassbox.stages ||= {}), { stack: drawStack, fit: drawFit, sheet: drawSheet });
+  Object.assign((glassbox.stages ||= {}), { stack: drawStack, fit: drawFit, conventions: drawConventions });
 })();

@@ -203,7 +203,7 @@ def conventions_table(body: Any) -> Table:
 def sheet(params: Any, body: Any) -> dict[str, Any]:
     """The same table, on the stage."""
     table = conventions_table(body)
-    return {"kind": "sheet", "columns": list(table.columns), "rows": [list(row) for row in table.rows]}
+    return {"kind": "conventions", "columns": list(table.columns), "rows": [list(row) for row in table.rows]}
 
 
 FIGURES = {"twins": twins, "fit": fit}
