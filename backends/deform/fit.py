@@ -25,7 +25,7 @@ DILATION, FILTERS, WAVES = 4, 8, 24
 LONGEST = 0.42                 # radians per cell: the shortest wave is 15 cells long
 SPREAD = (-5.0, 0.0, 5.0)      # cells: where outputs lie about the middle, along both axes
 FLAT = 17.0                    # radius of the flat region, cells
-RATE, EVERY = 0.08, 2
+RATE, EVERY = 0.08, 5
 
 
 class Texture:
