@@ -21,7 +21,7 @@
   function paintField(stage, one) {
     const { scene, picture } = stage;
     const { covered, dot, cross } = glassbox.deform;
-    const [pen, unit] = covered(one.canvas, picture, stage.photo || picture);
+    const [pen, unit] = covered(one.canvas, picture, stage.photo);
     const device = one.canvas.width / Math.max(1, one.canvas.clientWidth);
     const gradient = glassbox.maps.bytes(one.field.gradient);
     const columns = scene.width / 2;
@@ -112,7 +112,7 @@
   function drawStack(root, scene) {
     const stage = root.gbStack && root.contains(root.gbStack.fields[0].canvas) ? root.gbStack : built(root);
     stage.scene = scene;
-    stage.picture = glassbox.deform.cells(scene.image, scene.height, scene.width);
+    stage.picture = Object.assign(document.createElement('canvas'), { width: scene.width, height: scene.height });
     glassbox.deform.photograph(stage, scene.photo, all);
     requestAnimationFrame(() => all(stage));
     return null;

@@ -135,7 +135,7 @@ def test_both_libraries_stand_side_by_side(start):
     captions = page.locator(".gb-board-panels figure:visible figcaption").all_inner_texts()
     assert captions[1:] == ["timm: roll, then pad", "torchvision: pad, then roll"]
     third = ".gb-board-panels .gb-panel:nth-child(3) canvas"
-    chosen = "() => { const { twin } = document.querySelector('.gb-board').glassbox; return [twin.scene.token, twin.chosen.partners.length]; }"
+    chosen = "() => { const { twin: t } = document.querySelector('.gb-board').glassbox; return [t.scene.token, t.chosen.partners.length]; }"
     drawn(page, lambda: click_token(page, third, 12, 12, 21, 21))
     token, partners = page.evaluate(chosen)
     assert token == [15, 15] and partners == 6 * 6

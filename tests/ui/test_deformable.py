@@ -59,6 +59,13 @@ def test_the_largest_scene_fits():
         assert len(json.dumps(deformable.taps_scene(params, result.body))) < 200_000
 
 
+def test_a_picture_of_noise_fits_too():
+    noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), dtype=np.uint8)
+    for params in (replace(SMALL, cells=80, noise=1.0), replace(SMALL, view="stack", source="picture")):
+        *_, result = stream(params, noise)
+        assert len(json.dumps(deformable.SCENES[params.view](params, result.body))) < 200_000
+
+
 def test_widgets_round_trip_and_own_pictures_stay():
     own = replace(SMALL, picture="own-0123456789abcdef", offsets=((0.5, -1.0),) * 9, raw=(0.5,) * 9, at=(0.25, 0.75))
     assert LAB.read(*LAB.write(own)) == own

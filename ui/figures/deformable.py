@@ -19,6 +19,9 @@ CLASSES = ("ground", "blue marks", "orange marks", "green marks", "purple marks"
 SCORES = (("deformable", "strong"), ("plain", "strong"), ("deformable", "mild"), ("plain", "mild"))
 
 
+PHOTO, SMALL, QUALITIES = 70_000, 128, (82, 60, 35, 15)
+
+
 def packed(values: Any) -> str:
     """Numbers in 0..1 as one byte each, row by row."""
     return b64encode(np.rint(np.clip(np.asarray(values), 0, 1) * 255).astype(np.uint8).tobytes()).decode()
@@ -33,9 +36,17 @@ def _rounded(values: Any, digits: int = 4) -> list[float]:
 
 
 def photo(image: np.ndarray) -> str:
-    """The picture uint8 (H, W, 3) as the browser reads it."""
-    out = BytesIO()
-    Image.fromarray(image).save(out, "JPEG", quality=82)
+    """The picture uint8 (H, W, 3) as the browser reads it: a small one without loss, others in at most PHOTO bytes unless even the lowest
+    quality takes more."""
+    if max(image.shape) <= SMALL:
+        out = BytesIO()
+        Image.fromarray(image).save(out, "PNG")
+        return "data:image/png;base64," + b64encode(out.getvalue()).decode()
+    for quality in QUALITIES:
+        out = BytesIO()
+        Image.fromarray(image).save(out, "JPEG", quality=quality)
+        if out.tell() <= PHOTO:
+            break
     return "data:image/jpeg;base64," + b64encode(out.getvalue()).decode()
 
 
@@ -84,7 +95,7 @@ def stack_scene(params: Any, body: Any) -> dict[str, Any]:
          "outside": round(f.outside, 4), "inside": f.inside, "accuracy": f.accuracy} for f in body.fields
     ]
     return {
-        **{"kind": "stack", "height": height, "width": width, "image": packed(body.image / 255), "photo": photo(body.photo)},
+        **{"kind": "stack", "height": height, "width": width, "photo": photo(body.photo)},
         **{"reach": body.reach, "truth": packed(body.truth / 255) if body.truth.size else None, "fields": fields},
         **{"cell": list(body.cell), "own": None if body.own is None else CLASSES[body.own]},
     }
