@@ -25,7 +25,8 @@ class Recall:
 
 @dataclass(frozen=True)
 class Scope:
-    """A signal of `length` samples and what is remembered of the first `head` ones.  `at`: samples that are drawn."""
+    """A signal of `length` samples and what is remembered of the first `head` ones.  `rule`: how the steps were made, in words;
+    `at`: samples that are drawn."""
 
     signal: str
     length: int

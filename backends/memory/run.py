@@ -71,8 +71,8 @@ def _scope(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]
     if params.size % 2 == 0 and "fourier" in params.memories:
         said.append(f"The Fourier window uses {params.size - 1} of the {params.size} numbers: waves come in pairs around the constant.")
     name = "your own" if params.text.strip() else params.signal
-    body = Scope(name, len(signal), len(seen), params.size, params.window, params.rule, tuple(at.tolist()), tuple(signal[at].tolist()),
-                 tuple(one for one in found.values() if one is not None))
+    body = Scope(name, len(signal), len(seen), params.size, params.window, RULES[params.rule], tuple(at.tolist()),
+                 tuple(signal[at].tolist()), tuple(one for one in found.values() if one is not None))
     yield body, " ".join(said), _remembered(params, seen)
 
 

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backends.memory.params import RULES
 from ui.figures import theme
 from ui.figures.lessons import line, stacked
 from ui.figures.panels import decimals, heading, panel
@@ -49,7 +48,7 @@ def scope_words(params: Any, body: Any) -> str:
     """How much is lost by each memory."""
     said = (f"{one.label.split(':')[0]} {100 * min(one.total, 99.99):.3g} %" for one in body.recalls)
     lost = f"Off by, over all that each claims to keep: {'; '.join(said)} of the signal" if body.recalls else "None can be read back"
-    return f"{lost} ({body.size} numbers, {RULES[body.rule]})."
+    return f"{lost} ({body.size} numbers, {body.rule})."
 
 
 def scope_scene(params: Any, body: Any) -> dict[str, Any]:
