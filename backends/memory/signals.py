@@ -18,7 +18,7 @@ def made(name: str, length: int, seed: int = 0) -> np.ndarray:
     """A signal (length,) float64 of the name in `params.SIGNALS`, largest value about 1."""
     t = np.arange(length) / max(length, 1)
     random = np.random.default_rng(seed)
-    if name == "waves":
+    if name == "waves":               # amplitudes and phases were fitted to known errors of LegS: tests/backends/memory/test_hippo.py
         return (np.sin(2 * np.pi * 3 * t + 0.4) + 0.5 * np.sin(2 * np.pi * 7 * t + 0.7) + 0.3 * np.cos(2 * np.pi * 11 * t)) / 1.8
     if name == "chirp":
         return np.sin(2 * np.pi * (2 * t + 12 * t**2))
