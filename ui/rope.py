@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from backends.rope import answer, stream
 from backends.rope.params import RopeParams
 from ui import markup
 from ui.build import LIVE, LONG, PRIVATE, TRIVIAL, Built, endpoint, told, touched
@@ -50,7 +51,7 @@ def _answers(tab: Tab, parts: Parts, values: list[Any]) -> Any:
         with told():
             params = read(*given)
             if params.view in INSTANT:
-                result = answers.run(params)
+                result = answer(params)
                 return [answers.scene(params, result), *_calculated(params, result), *_said(tab, params, result)]
         return [gr.skip()] * len(outputs)
 
@@ -93,7 +94,7 @@ def _runs(tab: Tab, parts: Parts, values: list[Any]) -> None:
         with told():
             params = read(*given)
             if params.view not in INSTANT:
-                for result in STOPS.until(request.session_hash, answers.stream(params)):
+                for result in STOPS.until(request.session_hash, stream(params)):
                     apart = beside.compare(result.body) if params.view == "curve" else gr.skip()
                     yield [rope.FIGURES[params.view](result.body), apart, "", *_said(tab, params, result)]
                 return
@@ -132,7 +133,7 @@ def _downloads(parts: Parts, values: list[Any]) -> None:
 
     def rows(*given: Any) -> Any:
         with told():
-            return markup.csv_of(answers.table(answers.run(read(*given))))
+            return markup.csv_of(answers.table(answer(read(*given))))
         return gr.skip()
 
     made = parts.csv.click(rows, values, parts.carrier, **PRIVATE)
@@ -144,7 +145,7 @@ TAB = Tab(
     title="RoPE",
     question="What does a model trained on short texts make of long ones?",
     params=RopeParams,
-    run=answers.run,
+    run=answer,
     presets=PRESETS,
     build=build,
     caveat=caveat,

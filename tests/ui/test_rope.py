@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 import pytest
 
-from backends.rope import distances
+from backends.rope import answer, distances
 from backends.rope.methods import METHODS
 from backends.rope.params import MAX_TEXT, RopeParams
 from backends.rope.published import PUBLISHED
@@ -58,31 +58,31 @@ def test_clock_faces_are_the_calculation_s():
     scene = rope.clocks(result.body)
     assert [pair["pair"] for pair in scene["pairs"]] == list(range(16)) and len(scene["rows"]) == 2
     assert scene["rows"][0]["faces"][15]["arc"] == pytest.approx(float(result.body.rows[0].arc[15]), abs=1e-4)
-    many = answers.run(replace(SMALL, view="clocks", head_dim=128))
+    many = answer(replace(SMALL, view="clocks", head_dim=128))
     shown = [pair["pair"] for pair in rope.clocks(many.body)["pairs"]]
     assert len(shown) == rope.FACES and shown[0] == 0 and shown[-1] == 63
 
 
 def test_the_block_belongs_to_the_chosen_method():
     params = replace(SMALL, view="calculator", method="pi", partial=0.5)
-    block = json.loads(answers.block(params, answers.run(params)))
+    block = json.loads(answers.block(params, answer(params)))
     wanted = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0, "partial_rotary_factor": 0.5}
     assert block == {"max_position_embeddings": 512, "rope_parameters": wanted}
     long = replace(params, method="ntk_mixed")
-    text, result = answers.block(long, answers.run(long)), answers.run(long)
+    text, result = answers.block(long, answer(long)), answer(long)
     mixed = next(row for row in result.body.rows if row.name == "ntk_mixed")
     assert json.loads(text)["rope_parameters"] == mixed.block and len(text.splitlines()) < 16
 
 
 def test_the_calculator_names_the_pairs_that_never_went_round_and_counts_the_states():
     params = replace(SMALL, view="calculator", method="parts")
-    result = answers.run(params)
+    result = answer(params)
     html = beside.summary(params, result.body)
     assert "9 of 16 pairs never completed a turn within 256 tokens: pairs 7 to 15 of 0 to 15. NTK-by-parts: Llama 3" in html
     assert html.count("<tr>") == 1 + len(result.body.rows)
     assert "<td>RoPE, untouched</td><td>9</td><td>0</td><td>7</td><td>35333</td><td>1</td><td>default</td>" in html
     one = replace(params, head_dim=4, trained=256)
-    assert "1 of 2 pairs never completed a turn within 256 tokens: pair 1 of" in beside.summary(one, answers.run(one).body)
+    assert "1 of 2 pairs never completed a turn within 256 tokens: pair 1 of" in beside.summary(one, answer(one).body)
 
 
 def test_measured_and_published_figures_stand_apart_in_every_row():
@@ -102,7 +102,7 @@ def test_every_method_s_rule_and_source_is_on_the_page_and_large_models_losses_t
 
 
 def test_methods_with_the_same_frequencies_share_a_wavelength():
-    scene = rope.clocks(answers.run(replace(SMALL, view="clocks", methods=("none", "pi", "rerope", "window"))).body)
+    scene = rope.clocks(answer(replace(SMALL, view="clocks", methods=("none", "pi", "rerope", "window"))).body)
     first, second = scene["waves"]
     assert first["labels"] == [METHODS[name].label for name in ("none", "rerope", "window")] and len(first["wave"]) == 16
     assert second["wave"] == pytest.approx([2 * wave for wave in first["wave"]], rel=1e-3)
@@ -136,7 +136,7 @@ def test_what_cannot_be_is_one_sentence(change, sentence):
 
 def test_ntk_needs_more_than_one_pair():
     with pytest.raises(ValueError, match="above 2"):
-        answers.run(replace(SMALL, view="calculator", head_dim=2))
+        answer(replace(SMALL, view="calculator", head_dim=2))
 
 
 def test_files_of_text_are_cut_and_others_refused(tmp_path):
@@ -152,7 +152,7 @@ def test_files_of_text_are_cut_and_others_refused(tmp_path):
 
 
 def test_hostile_texts_stay_texts():
-    result = answers.run(replace(SMALL, view="live", text="<img src=x onerror=alert(1)>" * 10))
+    result = answer(replace(SMALL, view="live", text="<img src=x onerror=alert(1)>" * 10))
     assert "<img" not in json.dumps(answers.table(result).rows) and "<img" not in rope.live(result.body).to_json()
 
 
@@ -164,7 +164,7 @@ def test_hostile_texts_stay_texts():
 def test_an_observation_can_fail(name, change):
     preset = next(p for p in TAB.presets if p.name == name)
     less = {"samples": 2} if preset.params.view in state.RUN else {}
-    assert not preset.holds(answers.run(replace(preset.params, **less, **change)))
+    assert not preset.holds(answer(replace(preset.params, **less, **change)))
 
 
 def test_the_tab_offers_what_it_should():

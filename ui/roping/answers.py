@@ -1,27 +1,12 @@
-"""Results for the page: worked out by ``backends.rope``, which is imported (and torch with it) by the first call."""
+"""What the RoPE tab makes of a result: tables, scenes, the block to paste, texts from files."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from backends.rope.params import MAX_TEXT, RopeParams
 from ui.figures import rope
 from ui.tab import Table
-
-
-def run(params: RopeParams) -> Any:
-    """The finished result of one view. ValueError with one sentence for the user."""
-    from backends.rope.run import whole
-
-    return whole(params)
-
-
-def stream(params: RopeParams) -> Iterator[Any]:
-    """Growing results of one view; closing the iterator ends the work."""
-    from backends.rope import run as module
-
-    return module.run(params)
 
 
 def table(result: Any) -> Table:
