@@ -44,7 +44,7 @@ def test_a_run_draws_both_panels_its_table_and_its_checks(start):
     page.click("#rope-twin button")
     page.wait_for_function("() => document.querySelectorAll('#rope-table tbody tr').length === 2 * 4")
     page.click("#rope-sources button")
-    page.wait_for_function("() => document.querySelector('.gb-rulebook').innerText.includes('2104.09864')")
+    page.wait_for_function("() => document.querySelector('.gb-rulebook')?.innerText.includes('2104.09864')")
     assert page.locator("#rope-streaming").is_hidden() and page.locator("#rope-window").is_visible()
 
 
