@@ -182,7 +182,7 @@ def test_bad_input_gives_one_sentence_and_the_cards_stay(start):
 
 def test_a_long_text_is_cut_with_a_notice_and_the_bytes_are_counted(start):
     page = start(AttentionParams(kinds=("softmax",), text="abc"))
-    page.wait_for_function("() => document.querySelector('.gb-count').innerText.startsWith('3 of 512')")
+    page.wait_for_function("() => document.querySelector('.gb-count')?.innerText.startsWith('3 of 512')")
     page.fill("#attention-text textarea", "早" * 300)
     assert "What is longer is left out" in page.inner_text(".gb-count")
     page.get_by_text("Only the first 510 bytes of the text are used.").wait_for()
@@ -265,7 +265,7 @@ def test_the_mask_designer_reads_reach_under_the_pointer(start):
     page.locator(".gb-stage canvas").nth(1).focus()
     assert "after 2 layers" in page.inner_text(".gb-stage .gb-note")
     page.keyboard.press("ArrowUp")
-    page.wait_for_function("() => document.querySelector('.gb-stage .gb-note').innerText.startsWith('Query 30')")
+    page.wait_for_function("() => document.querySelector('.gb-stage .gb-note')?.innerText.startsWith('Query 30')")
     assert "2 layers: 100 %" in page.inner_text(".gb-layers")
 
 

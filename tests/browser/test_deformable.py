@@ -70,10 +70,10 @@ def test_keys_choose_and_move_and_the_slider_modulates(start):
     assert "tap 3" in page.inner_text("#deformable-stage .gb-reads")
     for _ in range(2):
         page.keyboard.press("Shift+ArrowUp")
-    page.wait_for_function("() => document.querySelector('#deformable-offsets textarea, #deformable-offsets input').value.includes('-0.5')")
+    page.wait_for_function("() => document.querySelector('#deformable-offsets textarea, #deformable-offsets input')?.value.includes('-0.5')")
     page.locator("#deformable-stage .gb-raw input").fill("3")
-    page.wait_for_function("() => document.querySelector('#deformable-raw textarea, #deformable-raw input').value.includes('3')")
-    page.wait_for_function("() => document.querySelector('#deformable-notice').innerText.includes('4.95')")
+    page.wait_for_function("() => document.querySelector('#deformable-raw textarea, #deformable-raw input')?.value.includes('3')")
+    page.wait_for_function("() => document.querySelector('#deformable-notice')?.innerText.includes('4.95')")
 
 
 def test_the_photograph_lies_beneath_the_points_and_cells_can_be_shown(start):
@@ -91,7 +91,7 @@ def test_settings_that_do_nothing_are_hidden(start):
     page = start(DeformParams())
     assert page.is_visible("#deformable-head") and not page.is_visible("#deformable-kernel") and not page.is_visible("#deformable-stride")
     page.click("#deformable-operator label:has-text('DCNv3')")
-    page.wait_for_function("() => document.querySelector('#deformable-notice').innerText.startsWith('9 points')")
+    page.wait_for_function("() => document.querySelector('#deformable-notice')?.innerText.startsWith('9 points')")
     assert page.is_visible("#deformable-scale") and not page.is_visible("#deformable-kernel") and not page.is_visible("#deformable-head")
 
 

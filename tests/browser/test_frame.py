@@ -177,7 +177,7 @@ def test_a_scene_is_drawn_and_answers_pointer_and_keyboard(toy_page):
     canvas.press("ArrowRight")
     assert note.inner_text().startswith("sample 20, sample 11: about ")
     toy_page.click("#toy-preset-0")
-    toy_page.wait_for_function("() => document.querySelector('#toy-figure-2 p').textContent.includes('e-')")
+    toy_page.wait_for_function("() => document.querySelector('#toy-figure-2 p')?.textContent.includes('e-')")
 
 
 def test_the_language_is_remembered_and_nothing_but_one_language_is_shown(toy_page):

@@ -33,7 +33,7 @@ def test_a_drawn_signal_becomes_the_user_s_own(start):
     page = start(MemoryParams(memories=("legs",)))
     page.locator("#memory-stage canvas").scroll_into_view_if_needed()
     drag(page, "#memory-stage canvas", [(0.2, 0.2), (0.4, 0.8), (0.6, 0.3)])
-    page.wait_for_function("() => document.querySelector('#memory-text textarea').value.split(',').length > 10")
+    page.wait_for_function("() => document.querySelector('#memory-text textarea')?.value.split(',').length > 10")
     page.wait_for_selector("#memory-plot .js-plotly-plot .scatterlayer")
 
 
@@ -44,7 +44,7 @@ def test_a_dragged_eigenvalue_stays_inside_the_circle(start):
     canvas.focus()
     for _ in range(60):
         page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => parseFloat(document.querySelector('#memory-poles textarea, #memory-poles input').value) > 0.9")
+    page.wait_for_function("() => parseFloat(document.querySelector('#memory-poles textarea, #memory-poles input')?.value) > 0.9")
     field = page.locator("#memory-poles textarea, #memory-poles input").first
     assert all(abs(value) < 1 for value in eigenvalues(field.input_value()))
     page.wait_for_function("() => !document.querySelector('.toast-body')")
@@ -52,9 +52,9 @@ def test_a_dragged_eigenvalue_stays_inside_the_circle(start):
 
 def test_an_edited_string_is_read_anew_and_a_wrong_one_is_said(start):
     page = start(MemoryParams(view="selective"))
-    page.wait_for_function("() => document.querySelector('#memory-notice').innerText.includes('Wanted: acbf')")
+    page.wait_for_function("() => document.querySelector('#memory-notice')?.innerText.includes('Wanted: acbf')")
     page.fill("#memory-string textarea, #memory-string input", ".b......a....c........d.........")
-    page.wait_for_function("() => document.querySelector('#memory-notice').innerText.includes('Wanted: bacd')")
+    page.wait_for_function("() => document.querySelector('#memory-notice')?.innerText.includes('Wanted: bacd')")
     page.fill("#memory-string textarea, #memory-string input", "..x..")
     page.wait_for_selector(".toast-body")
     assert "Wanted: bacd" in page.inner_text("#memory-notice")
@@ -83,7 +83,7 @@ def test_a_csv_file_is_read_and_a_wrong_one_changes_nothing(start, tmp_path):
 def test_a_link_restores_the_view_in_a_fresh_browser(start):
     page = start(MemoryParams(view="family", kind="delta", tokens=12))
     assert page.locator("#memory-view input[value=family]").is_checked()
-    page.wait_for_function("() => document.querySelector('#memory-notice').innerText.includes('Delta rule')")
+    page.wait_for_function("() => document.querySelector('#memory-notice')?.innerText.includes('Delta rule')")
     assert not page.locator("#memory-stage").is_visible() and not page.locator("#memory-going").is_visible()
 
 

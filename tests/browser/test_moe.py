@@ -40,7 +40,7 @@ def test_less_capacity_drops_bytes_and_says_how_many(start):
     assert " 0 dropped" in page.inner_text("#moe-notice")
     page.fill("#moe-factor input[type=number]", "0.5")
     page.keyboard.press("Tab")
-    page.wait_for_function("() => !document.querySelector('#moe-notice').innerText.includes(' 0 dropped')")
+    page.wait_for_function("() => !document.querySelector('#moe-notice')?.innerText.includes(' 0 dropped')")
     page.wait_for_selector("#moe-stage .gb-state-2")
 
 
@@ -110,10 +110,10 @@ def test_the_page_opens_with_its_own_text_and_only_the_settings_that_matter(star
     hidden = ("factor", "order", "scope", "noise", "updates", "speed", "expert", "layer", "counted")
     assert not [name for name in hidden if page.locator(f"#moe-{name}").is_visible()]
     page.check("#moe-router input[value=switch]")
-    page.wait_for_function("() => document.querySelector('#moe-notice').innerText.includes('for want of places')")
+    page.wait_for_function("() => document.querySelector('#moe-notice')?.innerText.includes('for want of places')")
     assert page.locator("#moe-factor").is_visible() and page.locator("#moe-order").is_visible() and not page.locator("#moe-k").is_visible()
     page.check("#moe-touch input[value=disable]")
-    page.wait_for_function("() => document.querySelector('#moe-notice').innerText.includes('without expert 0')")
+    page.wait_for_function("() => document.querySelector('#moe-notice')?.innerText.includes('without expert 0')")
     assert page.locator("#moe-expert").is_visible() and page.locator("#moe-layer").is_visible()
 
 
@@ -122,10 +122,10 @@ def test_token_classes_and_formulas_stand_on_the_page(start):
     assert page.locator("#moe-stage .gb-sheet tbody tr").count() == 16 and "newline" in page.inner_text("#moe-stage")
     assert not page.locator("#moe-text").is_visible()
     page.check("#moe-counted input[value=text]")
-    page.wait_for_function("() => !document.querySelector('#moe-notice').innerText.includes('held-out')")
+    page.wait_for_function("() => !document.querySelector('#moe-notice')?.innerText.includes('held-out')")
     assert page.locator("#moe-text").is_visible()
     page.check("#moe-view input[value=calculator]")
-    page.wait_for_function("() => document.querySelector('#moe-stage').innerText.includes('D d (2 H + 2 G)')")
+    page.wait_for_function("() => document.querySelector('#moe-stage')?.innerText.includes('D d (2 H + 2 G)')")
     assert "mistral.ai/news/mixtral-of-experts" in page.inner_text("#moe-stage") and "12.9 B" in page.inner_text("#moe-stage")
 
 

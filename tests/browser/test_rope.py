@@ -60,7 +60,7 @@ def test_views_show_what_belongs_to_them(start):
     page.keyboard.press("ArrowUp")
     assert "64 tokens away" in page.locator(".gb-distance").nth(1).inner_text()
     pick(page, "sinks")
-    page.wait_for_function("() => document.querySelector('#rope-notice').innerText.includes('no collapse')")
+    page.wait_for_function("() => document.querySelector('#rope-notice')?.innerText.includes('no collapse')")
     assert page.locator("#rope-plot").is_visible() and not page.locator("#rope-stage").is_visible()
 
 
@@ -83,7 +83,7 @@ def test_a_long_run_streams_and_stops_and_keeps_what_it_has(start):
     page.keyboard.press("Tab")
     page.fill("#rope-longest input[type=number]", "16")
     page.keyboard.press("Tab")
-    page.wait_for_function("() => document.querySelector('#rope-stale').innerText.includes('Run')")
+    page.wait_for_function("() => document.querySelector('#rope-stale')?.innerText.includes('Run')")
     page.click("#rope-go")
     page.wait_for_function("() => !document.querySelector('#rope-checks .gb-checks')")
     page.click("#rope-halt")
@@ -99,7 +99,7 @@ def test_a_config_fills_the_calculator_and_a_bad_one_leaves_it(start, tmp_path):
     good.write_text(json.dumps({"hidden_size": 4096, "num_attention_heads": 32, "rope_theta": 500000.0, "max_position_embeddings": 8192}))
     bad.write_text('{"hidden_size": -3')
     choose(page, "#rope-config", good)
-    page.wait_for_function("() => document.querySelector('#rope-code').innerText.includes('500000')")
+    page.wait_for_function("() => document.querySelector('#rope-code')?.innerText.includes('500000')")
     assert page.input_value("#rope-trained input") == "8192" and page.input_value("#rope-head_dim input[type=number]") == "128"
     assert "max_position_embeddings is taken as the trained length" in page.inner_text("#rope-loaded")
     assert "29 of 64 pairs" in page.inner_text("#rope-remark") and page.locator("#rope-remark tbody tr").count() == 9

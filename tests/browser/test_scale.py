@@ -20,7 +20,7 @@ def start(open_page, app_url):
 
 def said(page, words):
     """Wait until the notice says ``words``."""
-    page.wait_for_function("(words) => document.querySelector('#scale-notice').innerText.includes(words)", arg=words)
+    page.wait_for_function("(words) => document.querySelector('#scale-notice')?.innerText.includes(words)", arg=words)
 
 
 def test_the_dial_answers_a_moved_exponent(start):
