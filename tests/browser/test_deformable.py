@@ -70,7 +70,7 @@ def test_keys_choose_and_move_and_the_slider_modulates(start):
     assert "tap 3" in page.inner_text("#deformable-stage .gb-reads")
     for _ in range(2):
         page.keyboard.press("Shift+ArrowUp")
-    page.wait_for_function("() => document.querySelector('#deformable-offsets textarea, #deformable-offsets input')?.value.includes('-0.5')")
+    page.wait_for_function("()=>document.querySelector('#deformable-offsets textarea, #deformable-offsets input')?.value.includes('-0.5')")
     page.locator("#deformable-stage .gb-raw input").fill("3")
     page.wait_for_function("() => document.querySelector('#deformable-raw textarea, #deformable-raw input')?.value.includes('3')")
     page.wait_for_function("() => document.querySelector('#deformable-notice')?.innerText.includes('4.95')")
