@@ -6,7 +6,8 @@ preset or Run start it, and another setting only says that what is shown is old.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,13 @@ from typing import Any
 import gradio as gr
 
 from backends import images
-from ui import hiding, markup, panels, permalink
+from ui import hiding, markup, panels, permalink, texts
 from ui.build import LIVE, LONG, PRIVATE, TRIVIAL, Built, endpoint, told, touched
 from ui.cards import Stage
 from ui.segmenting import pictures
 from ui.segmenting.pictures import uploaded
 from ui.stops import Stops
 from ui.tab import Param, Tab, Table, declared
-
-STALE = f'<p class="gb-note">{markup.both("The settings have changed: Run shows what they do.", "设置已改变：点击“运行”查看结果。")}</p>'
-LINKED = 1500
-"""Characters of a text that still travel in a link."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class Lab:
 
     def portable(self, params: Any) -> Any:
         """What a link carries: everything but a long text."""
-        return replace(params, **{self.text: ""}) if self.text and len(getattr(params, self.text)) > LINKED else params
+        return texts.portable(params, self.text) if self.text else params
 
     def own(self, params: Any) -> bool:
         """Whether the picture is the user's own."""
@@ -96,8 +93,7 @@ class Lab:
         """What a copied link cannot carry, in one sentence; empty when it carries everything."""
         if self.own(params):
             return "Your own picture cannot travel in a link; the settings do."
-        lost = self.portable(params) != params
-        return f"A text of more than {LINKED} characters cannot travel in a link; the settings do." if lost else ""
+        return texts.caveat(params, self.text) if self.text else ""
 
     def build(self, tab: Tab) -> Built:
         """Draw the tab, wire its events, and tell the frame what holds its state."""
@@ -147,19 +143,8 @@ def build(lab: Lab, tab: Tab) -> Built:
 
 def draw(lab: Lab, tab: Tab) -> Parts:
     """Settings on the left, one view on the right."""
-    widgets: dict[str, Any] = {}
-    gr.HTML(f"<style>{style(lab, tab.slug)}</style>", padding=False)
-    with gr.Column(elem_classes=[f"gb-{tab.slug}", "gb-lab"]):
-        choices = [(title, name) for name, title in lab.views.items()]
-        widgets["view"] = gr.Radio(choices, value=tab.opening.view, label="View", elem_id=f"{tab.slug}-view", elem_classes="gb-lessons")
-        with gr.Row(elem_classes="gb-body"):
-            with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
-                made = _settings(lab, tab, widgets)
-            with gr.Column(scale=7, min_width=300, elem_classes="gb-main"):
-                made |= _shown(tab)
-                panels.explanation(tab)
-    made["run"] = gr.Button("Run", elem_id=f"{tab.slug}-run", elem_classes="gb-away")
-    made["carrier"] = gr.Textbox(visible=False, interactive=True, max_length=None)
+    settings, shown = partial(_settings, lab, tab), partial(_shown, tab)
+    widgets, made = panels.views(tab, lab.views, style(lab, tab.slug), settings, shown)
     made["widgets"] = {name: widgets[name] for name in lab.declared}
     return Parts(**{f.name: made.get(f.name) for f in fields(Parts)})
 
@@ -253,7 +238,7 @@ def _answers(lab: Lab, tab: Tab, parts: Parts, values: list[Any]) -> Any:
 
     def stale(*given: Any) -> Any:
         with told():
-            return gr.skip() if lab.read(*given).view in lab.instant else STALE
+            return gr.skip() if lab.read(*given).view in lab.instant else panels.STALE
         return gr.skip()
 
     settings = [widget for name, widget in parts.widgets.items() if name != "view"]
@@ -283,7 +268,7 @@ def _reads(lab: Lab, tab: Tab, parts: Parts) -> None:
 
     def text(path: str) -> list[Any]:
         with told():
-            found, said = (lab.reader or read_text)(uploaded(path), lab.most)
+            found, said = (lab.reader or texts.read_text)(uploaded(path), lab.most)
             return [found, f'<p class="gb-note">{escape(said)}</p>']
         return [gr.skip(), gr.skip()]
 
@@ -302,17 +287,6 @@ def _opens(lab: Lab, tab: Tab, parts: Parts) -> None:
 
     ran = parts.open.upload(opened, parts.open, parts.widgets[lab.picture], **PRIVATE)
     ran.success(None, None, None, js=f"() => glassbox.run('{tab.slug}')")
-
-
-def read_text(path: Path, most: int) -> tuple[str, str]:
-    """(text, sentence) of an uploaded file: UTF-8, cut at ``most`` bytes. ValueError when it holds no text."""
-    with path.open("rb") as file:
-        data = file.read(most + 4)
-    if b"\0" in data:
-        raise ValueError("This file is not a text: it holds zero bytes.")
-    text = data[:most].decode("utf-8", "ignore")
-    cut = f" Only the first {most} bytes are read." if len(data) > most else ""
-    return text, f"{len(text.encode())} bytes.{cut}"
 
 
 def _downloads(lab: Lab, tab: Tab, parts: Parts, values: list[Any]) -> None:

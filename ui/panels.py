@@ -1,6 +1,7 @@
 """The parts of a tab's page: heading, presets, controls, figures, tables and text. Element ids are ``<slug>-<part>``."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,10 @@ from ui.explain import prose
 from ui.scene import Scene
 from ui.tab import Param, ParamError, Tab
 
+Named = dict[str, Any]
+"""Components by name."""
 QUIET = ("gb-quiet", "gb-word")
+STALE = f'<p class="gb-note">{markup.both("The settings have changed: Run shows what they do.", "设置已改变：点击“运行”查看结果。")}</p>'
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,26 @@ def _figure(kind: str, name: str) -> Any:
     if kind == "plot":
         return gr.Plot(show_label=False, elem_id=name, elem_classes="gb-figure", container=False)
     return Scene(elem_id=name, elem_classes="gb-figure")
+
+
+def views(
+    tab: Tab, titles: Mapping[str, str], style: str, settings: Callable[[Named], Named], shown: Callable[[], Named]
+) -> tuple[Named, Named]:
+    """A page of several views, chosen on top: ``settings`` on the left, which fills the widgets by name, ``shown`` on the right.
+
+    Returns the widgets, and all other components by name. ``style`` hides what does not belong to a view."""
+    widgets: Named = {}
+    gr.HTML(f"<style>{style}</style>", padding=False)
+    with gr.Column(elem_classes=f"gb-{tab.slug}"):
+        choices = [(title, name) for name, title in titles.items()]
+        widgets["view"] = gr.Radio(choices, value=tab.opening.view, label="View", elem_id=f"{tab.slug}-view", elem_classes="gb-lessons")
+        with gr.Row(elem_classes="gb-body"):
+            with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
+                made = settings(widgets)
+            with gr.Column(scale=7, min_width=300, elem_classes="gb-main"):
+                made |= shown()
+                explanation(tab)
+    return widgets, made | {"run": gr.Button("Run", elem_id=f"{tab.slug}-run", elem_classes="gb-away"), "carrier": _carrier()}
 
 
 def going(tab: Tab) -> dict[str, Any]:

@@ -12,20 +12,19 @@ from typing import Any
 import gradio as gr
 
 from backends.rope import answer, stream
-from backends.rope.params import RopeParams
-from ui import markup
+from backends.rope.params import MAX_TEXT, RopeParams
+from ui import markup, panels, texts
 from ui.build import LIVE, LONG, PRIVATE, TRIVIAL, Built, endpoint, told, touched
 from ui.figures import rope
 from ui.roping import answers, beside
 from ui.roping.layout import Parts, draw
 from ui.roping.presets import PRESETS
-from ui.roping.state import INSTANT, caveat, portable, read, write
+from ui.roping.state import INSTANT, read, write
 from ui.segmenting.pictures import uploaded
 from ui.stops import Stops
 from ui.tab import Tab
 
 STOPS = Stops()
-STALE = f'<p class="gb-note">{markup.both("The settings have changed: Run shows what they do.", "设置已改变：点击“运行”查看结果。")}</p>'
 USUAL = "YaRN's usual tau is 32 for such models; it is one of the settings of the methods."
 MODEL = ("head_dim", "base", "trained", "target", "partial")
 
@@ -57,7 +56,7 @@ def _answers(tab: Tab, parts: Parts, values: list[Any]) -> Any:
 
     def stale(*given: Any) -> Any:
         with told():
-            return gr.skip() if read(*given).view in INSTANT else STALE
+            return gr.skip() if read(*given).view in INSTANT else panels.STALE
         return gr.skip()
 
     settings = [widget for name, widget in parts.widgets.items() if name != "view"]
@@ -110,7 +109,7 @@ def _loads(parts: Parts) -> None:
 
     def text(path: str) -> list[Any]:
         with told():
-            found, said = answers.read_text(uploaded(path))
+            found, said = texts.read_text(uploaded(path), MAX_TEXT)
             return [found, f'<p class="gb-note">{escape(said)}</p>']
         return [gr.skip(), gr.skip()]
 
@@ -148,6 +147,6 @@ TAB = Tab(
     run=answer,
     presets=PRESETS,
     build=build,
-    caveat=caveat,
-    portable=portable,
+    caveat=texts.caveat,
+    portable=texts.portable,
 )

@@ -11,16 +11,15 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from backends.plain import numbers
 from backends.swin.params import SwinParams
-from ui import markup, permalink
-from ui.build import LIVE, LONG, PRIVATE, TRIVIAL, Built, described, told, touched
+from ui import markup
+from ui.build import LIVE, LONG, PRIVATE, TRIVIAL, Built, endpoint, told, touched
 from ui.figures import swin
 from ui.segmenting import pictures
 from ui.swinning import answers
 from ui.swinning.layout import Parts, draw
 from ui.swinning.presets import PRESETS
-from ui.swinning.state import PARAMS, PLOTTED, caveat, changed, edited, read, write
+from ui.swinning.state import PLOTTED, caveat, changed, edited, read, write
 from ui.tab import Tab
 
 
@@ -31,7 +30,7 @@ def build(tab: Tab) -> Built:
     events = _computes(tab, parts, values)
     _loads(parts)
     _downloads(parts, values)
-    _endpoint(tab)
+    endpoint(tab)
     Context.root_block.unload(forget)
     return Built(values, read, write, parts.run, events)
 
@@ -151,20 +150,6 @@ def _downloads(parts: Parts, values: list[Any]) -> None:
 
     made = parts.csv.click(rows, values, parts.carrier, **PRIVATE)
     made.success(None, parts.carrier, None, js="(text) => glassbox.save('glassbox-swin.csv', text)")
-
-
-def _endpoint(tab: Tab) -> None:
-    """Publish ``/swin``: the parameters by name, the result's numbers as JSON; pictures are the samples, weights the shipped ones."""
-
-    def call(*args: Any, **named: Any) -> dict:
-        try:
-            params = permalink.make(SwinParams, dict(zip(PARAMS, args, strict=False)) | named)
-            return numbers(answers.run(params))
-        except ValueError as error:
-            raise gr.Error(escape(str(error))) from error
-
-    described(call, tab)
-    gr.api(call, api_name=tab.slug, concurrency_id="live", concurrency_limit=4)
 
 
 TAB = Tab(

@@ -14,7 +14,7 @@ from backends.rope.methods import METHODS
 from backends.rope.params import MAX_TEXT, RopeParams
 from backends.rope.published import PUBLISHED
 from backends.rope.run import run
-from ui import permalink
+from ui import permalink, texts
 from ui.figures import rope
 from ui.rope import TAB
 from ui.roping import answers, beside, state
@@ -111,8 +111,8 @@ def test_methods_with_the_same_frequencies_share_a_wavelength():
 
 def test_links_leave_out_long_texts_and_say_so():
     short, long = replace(SMALL, text="x" * 100), replace(SMALL, text="x" * 5000)
-    assert state.portable(short) == short and not state.caveat(short)
-    assert state.portable(long) == replace(long, text="") and "cannot travel" in state.caveat(long)
+    assert texts.portable(short) == short and not texts.caveat(short)
+    assert texts.portable(long) == replace(long, text="") and "cannot travel" in texts.caveat(long)
     assert permalink.decode(RopeParams, permalink.encode("rope", short))[0] == short
 
 
@@ -144,11 +144,11 @@ def test_files_of_text_are_cut_and_others_refused(tmp_path):
     good.write_text("héllo\n" * 10)
     long.write_text("é" * MAX_TEXT)
     bad.write_bytes(b"\x7fELF\0\0")
-    assert answers.read_text(good) == ("héllo\n" * 10, "70 bytes.")
-    text, said = answers.read_text(long)
+    assert texts.read_text(good, MAX_TEXT) == ("héllo\n" * 10, "70 bytes.")
+    text, said = texts.read_text(long, MAX_TEXT)
     assert len(text.encode()) == MAX_TEXT and "Only the first" in said
     with pytest.raises(ValueError, match="not a text"):
-        answers.read_text(bad)
+        texts.read_text(bad, MAX_TEXT)
 
 
 def test_hostile_texts_stay_texts():

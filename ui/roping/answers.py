@@ -1,10 +1,9 @@
-"""What the RoPE tab makes of a result: tables, scenes, the block to paste, texts from files."""
+"""What the RoPE tab makes of a result: tables, scenes, the block to paste."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-from backends.rope.params import MAX_TEXT, RopeParams
+from backends.rope.params import RopeParams
 from ui.figures import rope
 from ui.tab import Table
 
@@ -30,14 +29,3 @@ def block(params: RopeParams, result: Any) -> str:
     for key, value in lists.items():
         text = text.replace(f'"@{key}"', json.dumps(value))
     return text
-
-
-def read_text(path: Path) -> tuple[str, str]:
-    """(text, sentence) of an uploaded file: UTF-8, cut at the cap. ValueError when it holds no text."""
-    with path.open("rb") as file:
-        data = file.read(MAX_TEXT + 4)
-    if b"\0" in data:
-        raise ValueError("This file is not a text: it holds zero bytes.")
-    text = data[:MAX_TEXT].decode("utf-8", "ignore")
-    cut = f" Only the first {MAX_TEXT} bytes are read." if len(data) > MAX_TEXT else ""
-    return text, f"{len(text.encode())} bytes.{cut}"

@@ -1,6 +1,7 @@
 """What the RoPE tab draws: settings on the left, one view on the right. The wiring is in ``ui/rope.py``."""
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -42,19 +43,7 @@ class Parts:
 
 def draw(tab: Tab) -> Parts:
     """Draw the tab in the current context."""
-    widgets: dict[str, Any] = {}
-    gr.HTML(f"<style>{style(tab.slug)}</style>", padding=False)
-    with gr.Column(elem_classes="gb-rope"):
-        choices = [(title, name) for name, title in VIEWS.items()]
-        widgets["view"] = gr.Radio(choices, value=tab.opening.view, label="View", elem_id=f"{tab.slug}-view", elem_classes="gb-lessons")
-        with gr.Row(elem_classes="gb-body"):
-            with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
-                made = _settings(tab, widgets)
-            with gr.Column(scale=7, min_width=300, elem_classes="gb-main"):
-                made |= _shown(tab)
-                panels.explanation(tab)
-    made["run"] = gr.Button("Run", elem_id=f"{tab.slug}-run", elem_classes="gb-away")
-    made["carrier"] = gr.Textbox(visible=False, interactive=True, max_length=None)
+    widgets, made = panels.views(tab, VIEWS, style(tab.slug), partial(_settings, tab), partial(_shown, tab))
     made["widgets"] = {name: widgets[name] for name in PARAMS}
     return Parts(**{f.name: made[f.name] for f in fields(Parts)})
 

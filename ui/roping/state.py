@@ -1,6 +1,5 @@
 """The tab's parameters as widget values, and which widgets matter in which view. Pure functions."""
 
-from dataclasses import replace
 from typing import Any
 
 from backends.rope.params import RopeParams
@@ -17,8 +16,6 @@ INSTANT = ("clocks", "distance", "calculator")
 RUN = tuple(view for view in VIEWS if view not in INSTANT)
 READING = ("curve", "live", "tax")
 MODEL = ("head_dim", "base", "trained", "target")
-LINKED = 1500
-"""Characters of a text that still travel in a link."""
 USES = {
     **{"methods": (*READING, "clocks", "distance"), "source": READING, "longest": ("curve", "passkey", "live", "tax"), "repeat": READING},
     **{"samples": ("curve", "passkey", "tax", "sinks"), "seed": RUN, "left": ("passkey",), "right": ("passkey",)},
@@ -45,13 +42,3 @@ def write(params: RopeParams) -> list[Any]:
 def style(slug: str) -> str:
     """Style rules that hide what does not belong to the view."""
     return hiding.style(slug, {name: [("view", view) for view in views] for name, views in USES.items()})
-
-
-def portable(params: RopeParams) -> RopeParams:
-    """What a link carries: everything but a long text."""
-    return params if len(params.text) <= LINKED else replace(params, text="")
-
-
-def caveat(params: RopeParams) -> str:
-    """What a copied link cannot carry, in one sentence; empty when it carries everything."""
-    return "" if portable(params) == params else f"A text of more than {LINKED} characters cannot travel in a link; the settings do."
