@@ -52,3 +52,9 @@ def windows(held: bool, count: int, length: int, seed: int) -> Tensor:
     random = torch.Generator().manual_seed(seed)
     starts = torch.randint(0, len(source) - length, (count,), generator=random)
     return source[starts[:, None] + torch.arange(length)].long()
+
+
+def crops(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tensor]:
+    """Windows of `length` bytes as `windows` cuts them, and the bytes that follow each: tokens and targets (size, length)."""
+    window = windows(held, size, length + 1, seed)
+    return window[:, :-1], window[:, 1:]

@@ -10,7 +10,6 @@ have equally many parameters and see equally many batches.
 """
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backends import device
 from backends.lm import shelf, tasks
 from backends.lm.model import Decoder
 from backends.lm.ssd import CONV
-from backends.train import loop
+from backends.train import command, loop
 
 TIMES = (1, 2, 4, 8)         # lengths that are measured, in trained ones
 
@@ -82,24 +80,7 @@ def export(out: Path, target: Path) -> None:
 
 def main() -> None:
     """Command line."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--model", choices=tuple(shelf.COPYING), default="copy-ssd")
-    p.add_argument("--every", action="store_true", help="all of them")
-    p.add_argument("--seed", type=int, default=0, help="first seed")
-    p.add_argument("--seeds", type=int, default=1, help="how many seeds")
-    p.add_argument("--device", default="auto")
-    p.add_argument("--out", type=Path, default=Path("run-copying"))
-    p.add_argument("--export", type=Path, help="only write what ships into this folder")
-    p.add_argument("--measure", action="store_true", help="only measure what ships")
-    a = p.parse_args()
-    if a.export:
-        export(a.out, a.export)
-    elif a.measure:
-        for name in shelf.COPYING:
-            print(name, figures(shelf.copying(name), name))
-    else:
-        names = tuple(shelf.COPYING) if a.every else (a.model,)
-        loop.train([plan(name) for name in names], range(a.seed, a.seed + a.seeds), a.out, device.resolve(a.device))
+    command.run(__doc__, "run-copying", shelf.COPYING, plan, export, lambda name: figures(shelf.copying(name), name))
 
 
 if __name__ == "__main__":

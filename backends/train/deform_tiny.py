@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from torch.nn import functional as F
 from backends.deform import small
 from backends.deform.objects import MILD, render
 from backends.deform.small import CLASSES, KINDS, STRIDE, Looker
-from backends.train import deform_figures
+from backends.train import command, deform_figures, loop
 
 GROUND = 0.3                   # weight of the ground's cells
 FIRST = 1_000_000              # seed of the first training picture; below are the held-out ones
@@ -81,15 +80,10 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
             self.done = state["done"]
 
-    def rate(self) -> float:
-        """Learning rate of the coming step: linear warm-up, then a cosine down to nothing."""
-        r = self.recipe
-        return r.rate * min(1, (self.done + 1) / r.warmup) * (0.5 + 0.5 * math.cos(math.pi * min(1, self.done / r.steps)))
-
     def step(self, images: np.ndarray, kinds: np.ndarray) -> float:
         """One update; its loss."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
+            group["lr"] = loop.warm_cosine(self.recipe.rate, self.done, self.recipe.warmup, self.recipe.steps)
         x, y = batch_of(self.recipe, self.done, images, kinds)
         loss = F.cross_entropy(self.model(x), y, self.weight)
         self.optimizer.zero_grad(set_to_none=True)
@@ -102,8 +96,7 @@ class Trainer:
     def save(self) -> None:
         """Writes the checkpoint, atomically."""
         state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "done": self.done}
-        torch.save(state, self.file.with_suffix(".tmp"))
-        self.file.with_suffix(".tmp").rename(self.file)
+        loop.write(state, self.file)
 
 
 def train(recipe: Recipe, out: Path) -> None:
@@ -133,20 +126,19 @@ def export(out: Path, folder: Path) -> None:
 def main() -> None:
     """Command line; every field of Recipe is a flag."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for field in fields(Recipe):
-        p.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    command.add_flags(p, Recipe)
     p.add_argument("--out", type=Path, default=Path("run-deform"))
     p.add_argument("--export", type=Path, help="only write the trained weights into this folder")
     p.add_argument("--measure", action="store_true", help="only measure what ships")
-    a = vars(p.parse_args())
-    recipe = Recipe(**{f.name: a[f.name] for f in fields(Recipe)})
-    if a["export"]:
-        export(a["out"], a["export"])
-    elif a["measure"]:
+    a = p.parse_args()
+    recipe = command.recipe_of(Recipe, a)
+    if a.export:
+        export(a.out, a.export)
+    elif a.measure:
         print(json.dumps(deform_figures.figures({kind: small.load(kind) for kind in KINDS}), indent=1))
     else:
         print(json.dumps(asdict(recipe)))
-        train(recipe, a["out"])
+        train(recipe, a.out)
 
 
 if __name__ == "__main__":

@@ -9,19 +9,17 @@ A quarter of the documents of the byte models is one snippet over and over, so t
 """
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends import device
 from backends.lm import corpus, shelf, tasks
 from backends.lm.model import Decoder
 from backends.rope import sinks
-from backends.train import loop
+from backends.train import command, loop
 
 PERIODS = (40, 161)          # from, to: length of a snippet that is repeated
 SHORTEST = 24                # of the passkey texts
@@ -75,25 +73,15 @@ def plan(name: str) -> loop.Plan:
     return loop.Plan(name, config, documents, steps=2400, size=16, length=256)
 
 
+def figures(name: str) -> dict[str, Any]:
+    """Everything that the manifest says of a shipped model."""
+    model = shelf.model(name)
+    return loop.measure(model, plan(name)) | special(name, model)
+
+
 def main() -> None:
     """Command line."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--model", choices=tuple(shelf.LENGTHS), default="rope-lm")
-    p.add_argument("--every", action="store_true", help="all of them")
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--device", default="auto")
-    p.add_argument("--out", type=Path, default=Path("run-lengths"))
-    p.add_argument("--export", type=Path, help="only write what ships into this folder")
-    p.add_argument("--measure", action="store_true", help="only measure what ships")
-    a = p.parse_args()
-    if a.export:
-        loop.export(a.out, a.export, "lengths.json")
-    elif a.measure:
-        for name in shelf.LENGTHS:
-            print(name, loop.measure(shelf.model(name), plan(name)) | special(name, shelf.model(name)))
-    else:
-        names = tuple(shelf.LENGTHS) if a.every else (a.model,)
-        loop.train([plan(name) for name in names], (a.seed,), a.out, device.resolve(a.device))
+    command.run(__doc__, "run-lengths", shelf.LENGTHS, plan, partial(loop.export, curves="lengths.json"), figures)
 
 
 if __name__ == "__main__":

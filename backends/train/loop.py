@@ -5,10 +5,12 @@ Batches come from (seed, step), so a run that was stopped and resumed repeats an
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -65,6 +67,17 @@ def rate_at(plan: Plan, step: int) -> float:
     return plan.rate * min(1.0, (step + 1) / plan.warmup) * (0.55 + 0.45 * float(torch.cos(torch.tensor(torch.pi * progress))))
 
 
+def warm_cosine(rate: float, done: int, warmup: int, steps: int) -> float:
+    """Learning rate of the step after `done`: linear warm-up, then a cosine down to nothing at the last of `steps`."""
+    return rate * min(1, (done + 1) / warmup) * (0.5 + 0.5 * math.cos(math.pi * min(1, done / steps)))
+
+
+def write(state: dict[str, Any], file: Path) -> None:
+    """Writes a checkpoint, atomically."""
+    torch.save(state, file.with_suffix(".tmp"))
+    file.with_suffix(".tmp").rename(file)
+
+
 class Run:
     """One model on its way through `plan`; its file <name>-<seed>.pt in `out` holds everything to go on from."""
 
@@ -104,8 +117,7 @@ class Run:
         """Writes the file, atomically."""
         state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         state |= {"done": self.done, "curve": self.curve, "seconds": self.seconds}
-        torch.save(state, self.file.with_suffix(".tmp"))
-        self.file.with_suffix(".tmp").rename(self.file)
+        write(state, self.file)
 
     def finish(self, steps: int) -> dict[str, float]:
         """Trains up to `steps`; returns the final figures."""

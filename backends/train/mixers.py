@@ -7,23 +7,15 @@
 """
 from __future__ import annotations
 
-import argparse
+from functools import partial
 from itertools import product
-from pathlib import Path
 
 from torch import Tensor
 
-from backends import device
 from backends.lm import corpus, shelf, tasks
-from backends.train import loop
+from backends.train import command, loop
 
 TASKS = ("bytes", "mqar")
-
-
-def crops(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tensor]:
-    """Random crops of the standard library, and the bytes that follow."""
-    window = corpus.windows(held, size, length + 1, seed)
-    return window[:, :-1], window[:, 1:]
 
 
 def recall(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tensor]:
@@ -36,30 +28,23 @@ def plan(task: str, mixer: str) -> loop.Plan:
     config, name = shelf.config(task, mixer), f"{task}-{mixer}"
     if task == "mqar":
         return loop.Plan(name, config, recall, steps=1200, size=64, length=64)
-    return loop.Plan(name, config, crops, steps=1000, size=16, length=256)
+    return loop.Plan(name, config, corpus.crops, steps=1000, size=16, length=256)
+
+
+def figures(task: str, mixer: str) -> dict[str, float]:
+    """What the manifest says of a shipped model."""
+    return loop.measure(shelf.load(mixer, task), plan(task, mixer))
 
 
 def main() -> None:
     """Command line."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = command.parser(__doc__, "run-mixers", every="the whole family")
     p.add_argument("--task", choices=TASKS, default="bytes")
     p.add_argument("--mixer", choices=tuple(shelf.FAMILY), default="softmax")
-    p.add_argument("--every", action="store_true", help="the whole family")
-    p.add_argument("--seed", type=int, default=0, help="first seed")
-    p.add_argument("--seeds", type=int, default=1, help="how many seeds")
-    p.add_argument("--device", default="auto")
-    p.add_argument("--out", type=Path, default=Path("run-mixers"))
-    p.add_argument("--export", type=Path, help="only write what ships into this folder")
-    p.add_argument("--measure", action="store_true", help="only measure what ships")
     a = p.parse_args()
-    if a.export:
-        loop.export(a.out, a.export, "mixers.json")
-    elif a.measure:
-        for task, mixer in product(TASKS, shelf.FAMILY):
-            print(f"{task}-{mixer}", loop.measure(shelf.load(mixer, task), plan(task, mixer)))
-    else:
-        chosen = tuple(shelf.FAMILY) if a.every else (a.mixer,)
-        loop.train([plan(a.task, mixer) for mixer in chosen], range(a.seed, a.seed + a.seeds), a.out, device.resolve(a.device))
+    plans = [plan(a.task, mixer) for mixer in (shelf.FAMILY if a.every else (a.mixer,))]
+    every = [(f"{task}-{mixer}", partial(figures, task, mixer)) for task, mixer in product(TASKS, shelf.FAMILY)]
+    command.carry_out(a, plans, partial(loop.export, curves="mixers.json"), every)
 
 
 if __name__ == "__main__":

@@ -9,40 +9,31 @@ All three see the same batches.  An expert is half as wide as the dense layer an
 """
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from backends import device
 from backends.lm import corpus, shelf
 from backends.lm.model import Decoder
 from backends.moe import views
 from backends.moe.params import MoeParams
-from backends.train import loop
+from backends.train import command, loop
 
 WEIGHTS = {"moe": (1e-2, 1e-3), "moe-free": (0.0, 0.0), "moe-dense": (0.0, 0.0)}
 """Weights of the balance loss and of the z-loss, by model."""
 
 
-def windows(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tensor]:
-    """Crops of the standard library."""
-    window = corpus.windows(held, size, length + 1, seed)
-    return window[:, :-1], window[:, 1:]
-
-
 def plan(name: str) -> loop.Plan:
     """The plan of one model of `shelf.ROUTED`."""
     balance, z = WEIGHTS[name]
-    return loop.Plan(name, shelf.ROUTED[name], windows, steps=2000, size=16, length=128, balance=balance, z=z, every=25)
+    return loop.Plan(name, shelf.ROUTED[name], corpus.crops, steps=2000, size=16, length=128, balance=balance, z=z, every=25)
 
 
 @torch.no_grad()
 def loads(model: Decoder, count: int = 64) -> list[dict[str, float]]:
     """Of each router on `count` held-out windows: its largest load over the mean load, the smallest over the mean, and their variation."""
-    tokens, _ = windows(count, model.config.length, loop.HELD, True)
+    tokens, _ = corpus.crops(count, model.config.length, loop.HELD, True)
     found = []
     for routing in model.run(tokens)[1]:
         share = torch.bincount(routing.chosen.flatten(), minlength=model.config.experts).float()
@@ -65,23 +56,7 @@ def figures(name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Command line."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--model", choices=tuple(shelf.ROUTED), default="moe")
-    p.add_argument("--every", action="store_true", help="all of them")
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--device", default="auto")
-    p.add_argument("--out", type=Path, default=Path("run-moe"))
-    p.add_argument("--export", type=Path, help="only write what ships into this folder")
-    p.add_argument("--measure", action="store_true", help="only measure what ships")
-    a = p.parse_args()
-    if a.export:
-        loop.export(a.out, a.export, "moe.json")
-    elif a.measure:
-        for name in shelf.ROUTED:
-            print(name, figures(name))
-    else:
-        names = tuple(shelf.ROUTED) if a.every else (a.model,)
-        loop.train([plan(name) for name in names], (a.seed,), a.out, device.resolve(a.device))
+    command.run(__doc__, "run-moe", shelf.ROUTED, plan, partial(loop.export, curves="moe.json"), figures)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import argparse
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from backends.segment.tiny import STRIDE, build_tiny
+from backends.train import command, loop
 from backends.train.shelf import PHOTOGRAPHIC_SEED, crop_of, read_cache, render_cache
 
 PHOTOGRAPHIC_FROM = 2800        # step from which photographic scenes are used
@@ -267,8 +268,7 @@ class Trainer:
     def save(self, out: Path) -> None:
         """Writes out/last.pt, atomically."""
         state = {"sam": self.sam.state_dict(), "mean": self.mean.state_dict(), "optimizer": self.optimizer.state_dict(), "done": self.done}
-        torch.save(state, out / "last.tmp")
-        (out / "last.tmp").rename(out / "last.pt")
+        loop.write(state, out / "last.pt")
 
     def resume(self, out: Path) -> None:
         """Continues from out/last.pt where there is one; the random state follows from seed and step."""
@@ -310,23 +310,22 @@ def export(out: Path, target: Path) -> None:
 def main() -> None:
     """Command line; every field of Recipe is a flag."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for field in fields(Recipe):
-        p.add_argument(f"--{field.name.replace('_', '-')}", type=field.type, default=field.default)
+    command.add_flags(p, Recipe)
     p.add_argument("--cache", type=Path, default=Path("scenes"))
     p.add_argument("--out", type=Path, default=Path("run"))
     p.add_argument("--pictures", help="folder with the unpacked free pictures (backends/train/pictures.py)")
     p.add_argument("--render", type=int, help="only render this many scenes into the cache")
     p.add_argument("--photographic", action="store_true", help="render scenes of photographs, cut-outs and photographs' own regions")
     p.add_argument("--export", type=Path, help="only write the trained weights to this file")
-    a = vars(p.parse_args())
-    recipe = Recipe(**{f.name: a[f.name] for f in fields(Recipe)})
-    if a["render"]:
-        render_cache(a["cache"], a["render"], a["pictures"], a["photographic"])
-    elif a["export"]:
-        export(a["out"], a["export"])
+    a = p.parse_args()
+    recipe = command.recipe_of(Recipe, a)
+    if a.render:
+        render_cache(a.cache, a.render, a.pictures, a.photographic)
+    elif a.export:
+        export(a.out, a.export)
     else:
         print(json.dumps(asdict(recipe)))
-        train(recipe, a["cache"], a["out"])
+        train(recipe, a.cache, a.out)
 
 
 if __name__ == "__main__":

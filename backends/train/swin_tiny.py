@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from backends.swin import small
 from backends.swin.small import STRIDE, Regions, normalised
-from backends.train import swin_figures
+from backends.train import command, loop, swin_figures
 from backends.train.shelf import crop_of
 
 SIDE = 256                     # px of a crop
@@ -125,15 +124,10 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
             self.done = state["done"]
 
-    def rate(self) -> float:
-        """Learning rate of the coming step: linear warm-up, then a cosine down to nothing."""
-        r = self.recipe
-        return r.rate * min(1, (self.done + 1) / r.warmup) * (0.5 + 0.5 * math.cos(math.pi * min(1, self.done / r.steps)))
-
     def step(self) -> tuple[float, float]:
         """One update; its loss of pairs, and of colours."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
+            group["lr"] = loop.warm_cosine(self.recipe.rate, self.done, self.recipe.warmup, self.recipe.steps)
         r = self.recipe
         x, ids = crops(self.cache, r.seed, self.done, r.batch)
         rng = np.random.default_rng((r.seed, 2, self.done))
@@ -155,8 +149,7 @@ class Trainer:
     def save(self) -> None:
         """Writes last.pt, atomically."""
         state = {name: getattr(self, name).state_dict() for name in ("model", "mean", "optimizer")}
-        torch.save(state | {"done": self.done}, self.file.with_suffix(".tmp"))
-        self.file.with_suffix(".tmp").rename(self.file)
+        loop.write(state | {"done": self.done}, self.file)
 
 
 def train(recipe: Recipe, cache: Path, out: Path) -> None:
@@ -185,21 +178,20 @@ def export(out: Path, target: Path) -> None:
 def main() -> None:
     """Command line; every field of Recipe is a flag."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for field in fields(Recipe):
-        p.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    command.add_flags(p, Recipe)
     p.add_argument("--cache", type=Path, default=Path("scenes"))
     p.add_argument("--out", type=Path, default=Path("run-swin"))
     p.add_argument("--export", type=Path, help="only write the trained weights to this file")
     p.add_argument("--measure", action="store_true", help="only measure what ships")
-    a = vars(p.parse_args())
-    recipe = Recipe(**{f.name: a[f.name] for f in fields(Recipe)})
-    if a["export"]:
-        export(a["out"], a["export"])
-    elif a["measure"]:
+    a = p.parse_args()
+    recipe = command.recipe_of(Recipe, a)
+    if a.export:
+        export(a.out, a.export)
+    elif a.measure:
         print(json.dumps(swin_figures.figures(small.load())))
     else:
         print(json.dumps(asdict(recipe)))
-        train(recipe, a["cache"], a["out"])
+        train(recipe, a.cache, a.out)
 
 
 if __name__ == "__main__":
