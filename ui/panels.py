@@ -10,7 +10,7 @@ import gradio as gr
 from ui import markup, permalink
 from ui.explain import prose
 from ui.scene import Scene
-from ui.tab import Param, ParamError, Tab
+from ui.tab import Param, ParamError, Tab, declared
 
 Named = dict[str, Any]
 """Components by name."""
@@ -92,6 +92,13 @@ def counter(tab: Tab, most: int) -> None:
     start = f"setTimeout(() => glassbox.count('{tab.slug}', document.querySelector('#{tab.slug}-text textarea')?.value || ''))"
     template = f'<p class="gb-count" role="status" data-most="{most}"></p>'
     gr.HTML(elem_id=f"{tab.slug}-count", html_template=template, js_on_load=start, apply_default_css=False)
+
+
+def put(tab: Tab, widgets: Named, *names: str) -> None:
+    """The generic widgets of some parameters, in this order, into ``widgets``."""
+    known = {p.name: p for p in declared(tab.params)}
+    for name in names:
+        widgets[name] = widget(tab, known[name], getattr(tab.opening, name))
 
 
 def to_widget(param: Param, value: Any) -> Any:

@@ -63,24 +63,18 @@ def draw(tab: Tab) -> Parts:
     return Parts(**{f.name: made[f.name] for f in fields(Parts)})
 
 
-def _put(tab: Tab, widgets: dict[str, Any], *names: str) -> None:
-    """The generic widgets of some parameters."""
-    for name in names:
-        widgets[name] = panels.widget(tab, PARAMS[name], getattr(tab.opening, name))
-
-
 def _radio(tab: Tab, name: str, options: list[tuple[str, str]], **more: Any) -> gr.Radio:
     return gr.Radio(options, value=getattr(tab.opening, name), label=PARAMS[name].control.label, elem_id=f"{tab.slug}-{name}", **more)
 
 
 def _source(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
     widgets["source"] = _radio(tab, "source", SOURCES)
-    _put(tab, widgets, "text")
+    panels.put(tab, widgets, "text")
     panels.counter(tab, MAX_BYTES)
     load = {"file_types": [".safetensors"], "file_count": "single", "height": 110, "elem_id": f"{tab.slug}-file"}
     file = gr.File(label="safetensors with q, k, v: (n, d) or (h, n, d)", **load)
     loaded = gr.HTML(elem_id=f"{tab.slug}-loaded")
-    _put(tab, widgets, "layer", "head", "n", "dim", "norm", "causal")
+    panels.put(tab, widgets, "layer", "head", "n", "dim", "norm", "causal")
     return {"file": file, "loaded": loaded}
 
 
@@ -88,9 +82,9 @@ def _settings(tab: Tab, widgets: dict[str, Any]) -> None:
     """Settings of single kinds, and those that are rarely touched."""
     widgets["reading"] = _radio(tab, "reading", READINGS, info=PARAMS["reading"].control.help)
     with gr.Accordion("Settings of the kinds", open=False, elem_id=f"{tab.slug}-kinds-settings"):
-        _put(tab, widgets, "m", "orthogonal", "window", "stride", "block", "globals", "blocks", "rank")
+        panels.put(tab, widgets, "m", "orthogonal", "window", "stride", "block", "globals", "blocks", "rank")
     with gr.Accordion("More", open=False, elem_id=f"{tab.slug}-more"):
-        _put(tab, widgets, "seed", "radius")
+        panels.put(tab, widgets, "seed", "radius")
 
 
 def _maps(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +114,7 @@ def _lesson(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
             run, stop = ["gb-word", "gb-word-run"], ["gb-word", "gb-word-stop"]
             made["measure"] = gr.Button("Run", variant="primary", elem_id=f"{tab.slug}-measure", elem_classes=run, **small)
             made["stop"] = gr.Button("Stop", elem_id=f"{tab.slug}-stop-measure", elem_classes=stop, **small)
-        _put(tab, widgets, "step", "delta", "depth")
+        panels.put(tab, widgets, "step", "delta", "depth")
         made["plot"] = panels.plot(tab, visible=False)
         made["stage"] = Stage(elem_id=f"{tab.slug}-stage", visible=False)
         with gr.Accordion("Table", open=False, elem_classes="gb-twin", elem_id=f"{tab.slug}-lesson-twin"):

@@ -48,12 +48,6 @@ def draw(tab: Tab) -> Parts:
     return Parts(**{f.name: made[f.name] for f in fields(Parts)})
 
 
-def _put(tab: Tab, widgets: dict[str, Any], *names: str) -> None:
-    """The generic widgets of some parameters."""
-    for name in names:
-        widgets[name] = panels.widget(tab, PARAMS[name], getattr(tab.opening, name))
-
-
 def _methods(tab: Tab, name: str, offered: tuple[str, ...]) -> gr.Dropdown:
     """One method, by its label."""
     control, options = PARAMS[name].control, [(METHODS[method].label, method) for method in offered]
@@ -71,16 +65,16 @@ def _settings(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
     small = {"size": "sm", "elem_classes": "gb-quiet"}
     made["config"] = gr.UploadButton("Load a model's config.json", file_types=[".json"], elem_id=f"{tab.slug}-config", **small)
     made["loaded"] = gr.HTML(elem_id=f"{tab.slug}-loaded")
-    _put(tab, widgets, "head_dim", "base", "trained", "target", "partial")
+    panels.put(tab, widgets, "head_dim", "base", "trained", "target", "partial")
     with gr.Column(elem_id=f"{tab.slug}-source"):
-        _put(tab, widgets, "text")
+        panels.put(tab, widgets, "text")
         panels.counter(tab, MAX_TEXT)
         made["upload"] = gr.UploadButton("Text from a file", elem_id=f"{tab.slug}-upload", **small)
         made["held"] = gr.HTML(elem_id=f"{tab.slug}-held")
-    _put(tab, widgets, "repeat", "longest", "samples", "window", "sinks")
+    panels.put(tab, widgets, "repeat", "longest", "samples", "window", "sinks")
     with gr.Accordion("Settings of the methods", open=False, elem_id=f"{tab.slug}-rules"):
-        _put(tab, widgets, *RULES)
-    _put(tab, widgets, "seed")
+        panels.put(tab, widgets, *RULES)
+    panels.put(tab, widgets, "seed")
     widgets["method"] = _methods(tab, "method", CALCULATED)
     return made
 

@@ -47,12 +47,6 @@ def draw(tab: Tab) -> Parts:
     return Parts(**{f.name: made[f.name] for f in fields(Parts)})
 
 
-def _put(tab: Tab, widgets: dict[str, Any], *names: str) -> None:
-    """The generic widgets of some parameters."""
-    for name in names:
-        widgets[name] = panels.widget(tab, PARAMS[name], getattr(tab.opening, name))
-
-
 def _radio(tab: Tab, name: str, options: list[tuple[str, str]]) -> gr.Radio:
     control = PARAMS[name].control
     return gr.Radio(options, value=getattr(tab.opening, name), label=control.label, info=control.help or None, elem_id=f"{tab.slug}-{name}")
@@ -60,12 +54,12 @@ def _radio(tab: Tab, name: str, options: list[tuple[str, str]]) -> gr.Radio:
 
 def _settings(tab: Tab, widgets: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
-    _put(tab, widgets, "rows", "columns", "window", "shift", "masked")
+    panels.put(tab, widgets, "rows", "columns", "window", "shift", "masked")
     widgets["order"] = _radio(tab, "order", ORDERS)
-    _put(tab, widgets, "depth", "moving")
+    panels.put(tab, widgets, "depth", "moving")
     widgets["bias"] = _radio(tab, "bias", BIASES)
     widgets["similarity"] = _radio(tab, "similarity", SIMILARITIES)
-    _put(tab, widgets, "block", "head", "channels", "pixels")
+    panels.put(tab, widgets, "block", "head", "channels", "pixels")
     with gr.Column(elem_id=f"{tab.slug}-models"):
         widgets["model"] = _radio(tab, "model", MODELS)
         with gr.Column(elem_id=f"{tab.slug}-own"):
