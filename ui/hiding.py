@@ -7,12 +7,12 @@ Owners = Mapping[str, Sequence[tuple[str, str]]]
 
 
 def style(slug: str, owners: Owners, named: Sequence[str] = ()) -> str:
-    """Style rules for a page of the class ``gb-<slug>``: an element without any of its choices ticked is not shown.
+    """Style rules for a page of the class ``gb-tab-<slug>``: an element without any of its choices ticked is not shown.
 
     Radios are told by their inputs' values, the fields in ``named`` (boxes) by their inputs' names.
     """
     rules = []
     for name, choices in owners.items():
         made = ", ".join(f"#{slug}-{field} input[{'name' if field in named else 'value'}='{value}']:checked" for field, value in choices)
-        rules.append(f".gb-{slug}:not(:has({made})) #{slug}-{name} {{ display: none; }}")
+        rules.append(f".gb-tab-{slug}:not(:has({made})) #{slug}-{name} {{ display: none; }}")
     return "\n".join(rules)

@@ -165,7 +165,7 @@ def views(
     Returns the widgets, and all other components by name. ``style`` hides what does not belong to a view."""
     widgets: Named = {}
     gr.HTML(f"<style>{style}</style>", padding=False)
-    with gr.Column(elem_classes=f"gb-{tab.slug}"):
+    with gr.Column(elem_classes=f"gb-tab-{tab.slug}"):
         choices = [(title, name) for name, title in titles.items()]
         widgets["view"] = gr.Radio(choices, value=tab.opening.view, label="View", elem_id=f"{tab.slug}-view", elem_classes="gb-lessons")
         with gr.Row(elem_classes="gb-body"):

@@ -65,7 +65,7 @@
 
   // shows the fields that the canvas writes: place, offsets and modulations as numbers, to type or to paste
   function exact(root) {
-    const page = root.closest('.gb-deformable');
+    const page = root.closest('.gb-tab-deformable');
     const button = glassbox.board.button('Exact numbers', '精确数值', () => {
       page.toggleAttribute('data-exact');
       button.setAttribute('aria-pressed', page.hasAttribute('data-exact'));

@@ -5,11 +5,11 @@
   const LINK = '#ffd166';
 
   const stageNow = () => {
-    const stage = document.querySelector('.gb-swin .gb-board')?.glassbox;
+    const stage = document.querySelector('.gb-tab-swin .gb-board')?.glassbox;
     return stage && stage.kind === 'board' && stage.now ? stage : null;
   };
 
-  const tableNow = () => document.querySelector('.gb-swin .gb-board-bias')?.glassbox;
+  const tableNow = () => document.querySelector('.gb-tab-swin .gb-board-bias')?.glassbox;
 
   // the offset of the table's cell that is chosen or pointed at; null in the other views
   function linked({ scene }) {

@@ -48,7 +48,7 @@ def draw(tab: Tab) -> Parts:
     """Draw the tab in the current context."""
     made: dict[str, Any] = {"widgets": {}}
     gr.HTML(f"<style>{style(tab.slug)}</style>", padding=False)
-    with gr.Row(elem_classes="gb-body gb-attention"):
+    with gr.Row(elem_classes="gb-body gb-tab-attention"):
         with gr.Column(scale=3, min_width=260, elem_classes="gb-side"):
             made |= _source(tab, made["widgets"])
             _settings(tab, made["widgets"])
