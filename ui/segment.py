@@ -22,7 +22,7 @@ from ui.build import PRIVATE, Built
 from ui.segmenting import endpoints, pictures
 from ui.segmenting.layout import Parts, draw
 from ui.segmenting.presets import PRESETS
-from ui.segmenting.state import EVERYTHING, Params, format_things, message_of, settings, things_of
+from ui.segmenting.state import EVERYTHING, Params, format_things, message_of, new_scene, settings, things_of
 from ui.stops import Stops
 from ui.tab import ParamError, Tab
 
@@ -44,15 +44,8 @@ def notice(error: Exception) -> dict[str, Any]:
     return {"kind": "notice", "text": sentence(error), "nonce": secrets.token_hex(4)}
 
 
-def new_scene(params: Params) -> dict[str, Any]:
-    """The state for ``params``, under a new epoch."""
-    state = {"picture": params.picture, "model": params.model, "objects": params.objects, "active": params.active}
-    return {**state, "epoch": secrets.token_hex(4)}
-
-
 def read(scene: dict[str, Any], said: dict[str, Any], *numbers: Any) -> Params:
     """The tab's parameters from its components. ParamError when a setting is out of range."""
-    scene = scene or new_scene(TAB.opening)
     now = {**scene, **said} if said and said["epoch"] == scene["epoch"] else scene
     values = dict(zip(EVERYTHING, numbers, strict=True))
     try:
@@ -77,7 +70,7 @@ def canvas_value(session: str, scene: dict[str, Any], folder: str) -> dict[str, 
 
 def build(tab: Tab) -> Built:
     """Draw the tab, wire its events, and tell the frame what holds its state."""
-    parts = draw(tab)
+    parts = draw(tab, new_scene(tab.opening))
     values = [parts.scene, parts.said, *parts.settings]
     shown = _scenes(parts)
     said = _said(parts)
@@ -103,9 +96,7 @@ def _scenes(parts: Parts) -> Any:
     folder = parts.canvas.GRADIO_CACHE
 
     def show(scene: dict[str, Any], request: gr.Request) -> tuple[Any, ...]:
-        session = request.session_hash
-        scene, problem = _usable(session, scene or new_scene(TAB.opening))
-        return scene, canvas_value(session, scene, folder), notice(problem) if problem else gr.skip()
+        return show_scene(request.session_hash, scene, folder)
 
     def describe(scene: dict[str, Any], request: gr.Request) -> tuple[Any, str]:
         return _picker(request.session_hash, scene["model"])
@@ -129,6 +120,13 @@ def _scenes(parts: Parts) -> Any:
     shown = parts.run.click(show, parts.scene, outputs, **QUIET)
     shown.then(describe, parts.scene, [parts.model, parts.facts], **QUIET)
     return shown
+
+
+def show_scene(session: str, scene: dict[str, Any], folder: str) -> tuple[Any, ...]:
+    """New scene, canvas and notice. What can be shown as it is stays untouched: meanwhile a preset may set another scene."""
+    usable, problem = _usable(session, scene)
+    kept = gr.skip() if usable is scene else usable
+    return kept, canvas_value(session, usable, folder), notice(problem) if problem else gr.skip()
 
 
 def _picker(session: str, model: str) -> tuple[Any, str]:
@@ -160,7 +158,7 @@ def _said(parts: Parts) -> Any:
     def remember(scene: dict[str, Any], said: dict[str, Any], event: gr.EventData) -> Any:
         told = event._data
         overtaken = said and said["epoch"] == told["epoch"] and said["turn"] > told["turn"]
-        if overtaken or told["epoch"] != scene.get("epoch"):
+        if overtaken or told["epoch"] != scene["epoch"]:
             return gr.skip()
         try:
             objects = format_things(things_of(told["objects"]))
@@ -179,7 +177,7 @@ def _prompts(parts: Parts) -> None:
 
         ask = event._data
         frame = {"kind": "reply", "seq": ask["seq"], "epoch": ask["epoch"]}
-        if ask["epoch"] != scene.get("epoch"):
+        if ask["epoch"] != scene["epoch"]:
             return gr.skip()
         try:
             return {**frame, **answers.reply(request.session_hash, scene["model"], scene["picture"], ask)}
@@ -196,8 +194,7 @@ def _everything(parts: Parts, values: list[Any]) -> None:
     def find(request: gr.Request, *given: Any) -> Iterator[tuple[Any, ...]]:
         from ui.segmenting import answers
 
-        scene = given[0] or {}
-        where = {"image_id": scene.get("picture"), "epoch": scene.get("epoch")}
+        where = {"image_id": given[0]["picture"], "epoch": given[0]["epoch"]}
         yield gr.skip(), gr.skip(), *_finding("Looking at the picture")
         try:
             for message in stops.until(request.session_hash, answers.regions(request.session_hash, read(*given))):

@@ -4,6 +4,7 @@ import json
 from io import BytesIO
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,9 +16,21 @@ from backends import images, weights
 from backends.segment import SegmentError, interact, rle
 from backends.segment.tiny import build_tiny
 from tests.discs import discs
-from ui import permalink
+from ui import permalink, segment
 from ui.segmenting import answers, downloads, endpoints, models, pictures
-from ui.segmenting.state import Params, StateError, Step, Thing, clean_name, format_things, message_of, parse, settings, things_of
+from ui.segmenting.state import (
+    Params,
+    StateError,
+    Step,
+    Thing,
+    clean_name,
+    format_things,
+    message_of,
+    new_scene,
+    parse,
+    settings,
+    things_of,
+)
 
 COORDINATE = st.one_of(st.integers(0, 9999), st.floats(0.001, 9999, allow_nan=False).filter(lambda v: "e" not in repr(v)))
 CHOICE = st.one_of(st.none(), st.integers(0, 2))
@@ -41,6 +54,14 @@ def test_the_text_of_objects_is_readable():
     assert format_things([Thing("cat", steps), Thing("a:b|c", (Step(point=(5, 6, 1)),))]) == (
         "cat:120,80+~1;200.5,90-;b10,10,60,50|a%3Ab%7Cc:5,6+"
     )
+
+
+def test_showing_a_scene_leaves_its_state_alone_so_that_a_preset_pressed_meanwhile_is_not_undone(tmp_path):
+    opening, own = new_scene(Params()), new_scene(Params(picture="own-gone"))
+    kept, shown, said = segment.show_scene("nobody", opening, str(tmp_path))
+    assert kept == gr.skip() == said and shown["epoch"] == opening["epoch"] and shown["image_id"] == opening["picture"]
+    kept, shown, said = segment.show_scene("nobody", own, str(tmp_path))
+    assert kept["picture"] == Params().picture and kept["epoch"] == shown["epoch"] != own["epoch"] and "not here" in said["text"]
 
 
 MANY = ("|".join(["a:1,2+"] * 99), "a:" + ";".join(["1,2+"] * 99))

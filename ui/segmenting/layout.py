@@ -37,9 +37,9 @@ class Parts:
     settings: list[Any]
 
 
-def draw(tab: Tab) -> Parts:
-    """Draw the tab in the current context."""
-    made: dict[str, Any] = {"scene": gr.State({}), "said": gr.State({})}
+def draw(tab: Tab, scene: dict[str, Any]) -> Parts:
+    """Draw the tab in the current context; ``scene`` is what it opens with."""
+    made: dict[str, Any] = {"scene": gr.State(scene), "said": gr.State({})}
     made["canvas"] = SegCanvas(None, samples=pictures.thumbnails(), elem_id=CANVAS)
     for name in ("replies", "records", "notes", "files"):
         made[name] = Feed(CANVAS)

@@ -7,6 +7,7 @@ written as %XX. No gradio here, and nothing heavy is imported.
 """
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -184,3 +185,9 @@ def message_of(things: Sequence[Thing]) -> list[dict[str, Any]]:
 def _step_message(step: Step) -> dict[str, Any]:
     where = {"box": list(step.box)} if step.box is not None else {"point": list(step.point)}
     return {**where, "choice": step.choice}
+
+
+def new_scene(params: Params) -> dict[str, Any]:
+    """The state for ``params``, under a new epoch."""
+    state = {"picture": params.picture, "model": params.model, "objects": params.objects, "active": params.active}
+    return {**state, "epoch": secrets.token_hex(4)}
