@@ -207,6 +207,7 @@ def test_only_the_settings_that_matter_are_on_the_page(start):
     page.get_by_label("Dilution").check()
     assert seen("text", "step") == ["text"]
     page.get_by_label("An RNN").check()
+    page.locator("#attention-step").wait_for()              # the answer sets its length, and draws it anew
     assert seen("text", "step", "delta", "depth") == ["step", "delta"]
     page.get_by_label("My own q, k, v").check()
     page.get_by_label("Settings of the kinds").or_(page.get_by_text("Settings of the kinds")).first.click()

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from backends.deform.params import DeformParams
+from tests.browser.board import calm
 from ui import permalink
 
 CELLS = "#deformable-stage .gb-reads figure:first-child canvas"
@@ -21,6 +22,7 @@ def start(open_page, app_url):
         page.wait_for_selector("#deformable-stage canvas, #deformable-stage table, #deformable-plot .main-svg")
         if params.view == "taps":
             page.wait_for_selector("#deformable-stage .gb-stage[data-output]")
+            calm(page, "#deformable-stage")
         return page
 
     return opened
