@@ -3,7 +3,7 @@
 import pytest
 
 from backends.swin.params import SwinParams
-from tests.browser.board import asking
+from tests.browser.board import asking, calm
 from ui import permalink
 
 OPENING = SwinParams()
@@ -18,6 +18,7 @@ def start(open_page, app_url):
     def opened(params=OPENING, **context):
         page = open_page(f"{app_url}?{permalink.encode('swin', params)}", **context)
         page.wait_for_selector(".gb-board[data-drawn]", timeout=60_000)
+        calm(page, ".gb-board")
         return page
 
     return opened
