@@ -1,4 +1,4 @@
-"""The decoder: pre-norm residual blocks of one token mixer and one feed-forward each, tied embedding.
+"""The decoder: pre-norm residual blocks of one token mixer and (but for Mamba's) one feed-forward each, tied embedding.
 
 x = x + mixer(RMSNorm(x)); x = x + feed_forward(RMSNorm(x)); logits = RMSNorm(x) E^T.  Weights start as N(0, 1 / fan-in), the
 projections back into the residual stream shrunk by sqrt(2 layers) as in GPT-2.  (N(0, 0.02) is too small for widths of 64 and 128: after
@@ -21,8 +21,8 @@ from backends.lm.ssd import StateSpace
 class Config:
     """Sizes of a decoder.  `mixers`: one kind per layer, of `mixers.KINDS` or "ssd" (selective) or "lti" (its time-invariant twin);
     `routed`: the layers (from 0) whose feed-forward is a mixture of `experts`, `k` per token, each of hidden size `hidden` / k, so that a
-    token costs what it costs in a dense layer; `conv`: width of the short convolution over q, k, v (0: none); `length`: tokens it was
-    trained on."""
+    token costs what it costs in a dense layer; `hidden`: 0 for no feed-forward at all, as in Mamba; `conv`: width of the short convolution
+    over q, k, v (0: none); `length`: tokens it was trained on."""
 
     mixers: tuple[str, ...] = ("softmax",) * 4
     width: int = 128
@@ -73,20 +73,27 @@ def mixer_of(config: Config, kind: str) -> nn.Module:
     return mixers.Attention(kind, config.width, config.heads, config.base, config.conv)
 
 
+def feed_forward_of(config: Config, routed: bool) -> nn.Module:
+    """A dense feed-forward, or a mixture of experts."""
+    wide = config.hidden // config.k if routed else config.hidden
+    return Experts(config.width, wide, config.experts, config.k) if routed else FeedForward(config.width, wide)
+
+
 class Block(nn.Module):
     """One residual block; `forward` also returns the routing of a mixture of experts, else None."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
-        self.before, self.between = nn.RMSNorm(config.width, 1e-6), nn.RMSNorm(config.width, 1e-6)
+        self.before = nn.RMSNorm(config.width, 1e-6)
+        self.between = nn.RMSNorm(config.width, 1e-6) if config.hidden else None
         self.mixer = mixer_of(config, config.mixers[layer])
-        routed = layer in config.routed
-        wide = config.hidden // config.k if routed else config.hidden
-        self.mlp = Experts(config.width, wide, config.experts, config.k) if routed else FeedForward(config.width, wide)
+        self.mlp = feed_forward_of(config, layer in config.routed) if config.hidden else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Routing | None]:
         """(b, n, D) -> (b, n, D) and the routing."""
         x = x + self.mixer(self.before(x))
+        if self.mlp is None:
+            return x, None
         out = self.mlp(self.between(x))
         y, routing = out if isinstance(out, tuple) else (out, None)
         return x + y, routing

@@ -51,9 +51,10 @@ ROUTED = {
 }
 """Byte models with 8 experts in two of four layers, 2 per token: with auxiliary losses, without; and a dense one of equal cost."""
 
-COPYING = {name: Config((kind,) * 2, width=64, hidden=128, vocab=tasks.COPY_VOCAB, length=36) for name, kind in (
+COPY_SLOTS, COPY_DATA = 384, 4
+COPYING = {name: Config((kind,) * 2, width=64, hidden=0, vocab=tasks.COPY_VOCAB, length=COPY_SLOTS + COPY_DATA) for name, kind in (
     ("copy-ssd", "ssd"), ("copy-lti", "lti"), ("copy-fixed", "lti"))}
-"""Models of selective copying (32 slots and 4 read-outs): selective, its time-invariant twin, and the twin with data at fixed places."""
+"""Models of selective copying (slots, then read-outs): selective, its time-invariant twin, and the twin with data at fixed places."""
 
 
 NAMES = tuple(name for name in FAMILY if any(e.name == f"bytes-{name}" for e in weights.manifest()))

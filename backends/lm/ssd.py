@@ -3,9 +3,10 @@
     h_t = exp(dt_t A) h_{t-1} + dt_t B_t x_t,   y_t = C_t h_t + D x_t      per head, A < 0 a scalar, B and C shared by the heads
     Y = (L o C B^T) (dt X) + D X,   L_ij = exp(sum_{j<k<=i} dt_k A)
 
-A depthwise causal convolution of width 4 and SiLU come first, a SiLU gate and RMSNorm last, as in Mamba.  Selective: dt, B, C are
-projections of the token (plus a learned constant).  The twin projects the constant alone, so its kernel is the same at every position; both
-have equally many parameters.  Simplified: one group, no dt_proj of low rank.  dt, decay and state are float32.
+A depthwise causal convolution of width 4 and SiLU come first, a SiLU gate and RMSNorm last, as in Mamba.  Selective: dt is a projection of
+the token, B and C of the convolved values (plus a learned constant), as in Mamba-2.  The twin projects the constant alone, so its kernel is
+the same at every position; both have equally many parameters.  Simplified: one group, B and C are not convolved by themselves.
+dt, decay and state are float32.
 Letters: b batch, h heads, n tokens, d head dimension, s state size, c chunk.
 """
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CHUNK = 256
+CHUNK = 64
 CONV = 4
 
 
@@ -70,7 +71,8 @@ class StateSpace(nn.Module):
         self.enter = nn.Linear(width, 2 * width, bias=False)
         self.conv = nn.Conv1d(width, width, CONV, groups=width, padding=CONV - 1)
         self.constant = nn.Parameter(torch.randn(width))
-        self.steer = nn.Linear(width, heads + 2 * state, bias=False)
+        self.pace = nn.Linear(width, heads, bias=False)
+        self.steer = nn.Linear(width, 2 * state, bias=False)
         start = torch.exp(torch.rand(heads) * (math.log(0.1) - math.log(1e-3)) + math.log(1e-3))
         self.dt_bias = nn.Parameter(start + torch.log(-torch.expm1(-start)))        # softplus^-1
         self.log_a = nn.Parameter(torch.rand(heads) * math.log(16))
@@ -82,9 +84,9 @@ class StateSpace(nn.Module):
         """(values (b, h, n, d), log decay (b, h, n), dt (b, h, n), B (b, n, s), C (b, n, s), gate (b, n, D)) of x (b, n, D)."""
         values, gate = self.enter(x).chunk(2, -1)
         values = F.silu(self.conv(values.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))
-        source = values + self.constant if self.selective else self.constant.expand_as(values)
-        dt, b, c = self.steer(source).float().split([self.heads, self.state, self.state], -1)
-        dt = F.softplus(dt + self.dt_bias).transpose(1, 2)
+        token, mixed = (x + self.constant, values + self.constant) if self.selective else (self.constant.expand_as(x),) * 2
+        dt = F.softplus(self.pace(token).float() + self.dt_bias).transpose(1, 2)
+        b, c = self.steer(mixed).float().chunk(2, -1)
         return values.unflatten(-1, (self.heads, -1)).transpose(1, 2), -dt * self.log_a.exp()[:, None], dt, b, c, gate
 
     def forward(self, x: Tensor) -> Tensor:

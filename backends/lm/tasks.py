@@ -8,7 +8,6 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 IGNORED = -1
 MQAR_VOCAB = 128            # 0 filler, 1..63 keys, 64..127 values
@@ -55,15 +54,6 @@ def selective_copying(batch: int, length: int = 32, data: int = 4, fixed: bool =
     targets = torch.full_like(tokens, IGNORED)
     targets[:, length:] = words
     return tokens, targets
-
-
-def data_near(tokens: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-    """Of selective copying's tokens (.., n): which slots hold data or have some among the `reach` - 1 tokens before them, and which slots
-    with so many before them see noise alone; two masks (.., n)."""
-    data, n = tokens > 1, tokens.shape[-1]
-    near = sum(F.pad(data, (back, 0))[..., :n].int() for back in range(reach)) > 0
-    full = torch.arange(n) >= reach - 1
-    return near & (tokens != 1), ~near & full & (tokens != 1)
 
 
 def induction(batch: int, length: int = 256, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -91,20 +91,21 @@ class Plane:
 
 @dataclass(frozen=True)
 class Reader:
-    """One trained model on a string.  `dt` (heads, n) step sizes of the layer, `matrix` (n, n) its implied attention for one head,
-    `answers`: what it says, `sure`: its probability of each right answer; `ratio`: mean dt on data over mean dt on noise in that layer,
-    `near`: where the convolution before it sees data over where it sees noise alone, NaN where there is no such place;
-    `share`: of what the read-outs get from the slots, |matrix| times the value's length, the part from data."""
+    """One trained model on a string of n tokens, m of them read-outs.  `dt` (heads, n) step sizes of the layer, `matrix` (n, n) its implied
+    attention for one head, `answers`: what it says, `sure`: its probability of each right answer; `ratios` (heads,): mean dt on data over
+    mean dt on noise, NaN without noise; `reads` (m, n - m): of what each read-out gets from the slots, |matrix| times the value's length,
+    the share of every slot; `share`: of data, over all read-outs; `residual`: of the matrices of all heads against the scan."""
 
     name: str
     label: str
     answers: str
     sure: tuple[float, ...]
     right: int
-    ratio: float
-    near: float
+    ratios: tuple[float, ...]
     share: float
+    residual: float
     dt: np.ndarray
+    reads: np.ndarray = field(metadata=LARGE)
     matrix: np.ndarray = field(metadata=LARGE)
 
 
@@ -122,14 +123,13 @@ class Selective:
 @dataclass(frozen=True)
 class Reach:
     """One model: share of right answers at each of the lengths so far, and of each trained seed as recorded after training;
-    `ratios`, `near`: of each seed by layer, as in `Reader`."""
+    `ratios`: of each seed by layer and head, as in `Reader`."""
 
     name: str
     label: str
     accuracy: tuple[float, ...]
     recorded: tuple[tuple[float, ...], ...]
-    ratios: tuple[tuple[float, ...], ...]
-    near: tuple[tuple[float, ...], ...]
+    ratios: tuple[tuple[tuple[float, ...], ...], ...]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from scipy.signal import cont2discrete
 
 from backends.lm import shelf
 from backends.memory import family, hippo, nplr, poles, s4d, selective, signals
-from backends.memory.params import LETTERS, MEMORIES, MOST, RULES, MemoryParams
+from backends.memory.params import LETTERS, MEMORIES, MOST, RULES, MemoryParams, spelled
 from backends.memory.results import Conditions, Course, Layer, MemoryResult, Plane, Recall, Scope
 from backends.shapes import Check
 
@@ -166,18 +166,15 @@ def _poles(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]
 
 
 def _selective(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]:
-    body, tokens = selective.selective(params), selective.encoded(params.string)[0]
-    gaps, still = [], selective.inside(shelf.copying("copy-lti"), tokens, params.layer)[0]
-    for name in ("copy-ssd", "copy-lti"):
-        _, matrix, values, out = selective.inside(shelf.copying(name), tokens, params.layer)
-        gaps.append(((matrix @ values - out).abs().max() / out.abs().max()).item())
-    said = []
-    if len(params.string) != selective.SLOTS or len(body.wanted) != selective.DATA:
-        said.append(f"Trained on {selective.SLOTS} places with {selective.DATA} data; this string has {len(params.string)} with "
-                    f"{len(body.wanted)}.")
-    yield body, " ".join(said), (
-        check("the matrix is the layer", max(gaps), 1e-4, "relative difference of M times the values from the scan in chunks of 16"),
-        check("the twin's steps never change", (still.max(1).values - still.min(1).values).max(), 1e-6, "its largest dt less its smallest"))
+    body, string = selective.selective(params), spelled(params.string)
+    steps = body.readers[1].dt
+    said = ""
+    if len(string) != selective.SLOTS or len(body.wanted) != selective.DATA:
+        said = f"Trained on {selective.SLOTS} places with {selective.DATA} data; this string has {len(string)} with {len(body.wanted)}."
+    yield body, said, (
+        check("the matrix is the layer", max(one.residual for one in body.readers), 1e-4,
+              "relative difference of M times the values from the scan in chunks of 16"),
+        check("the twin's steps never change", np.ptp(steps, axis=1).max(), 1e-6, "its largest dt less its smallest"))
 
 
 def _lengths(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...] | None]]:

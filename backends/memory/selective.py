@@ -15,14 +15,14 @@ from torch import Tensor
 from backends import weights
 from backends.lm import shelf, ssd, tasks
 from backends.lm.model import Decoder
-from backends.memory.params import LETTERS, NOISE, MemoryParams
+from backends.memory.params import LETTERS, NOISE, MemoryParams, spelled
 from backends.memory.results import Lengths, Reach, Reader, Selective
 
 CURVES = "copying.json"               # beside the weights: every seed's curve and figures
 LABELS = {"copy-ssd": "selective", "copy-lti": "time-invariant twin", "copy-fixed": "twin, data at fixed places"}
-SLOTS, DATA, TIMES = 32, 4, (1, 2, 4, 8)
+SLOTS, DATA, TIMES = shelf.COPY_SLOTS, shelf.COPY_DATA, (1, 2, 4, 8)
 READ = 1                              # the read-out token; data are 2..9
-SIZE = 32                             # strings a step when lengths are measured
+SIZE = 16                             # strings a step when lengths are measured
 
 
 def encoded(string: str) -> tuple[Tensor, Tensor]:
@@ -43,32 +43,31 @@ def inside(model: Decoder, tokens: Tensor, layer: int) -> tuple[Tensor, Tensor, 
     return dt[0], ssd.matrix(log, dt, b, c)[0], values[0], ssd.scan(values, log, dt, b, c, chunk=16)[0]
 
 
+@torch.no_grad()
 def look(name: str, string: str, layer: int, head: int) -> Reader:
     """One model on a string."""
     model, (tokens, data) = shelf.copying(name), encoded(string)
     slots = len(tokens) - len(data)
-    dt, matrix, values, _ = inside(model, tokens, layer)
-    with torch.no_grad():
-        p = model(tokens[None])[0, slots:].softmax(-1)
-    said, held = p.argmax(-1), tokens[:slots] > READ
-    ratio, near = (_over(dt, *places) for places in ((tokens > READ, tokens == 0), tasks.data_near(tokens, ssd.CONV)))
+    dt, matrix, values, scanned = inside(model, tokens, layer)
+    residual = ((matrix @ values - scanned).abs().max() / scanned.abs().max().clamp_min(1e-30)).item()
+    p = model(tokens[None])[0, slots:].softmax(-1)
+    said, held, noise = p.argmax(-1), tokens[:slots] > READ, tokens == 0
+    ratios = tuple((dt[:, tokens > READ].mean(1) / dt[:, noise].mean(1)).tolist()) if noise.any() else (float("nan"),) * len(dt)
     weight = matrix[head, slots:, :slots].abs() * values[head, :slots].norm(dim=-1)
-    answers = "".join(LETTERS[a - 2] if a > READ else "?" for a in said.tolist())
+    reads = weight / weight.sum(1, keepdim=True).clamp_min(1e-30)
+    answers = "".join(LETTERS[a - 2] if READ < a < 2 + len(LETTERS) else "?" for a in said.tolist())
     sure = tuple(round(v, 6) for v in p.gather(1, data[:, None])[:, 0].tolist())
     share = (weight[:, held].sum() / weight.sum().clamp_min(1e-30)).item()
-    return Reader(name, LABELS[name], answers, sure, int((said == data).sum()), ratio, near, share, dt.numpy(), matrix[head].numpy())
-
-
-def _over(dt: Tensor, a: Tensor, b: Tensor) -> float:
-    """Mean step size at the places `a` over that at `b`; NaN when there are none."""
-    return (dt[:, a].mean() / dt[:, b].mean()).item() if a.any() and b.any() else float("nan")
+    right = int((said == data).sum())
+    return Reader(name, LABELS[name], answers, sure, right, ratios, share, residual, dt.numpy(), reads.numpy(), matrix[head].numpy())
 
 
 def selective(params: MemoryParams) -> Selective:
     """Both models on the string."""
-    wanted = "".join(letter for letter in params.string if letter != NOISE)
-    readers = tuple(look(name, params.string, params.layer, params.channel) for name in ("copy-ssd", "copy-lti"))
-    return Selective(params.string + "?" * len(wanted), wanted, params.layer, params.channel, readers)
+    string = spelled(params.string)
+    wanted = string.replace(NOISE, "")
+    readers = tuple(look(name, string, params.layer, params.channel) for name in ("copy-ssd", "copy-lti"))
+    return Selective(string + "?" * len(wanted), wanted, params.layer, params.channel, readers)
 
 
 @torch.no_grad()
@@ -91,4 +90,4 @@ def lengths(params: MemoryParams) -> Iterator[Lengths]:
             found[name] += (accuracy(name, times, params.samples, params.seed),)
         yield Lengths(TIMES, SLOTS, params.samples, tuple(
             Reach(name, LABELS[name], found[name], tuple(tuple(row["far"][str(t)] for t in TIMES) for row in kept[name]),
-                  *(tuple(tuple(row[part]) for row in kept[name]) for part in ("ratios", "near"))) for name in LABELS))
+                  tuple(tuple(map(tuple, row["ratios"])) for row in kept[name])) for name in LABELS))

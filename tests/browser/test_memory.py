@@ -52,8 +52,8 @@ def test_a_dragged_eigenvalue_stays_inside_the_circle(start):
 
 def test_an_edited_string_is_read_anew_and_a_wrong_one_is_said(start):
     page = start(MemoryParams(view="selective"))
-    page.wait_for_function("() => document.querySelector('#memory-notice')?.innerText.includes('Wanted: acbf')")
-    page.fill("#memory-string textarea, #memory-string input", ".b......a....c........d.........")
+    page.wait_for_function("() => document.querySelector('#memory-notice')?.innerText.includes('Wanted: bgdf')")
+    page.fill("#memory-string textarea, #memory-string input", "9.b60.a.c200.d111.")
     page.wait_for_function("() => document.querySelector('#memory-notice')?.innerText.includes('Wanted: bacd')")
     page.fill("#memory-string textarea, #memory-string input", "..x..")
     page.wait_for_selector(".toast-body")

@@ -42,7 +42,7 @@ def test_views_that_stream_grow_and_the_others_answer_once():
     *({"signal": name} for name in SIGNALS), *({"rule": name} for name in RULES), *({"view": "poles", "start": name} for name in POLES),
     *({"view": "family", "kind": name} for name in KINDS), {"view": "family", "tokens": 0}, {"view": "family", "tokens": 1},
     {"length": 2}, {"head": 0.0}, {"size": 1}, {"size": 127}, {"text": "1 1"},
-    {"view": "selective", "string": "a"}, {"view": "selective", "string": "." * 200 + "h", "layer": 1, "channel": 0},
+    {"view": "selective", "string": "a"}, {"view": "selective", "string": "1023.h", "layer": 1, "channel": 0},
 ], ids=str)
 def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change):
     params = replace(SMALL, **change)
@@ -50,6 +50,15 @@ def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change
     assert all(check.ok for check in result.checks)
     figure = memory.FIGURES[result.view](result.body)
     assert len(figure.to_json()) < 200_000 and memory.TABLES[result.view](result.body).columns
+
+
+def test_pooling_keeps_the_largest_of_neighbours_and_says_which_places_they_are():
+    values = np.array([[1.0, -5.0, 2.0, 0.0, 3.0], [0.0, 0.0, 0.0, -1.0, 0.5]])
+    assert memory.pooled(values, 3).tolist() == [[-5.0, 2.0, 3.0], [0.0, -1.0, 0.5]]
+    assert memory.pooled(values, 5) is not values and (memory.pooled(values, 5) == values).all()
+    strip = memory.selective(answer(replace(SMALL, view="selective")).body).data[0]
+    assert len(strip.x) == strip.z.shape[1] == 130 and (strip.text[0][0], strip.text[0][-1]) == ("0 to 2", "387")
+    assert (strip.z[[0, 2, 3]][:, [at // 3 for at in (155, 175, 212, 267)]] > 3).all()
 
 
 def test_only_the_maps_of_the_family_run_downwards():

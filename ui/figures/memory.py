@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backends.memory.params import NOISE
 from ui.figures import theme
 from ui.figures.lessons import line, stacked
 from ui.figures.panels import decimals, heading, panel
@@ -12,8 +13,10 @@ from ui.tab import Table
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-DRAWN = 96
-"""Most rows of a matrix that are drawn."""
+DRAWN, STRIP = 96, 192
+"""Most rows of a matrix, and columns of a strip, that are drawn."""
+LARGER = 5
+"""Times: steps so much larger on data than on noise are counted."""
 PEN = 200
 """Numbers of a signal that is drawn by hand."""
 ORDER = {"legs": 0, "legt": 1, "fourier": 4, "s4": 3, "rnn": 5}
@@ -144,32 +147,68 @@ def poles_table(body: Any) -> Table:
     return Table(("real", "imaginary", "|lambda|", "cycles per sample", "half-life, samples"), tuple(rows))
 
 
+def pooled(values: np.ndarray, most: int) -> np.ndarray:
+    """Along the last axis, at most so many entries: of equally many neighbours each the one with the largest magnitude."""
+    n = values.shape[-1]
+    step = max(1, -(-n // most))
+    groups = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, -n % step)]).reshape(*values.shape[:-1], -1, step)
+    return np.take_along_axis(groups, np.abs(groups).argmax(-1)[..., None], -1)[..., 0]
+
+
+def _places(n: int, most: int) -> dict[str, Any]:
+    """Columns of what `pooled` leaves of n places: their middles, and the places each stands for."""
+    step = max(1, -(-n // most))
+    starts = np.arange(0, n, step)
+    ends = np.minimum(starts + step, n) - 1
+    return {"x": ((starts + ends) / 2).tolist(), "text": [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]}
+
+
+def _ticks(string: str) -> dict[str, Any]:
+    """Marks at the data, and at the first read-out."""
+    marks = [at for at, letter in enumerate(string) if letter != NOISE and string[at - 1 : at + 1] != "??"]
+    return {"tickangle": 0, "tickfont": {"size": 10}, "tickvals": marks, "ticktext": [string[at] for at in marks]}
+
+
+def _strip(figure: "go.Figure", axes: dict[str, str], values: np.ndarray, rows: list[str], look: dict[str, Any]) -> None:
+    """One row of cells for each row of values, pooled; `look` colours them, and may bring other values to be shown on hover."""
+    columns = _places(values.shape[-1], STRIP)
+    columns["text"] = [columns["text"]] * len(rows)
+    figure.add_heatmap(z=pooled(values, STRIP), y=rows, showscale=False, **columns, **look, **axes)
+    every = {"autorange": "reversed", "type": "category", "dtick": 1, "tickfont": {"size": 9}}
+    figure.update_layout({axes["yaxis"].replace("y", "yaxis"): every})
+
+
+def _reader(figure: "go.Figure", k: int, body: Any) -> None:
+    """Of model k: step sizes, what its read-outs get from where, and its implied attention."""
+    one, n, ticks = body.readers[k], len(body.string), _ticks(body.string)
+    tops, across = (0.965 - 0.105 * k, 0.735 - 0.105 * k, 0.47), ((0.0, 1.0), (0.0, 1.0), ((0.0, 0.47), (0.53, 1.0))[k])
+    names, beneath = ("head", "read-out", "read at" if k == 0 else ""), ("", "", "written at")
+    axes = [panel(figure, 3 * k + row, across[row], (tops[row] - (0.055, 0.055, 0.47)[row], tops[row]), beneath[row], names[row])
+            for row in range(3)]
+    steps = np.round(np.log2(one.dt / np.median(one.dt, 1, keepdims=True)), 2)
+    look = {"zmin": -8, "zmax": 8, "colorscale": theme.SIGNED, "customdata": [_rounded(row) for row in pooled(one.dt, STRIP)],
+            "hovertemplate": "head %{y}, place %{text}: dt = %{customdata:.4g}<extra></extra>"}
+    _strip(figure, axes[0], steps, [str(h) for h in range(len(one.dt))], look)
+    look = {"zmin": 0, "zmax": 1, "colorscale": theme.MAGNITUDE, "hovertemplate": "read-out %{y}, place %{text}: %{z:.1%}<extra></extra>"}
+    _strip(figure, axes[1], np.round(one.reads, 3), [f"{m + 1}: {letter}" for m, letter in enumerate(one.answers)], look)
+    cells, at = pooled(pooled(one.matrix, DRAWN).T, DRAWN).T, _places(n, DRAWN)["x"]
+    figure.add_heatmap(z=np.round(cells / (float(np.abs(cells).max()) or 1.0), 2), x=at, y=at, zmin=-1, zmax=1, colorscale=theme.SIGNED,
+                       hovertemplate="read at %{y}, written at %{x}: %{z:.2f} of the largest<extra></extra>", showscale=False, **axes[2])
+    figure.update_layout({place["xaxis"].replace("x", "xaxis"): ticks | {"range": [-0.5, n - 0.5]} for place in axes})
+    figure.update_layout({axes[2]["yaxis"].replace("y", "yaxis"): ticks | {"range": [n - 0.5, -0.5], "showticklabels": k == 0}})
+    label = f"<b>{one.label}</b>"
+    words = (f"{label}: dt, over its median", f"{label}: what it reads", f"<b>{one.label.split()[-1]}</b>")
+    for place, top, said in zip(across, tops, words, strict=True):
+        heading(figure, place, top + 0.002, said)
+
+
 def selective(body: Any) -> "go.Figure":
-    """Of both models: each head's step size over its own mean, and the layer's implied attention."""
-    figure = theme.figure(height=640)
-    n, names = len(body.string), list(body.string)
-    ticks = {"tickangle": 0, "tickfont": {"size": 10}} | ({"tickvals": list(range(n)), "ticktext": names} if n <= 64 else {})
-    for k, one in enumerate(body.readers):
-        across = (0.0, 0.47) if k == 0 else (0.53, 1.0)
-        strip = panel(figure, 2 * k, across, (0.8, 0.95), "", "head" if k == 0 else "")
-        square = panel(figure, 2 * k + 1, across, (0.0, 0.68), "written at", "read at" if k == 0 else "")
-        logs = np.log2(one.dt / one.dt.mean(1, keepdims=True))
-        hover = "head %{y}, place %{x}: dt = %{customdata:.4g}<extra></extra>"
-        look = {"zmin": -2, "zmax": 2, "colorscale": theme.SIGNED, "showscale": False, "hovertemplate": hover}
-        steps, heads = [_rounded(row) for row in one.dt], [str(h) for h in range(len(one.dt))]
-        figure.add_heatmap(z=np.round(logs, 2), customdata=steps, y=heads, **look, **strip)
-        bound = float(np.abs(one.matrix).max()) or 1.0
-        cells = {"zmin": -1, "zmax": 1, "colorscale": theme.SIGNED, "showscale": False}
-        step = -(-n // DRAWN)
-        figure.add_heatmap(z=np.round(one.matrix[::step, ::step] / bound, 2), x=list(range(0, n, step)), y=list(range(0, n, step)), **cells,
-                           hovertemplate="read at %{y}, written at %{x}: %{z:.2f} of the largest<extra></extra>", **square)
-        numbers = [axes["xaxis"][1:] for axes in (strip, square)]
-        figure.update_layout({f"xaxis{number}": ticks | {"range": [-0.5, n - 0.5]} for number in numbers})
-        figure.update_layout({f"yaxis{numbers[1]}": ticks | {"range": [n - 0.5, -0.5], "showticklabels": k == 0}})
-        heading(figure, across, 0.985, f"<b>{one.label}</b>: says {one.answers}")
-        heading(figure, across, 0.955, "step sizes dt, over each head's mean")
-        heading(figure, across, 0.69, f"layer {body.layer}, head {body.head}: implied attention")
-    figure.update_layout(margin={"t": 40})
+    """Of both models: each head's step size over its median, what every read-out gets from where, and the layer's implied attention."""
+    figure = theme.figure(height=900)
+    for k in range(len(body.readers)):
+        _reader(figure, k, body)
+    heading(figure, (0.0, 1.0), 0.5, f"Layer {body.layer}, head {body.head}: implied attention")
+    figure.update_layout(margin={"t": 30})
     return figure
 
 
@@ -177,10 +216,11 @@ def selective_words(params: Any, body: Any) -> str:
     """What both models made of the string."""
     first, twin = body.readers
     data = len(body.wanted)
-    seen = f"{first.near:.1f} times as large where its convolution sees data" if np.isfinite(first.near) else "never far from data"
+    times = ", ".join(f"{ratio:.3g}" for ratio in first.ratios)
+    seen = f"{times} times as large on data as on noise, by head" if np.isfinite(first.ratios[0]) else "all on data"
     return (f"Wanted: {body.wanted}. {first.label.capitalize()}: {first.right} of {data} right, {twin.label}: {twin.right}. In layer "
-            f"{body.layer} the selective model's steps are {seen}, and this head's read-outs take {first.share:.0%} of what they get "
-            f"from data (twin: {twin.share:.0%}; data are {data / params.places:.0%} of the places).")
+            f"{body.layer} the selective model's steps are {seen}, and the read-outs of head {body.head} take {first.share:.0%} of what "
+            f"they get from data (twin: {twin.share:.0%}; data are {data / (len(body.string) - data):.0%} of the places).")
 
 
 def selective_table(body: Any) -> Table:
@@ -203,6 +243,13 @@ def lengths(body: Any) -> "go.Figure":
     figure.add_scatter(x=[places[0], places[-1]], y=[1 / 8] * 2, name="guessing", mode="lines", line={"color": theme.INK, "dash": "dot"})
     figure.update_layout(xaxis={"type": "log", "tickvals": places}, yaxis={"range": [0, 1.05], "tickformat": ".0%"})
     return figure
+
+
+def lengths_words(params: Any, body: Any) -> str:
+    """In how many heads the selective models take larger steps on data."""
+    heads = [[ratio >= LARGER for layer in seed for ratio in layer] for seed in body.reaches[0].ratios]
+    return (f"The selective models, one for each seed, take steps at least {LARGER} times as large on data as on noise in "
+            f"{', '.join(str(sum(one)) for one in heads)} of their {len(heads[0])} heads; a twin's steps are all the same.")
 
 
 def lengths_table(body: Any) -> Table:
@@ -248,4 +295,4 @@ TABLES = {
     **{"lengths": lengths_table, "family": family_table},
 }
 SCENES = {"scope": scope_scene, "poles": poles_scene}
-WORDS = {"scope": scope_words, "layer": layer_words, "nplr": nplr_words, "selective": selective_words}
+WORDS = {"scope": scope_words, "layer": layer_words, "nplr": nplr_words, "selective": selective_words, "lengths": lengths_words}

@@ -68,6 +68,18 @@ def test_legs_does_not_care_how_fast_the_signal_runs():
     assert np.allclose(hippo.projected(np.repeat(WAVES, 2), 20), hippo.projected(WAVES, 20), atol=1e-12)
 
 
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 200])
+@pytest.mark.parametrize("made", [hippo.legt(12, 20.0), hippo.fourier(9, 20.0)])
+def test_blocks_of_steps_are_the_loop(made, count):
+    first, second = hippo.discretised(*made, "bilinear")
+    x, u = np.zeros(len(second), second.dtype), WAVES[:count]
+    for value in u:
+        x = first @ x + second * value
+    assert np.abs(hippo.steady(first, second, u) - x).max() < 1e-12
+    left, _ = hippo.writes(first, second, count)
+    assert left.shape == (len(second), count) and np.abs(left @ u - x).max() < 1e-12
+
+
 def test_s4_is_legs_in_logarithmic_time():
     """x' = (A x + B u) / w at t equals LegS of the signal stretched by exp(t / w)."""
     u, w, n = WAVES[:60], 20.0, 6
