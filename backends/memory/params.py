@@ -50,7 +50,7 @@ class MemoryParams:
     string: str = setting(STRING, "String", f"{NOISE} is noise, a to h are data, a number repeats what follows it; the models were "
                           "trained on 384 places with 4 data", max_length=LONGEST_STRING)
     layer: int = setting(2, "Layer", "of the two", (1, 2))
-    channel: int = setting(3, "Head or channel", "whose matrix is drawn", (0, 3))
+    channel: int = setting(2, "Head or channel", "whose matrix is drawn", (0, 3))
     samples: int = setting(64, "Strings", "for each length", (32, 512), 32)
     kind: str = setting("mamba2", "Recurrence", "whose matrix is drawn", choices=tuple(KINDS))
     tokens: int = setting(48, "Tokens", "of the family", (0, 64))

@@ -196,8 +196,8 @@ def _reader(figure: "go.Figure", k: int, body: Any) -> None:
                        hovertemplate="read at %{y}, written at %{x}: %{z:.2f} of the largest<extra></extra>", showscale=False, **axes[2])
     figure.update_layout({place["xaxis"].replace("x", "xaxis"): ticks | {"range": [-0.5, n - 0.5]} for place in axes})
     figure.update_layout({axes[2]["yaxis"].replace("y", "yaxis"): ticks | {"range": [n - 0.5, -0.5], "showticklabels": k == 0}})
-    label = f"<b>{one.label}</b>"
-    words = (f"{label}: dt, over its median", f"{label}: what it reads", f"<b>{one.label.split()[-1]}</b>")
+    label = f"<b>{one.label.split()[-1]}</b>"                    # short: it must fit into a phone's width
+    words = (f"{label}: dt, over its head's median", f"{label}: what its read-outs read", label)
     for place, top, said in zip(across, tops, words, strict=True):
         heading(figure, place, top + 0.002, said)
 
