@@ -154,8 +154,8 @@ def _s4(u: np.ndarray, n: int, w: int, rule: str, seed: int) -> tuple[np.ndarray
 def _rnn(u: np.ndarray, n: int, w: int, rule: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The shortest signal that leaves the same state: the best linear guess without knowing the signal."""
     left, _ = writes(*orthogonal(n, seed), len(u))
-    x = left @ u
-    return x, np.linalg.lstsq(left, x, rcond=1e-10)[0]
+    x, (q, r) = left @ u, np.linalg.qr(left.T)               # left = r^T q^T: of the long side, only an orthonormal basis
+    return x, q @ np.linalg.lstsq(r.T, x, rcond=1e-10)[0]
 
 
 RECALL: dict[str, Callable[[np.ndarray, int, int, str, int], tuple[np.ndarray, np.ndarray]]] = {
