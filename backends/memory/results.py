@@ -94,7 +94,7 @@ class Reader:
     """One trained model on a string of n tokens, m of them read-outs.  `dt` (heads, n) step sizes of the layer, `matrix` (n, n) its implied
     attention for one head, `answers`: what it says, `sure`: its probability of each right answer; `ratios` (heads,): mean dt on data over
     mean dt on noise, NaN without noise; `reads` (m, n - m): of what each read-out gets from the slots, |matrix| times the value's length,
-    the share of every slot; `share`: of data, over all read-outs; `residual`: of the matrices of all heads against the scan."""
+    the share of every slot; `share`: of data, over all read-outs; `residual`: of that matrix against the scan."""
 
     name: str
     label: str

@@ -172,7 +172,7 @@ def _selective(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ..
     if len(string) != selective.SLOTS or len(body.wanted) != selective.DATA:
         said = f"Trained on {selective.SLOTS} places with {selective.DATA} data; this string has {len(string)} with {len(body.wanted)}."
     yield body, said, (
-        check("the matrix is the layer", max(one.residual for one in body.readers), 1e-4,
+        check("the matrix is this head", max(one.residual for one in body.readers), 1e-4,
               "relative difference of M times the values from the scan in chunks of 16"),
         check("the twin's steps never change", np.ptp(steps, axis=1).max(), 1e-6, "its largest dt less its smallest"))
 

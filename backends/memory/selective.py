@@ -33,14 +33,16 @@ def encoded(string: str) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def inside(model: Decoder, tokens: Tensor, layer: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(dt (h, n), M (h, n, n), values (h, n, d), what the scan makes of them (h, n, d)) of a layer, from 1, on tokens (n,)."""
+def inside(model: Decoder, tokens: Tensor, layer: int, head: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(dt (h, n) of a layer, from 1, on tokens (n,); of one head M (n, n), values (n, d) and what the scan makes of them (n, d))."""
     x = model.embed(tokens[None])
     for block in model.blocks[: layer - 1]:
         x, _ = block(x)
     block = model.blocks[layer - 1]
     values, log, dt, b, c, _ = block.mixer.parts(block.before(x))
-    return dt[0], ssd.matrix(log, dt, b, c)[0], values[0], ssd.scan(values, log, dt, b, c, chunk=16)[0]
+    one = slice(head, head + 1)
+    mine = log[:, one], dt[:, one], b, c
+    return dt[0], ssd.matrix(*mine)[0, 0], values[0, head], ssd.scan(values[:, one], *mine, chunk=16)[0, 0]
 
 
 @torch.no_grad()
@@ -48,18 +50,18 @@ def look(name: str, string: str, layer: int, head: int) -> Reader:
     """One model on a string."""
     model, (tokens, data) = shelf.copying(name), encoded(string)
     slots = len(tokens) - len(data)
-    dt, matrix, values, scanned = inside(model, tokens, layer)
+    dt, matrix, values, scanned = inside(model, tokens, layer, head)
     residual = ((matrix @ values - scanned).abs().max() / scanned.abs().max().clamp_min(1e-30)).item()
     p = model(tokens[None])[0, slots:].softmax(-1)
     said, held, noise = p.argmax(-1), tokens[:slots] > READ, tokens == 0
     ratios = tuple((dt[:, tokens > READ].mean(1) / dt[:, noise].mean(1)).tolist()) if noise.any() else (float("nan"),) * len(dt)
-    weight = matrix[head, slots:, :slots].abs() * values[head, :slots].norm(dim=-1)
+    weight = matrix[slots:, :slots].abs() * values[:slots].norm(dim=-1)
     reads = weight / weight.sum(1, keepdim=True).clamp_min(1e-30)
     answers = "".join(LETTERS[a - 2] if READ < a < 2 + len(LETTERS) else "?" for a in said.tolist())
     sure = tuple(round(v, 6) for v in p.gather(1, data[:, None])[:, 0].tolist())
     share = (weight[:, held].sum() / weight.sum().clamp_min(1e-30)).item()
     right = int((said == data).sum())
-    return Reader(name, LABELS[name], answers, sure, right, ratios, share, residual, dt.numpy(), reads.numpy(), matrix[head].numpy())
+    return Reader(name, LABELS[name], answers, sure, right, ratios, share, residual, dt.numpy(), reads.numpy(), matrix.numpy())
 
 
 def selective(params: MemoryParams) -> Selective:

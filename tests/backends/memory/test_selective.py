@@ -36,7 +36,7 @@ def test_steps_and_read_outs_are_those_of_plain_loops():
     for h, ratio in enumerate(one.ratios):
         assert ratio == pytest.approx(one.dt[h, data].mean() / one.dt[h, noise].mean(), rel=1e-5)
     tokens = selective.encoded(written)[0]
-    values = selective.inside(shelf.copying("copy-ssd"), tokens, layer)[2][head]
+    values = selective.inside(shelf.copying("copy-ssd"), tokens, layer, head)[2]
     weights = np.array([[abs(one.matrix[len(written) + m, j]) * values[j].norm().item() for j in range(len(written))] for m in range(2)])
     assert np.allclose(one.reads, weights / weights.sum(1, keepdims=True), atol=1e-6)
     assert one.share == pytest.approx(weights[:, data].sum() / weights.sum(), rel=1e-5) and one.residual < 1e-5
