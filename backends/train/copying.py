@@ -6,9 +6,9 @@
     python -m backends.train.copying --measure                    the manifest's figures, of what ships
 
 4 of 384 slots hold data, the rest is noise; then the data are asked for, in order (Mamba, arXiv 2312.00752, section 4.1.1).  All models
-have equally many parameters and see equally many batches.  Blocks are Mamba's: no feed-forward.  Much noise matters, and so do
-steps: among 64 slots the twin learns to count sooner (0.87 right after 1200 steps, 0.96 with a feed-forward after 1600), and among 384 later
-(0.87, 0.47, 0.25 at 1, 2, 4 times the length after 4800 steps, seed 0); then it fails only on longer strings.
+have equally many parameters and see equally many batches.  Blocks are Mamba's: no feed-forward.  Much noise matters, and so do steps: among
+64 slots the twin learns to count sooner (0.87 right after 1200 steps, 0.96 with a feed-forward after 1600), among 384 later (0.87, 0.47 and
+0.25 at 1, 2 and 4 times the length after 4800 steps, seed 0); then it fails only on longer strings.
 """
 from __future__ import annotations
 
