@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")           # numpy's matrices are small here: a second core costs more than it gives
 ICON = Path(__file__).parent / "assets" / "favicon.svg"
 
 

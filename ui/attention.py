@@ -127,7 +127,7 @@ def _measures(tab: Tab, parts: Parts, values: list[Any]) -> None:
                 return
         yield [gr.skip()] * len(outputs)
 
-    start = [parts.measure.click, parts.run.click, parts.widgets["lesson"].input]
+    start = [parts.measure.click, parts.begin.click, parts.widgets["lesson"].input]
     started = gr.on(start, measure, values, outputs, **LONG)
     parts.stop.click(None, None, None, cancels=[started], api_visibility="private")
 

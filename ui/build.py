@@ -210,7 +210,7 @@ def endpoint(tab: Tab) -> None:
         try:
             return numbers(MEMO.last(tab, permalink.make(tab.params, given)))
         except ValueError as error:
-            raise gr.Error(escape(str(error))) from error
+            raise gr.Error(str(error)) from error
 
     described(call, tab)
     gr.api(call, api_name=tab.slug, concurrency_id="long" if tab.streams else "live", concurrency_limit=1 if tab.streams else 4)

@@ -119,6 +119,7 @@ class Parts:
     csv: gr.Button
     carrier: gr.Textbox
     run: gr.Button
+    begin: gr.Button
 
     @property
     def shown(self) -> list[Any]:
@@ -253,12 +254,15 @@ def _runs(lab: Lab, tab: Tab, parts: Parts, values: list[Any], stops: Stops) -> 
         with told():
             params = lab.read(*given)
             if params.view not in lab.instant:
-                for result in stops.until(request.session_hash, lab.results(request.session_hash, params)):
-                    yield painted(lab, tab, params, result)
+                for k, result in enumerate(stops.until(request.session_hash, lab.results(request.session_hash, params))):
+                    new = painted(lab, tab, params, result)
+                    if k:
+                        new[parts.shown.index(parts.stale)] = gr.skip()         # a setting may have changed since the run began
+                    yield new
                 return
         yield [gr.skip()] * len(parts.shown)
 
-    gr.on([parts.go.click, parts.run.click, parts.widgets["view"].input], follow, values, parts.shown, **LONG)
+    gr.on([parts.go.click, parts.begin.click, parts.widgets["view"].input], follow, values, parts.shown, **LONG)
     stops.heed(parts.stop)
 
 

@@ -130,7 +130,7 @@ LAB = Lab(
         **{"string": ("selective",), "layer": ("selective",), "channel": ("selective", "family"), "samples": ("lengths",)},
         **{"kind": ("family",), "tokens": ("family",), "seed": ("scope", "layer", "nplr", "poles", "lengths", "family")},
     },
-    needs={"inner": (("start", "lru"),), "outer": (("start", "lru"),)},
+    needs={"inner": (("start", "lru"),), "outer": (("start", "lru"),), "dt": tuple(("start", name) for name in POLES if name != "lru")},
     titles={"signal": SIGNALS, "memories": MEMORIES, "rule": RULES, "start": POLES, "kind": KINDS},
     text="text",
     most=MAX_TEXT,

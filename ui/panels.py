@@ -174,7 +174,13 @@ def views(
             with gr.Column(scale=7, min_width=300, elem_classes="gb-main"):
                 made |= shown()
                 explanation(tab)
-    return widgets, made | {"run": gr.Button("Run", elem_id=f"{tab.slug}-run", elem_classes="gb-away"), "carrier": _carrier()}
+    return widgets, made | runs(tab) | {"carrier": _carrier()}
+
+
+def runs(tab: Tab) -> dict[str, Any]:
+    """Hidden buttons that the page presses together: ``run`` for what answers at once, ``begin`` for what streams.  When Gradio repeats one
+    thing that a button started, since a change came meanwhile, it repeats them all; and a stream must not start twice."""
+    return {name: gr.Button("Run", elem_id=f"{tab.slug}-{name}", elem_classes="gb-away") for name in ("run", "begin")}
 
 
 def going(tab: Tab) -> dict[str, Any]:

@@ -93,13 +93,14 @@ def _runs(tab: Tab, parts: Parts, values: list[Any]) -> None:
         with told():
             params = read(*given)
             if params.view not in INSTANT:
-                for result in STOPS.until(request.session_hash, stream(params)):
+                for k, result in enumerate(STOPS.until(request.session_hash, stream(params))):
                     apart = beside.compare(result.body) if params.view == "curve" else gr.skip()
-                    yield [rope.FIGURES[params.view](result.body), apart, "", *_said(tab, params, result)]
+                    old = gr.skip() if k else ""                                # a setting may have changed since the run began
+                    yield [rope.FIGURES[params.view](result.body), apart, old, *_said(tab, params, result)]
                 return
         yield [gr.skip()] * len(outputs)
 
-    gr.on([parts.go.click, parts.run.click, parts.widgets["view"].input], follow, values, outputs, **LONG)
+    gr.on([parts.go.click, parts.begin.click, parts.widgets["view"].input], follow, values, outputs, **LONG)
     STOPS.heed(parts.stop)
 
 

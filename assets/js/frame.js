@@ -53,7 +53,12 @@
   async function press(slug) {
     for (let wait = 0; wait < 400; wait += 1) {
       const button = document.getElementById(slug + '-run');
-      if (button && !button.disabled) { computed.add(slug); button.click(); return; }
+      if (button && !button.disabled) {
+        computed.add(slug);
+        button.click();
+        document.getElementById(slug + '-begin')?.click();
+        return;
+      }
       await new Promise((done) => setTimeout(done, 25));
     }
   }

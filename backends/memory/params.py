@@ -23,7 +23,7 @@ KINDS = {"retnet": "RetNet", "rwkv": "RWKV-4", "gla": "Gated linear attention", 
 NOISE, LETTERS = ".", "abcdefgh"      # how a string of selective copying is typed
 STRING = "155.b19.g36.d54.f116."
 LONGEST_STRING = 1024                 # places
-MOST, MAX_POLES = 64, 2000            # eigenvalues of the user's own, and characters that they may take
+MOST, MAX_POLES = 128, 4000           # eigenvalues of the user's own, and characters that they may take
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ Letters: n tokens, h heads.
 """
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -22,7 +24,7 @@ CURVES = "copying.json"               # beside the weights: every seed's curve a
 LABELS = {"copy-ssd": "selective", "copy-lti": "time-invariant twin", "copy-fixed": "twin, data at fixed places"}
 SLOTS, DATA, TIMES = shelf.COPY_SLOTS, shelf.COPY_DATA, (1, 2, 4, 8)
 READ = 1                              # the read-out token; data are 2..9
-SIZE = 16                             # strings a step when lengths are measured
+SIZE, PAUSE = 16, 0.5                 # strings a step when lengths are measured, and seconds between two figures
 
 
 def encoded(string: str) -> tuple[Tensor, Tensor]:
@@ -72,24 +74,34 @@ def selective(params: MemoryParams) -> Selective:
     return Selective(string + "?" * len(wanted), wanted, params.layer, params.channel, readers)
 
 
-@torch.no_grad()
-def accuracy(name: str, times: int, count: int, seed: int) -> float:
-    """Share of right read-outs on `count` fresh strings, `times` as long as trained."""
+def accuracies(name: str, times: int, count: int, seed: int) -> Iterator[float]:
+    """Share of right read-outs on `count` fresh strings, `times` as long as trained: after each SIZE of them, of those so far."""
     model, right = shelf.copying(name), 0
     tokens, targets = tasks.selective_copying(count, times * SLOTS, DATA, fixed=name == "copy-fixed", seed=seed)
     for at in range(0, count, SIZE):
         part = slice(at, at + SIZE)
-        said = model(tokens[part])[:, -DATA:].argmax(-1)
+        with torch.no_grad():
+            said = model(tokens[part])[:, -DATA:].argmax(-1)
         right += int((said == targets[part, -DATA:]).sum())
-    return right / (count * DATA)
+        yield right / (min(count, at + SIZE) * DATA)
 
 
 def lengths(params: MemoryParams) -> Iterator[Lengths]:
-    """Accuracy at 1, 2, 4 and 8 times the trained length, measured now; beside it what each trained seed reached."""
-    kept, found = weights.curves(CURVES), dict.fromkeys(LABELS, ())
-    for times in TIMES:
-        for name in LABELS:
-            found[name] += (accuracy(name, times, params.samples, params.seed),)
-        yield Lengths(TIMES, SLOTS, params.samples, tuple(
-            Reach(name, LABELS[name], found[name], tuple(tuple(row["far"][str(t)] for t in TIMES) for row in kept[name]),
-                  tuple(tuple(map(tuple, row["ratios"])) for row in kept[name])) for name in LABELS))
+    """Accuracy at 1, 2, 4 and 8 times the trained length, measured now; beside it what each trained seed reached.  Comes every PAUSE
+    seconds, the newest share from the strings so far."""
+    kept, found, last = weights.curves(CURVES), dict.fromkeys(LABELS, ()), 0.0
+    for times, name in product(TIMES, LABELS):
+        before = found[name]
+        for share in accuracies(name, times, params.samples, params.seed):
+            found[name] = (*before, share)
+            if time.perf_counter() - last > PAUSE:
+                yield _reached(params, kept, found)
+                last = time.perf_counter()
+    yield _reached(params, kept, found)
+
+
+def _reached(params: MemoryParams, kept: dict[str, list], found: dict[str, tuple[float, ...]]) -> Lengths:
+    """All models' shares so far."""
+    return Lengths(TIMES, SLOTS, params.samples, tuple(
+        Reach(name, LABELS[name], found[name], tuple(tuple(row["far"][str(t)] for t in TIMES) for row in kept[name]),
+              tuple(tuple(map(tuple, row["ratios"])) for row in kept[name])) for name in LABELS))

@@ -99,15 +99,16 @@ def read(path: Path, most: int = SAMPLES) -> tuple[np.ndarray, str]:
 
 def _wav(data: bytes) -> tuple[np.ndarray, str]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", wavfile.WavFileWarning)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always", wavfile.WavFileWarning)
             rate, values = wavfile.read(io.BytesIO(data))
     except Exception as error:                      # scipy raises many kinds on broken files
         raise ValueError("This WAV file cannot be read: only uncompressed PCM or float WAV files are.") from error
     centred = values.astype(np.float64) - (128 if values.dtype == np.uint8 else 0)
     channels = 1 if centred.ndim == 1 else centred.shape[1]
     mixed = centred if channels == 1 and centred.ndim == 1 else centred.mean(1)
-    return mixed, f" at {rate} Hz" + (f", {channels} channels mixed into one" if channels > 1 else "")
+    ends = ", where the file breaks off" if any("EOF" in str(one.message) for one in heard) else ""
+    return mixed, f" at {rate} Hz" + (f", {channels} channels mixed into one" if channels > 1 else "") + ends
 
 
 def _csv(data: bytes) -> tuple[np.ndarray, str]:

@@ -3,7 +3,9 @@
 import pytest
 
 from backends.memory.params import MemoryParams, eigenvalues
+from tests.browser.board import calm
 from ui import permalink
+from ui.memory import PRESETS
 
 
 @pytest.fixture
@@ -58,6 +60,25 @@ def test_an_edited_string_is_read_anew_and_a_wrong_one_is_said(start):
     page.fill("#memory-string textarea, #memory-string input", "..x..")
     page.wait_for_selector(".toast-body")
     assert "Wanted: bacd" in page.inner_text("#memory-notice")
+
+
+STREAM = """() => { const { components, dependencies } = window.gradio_config;
+    const button = components.find(c => c.props.elem_id === 'memory-begin').id;
+    return dependencies.filter(d => d.targets.some(t => t[0] === button)).map(d => d.id); }"""
+
+
+def test_a_preset_that_streams_starts_once_and_a_setting_changed_meanwhile_is_said(start):
+    page = start(MemoryParams(view="selective", string="9.a9.b"))
+    calm(page, "#memory-notice")
+    joined = []
+    page.on("request", lambda request: joined.append(request.post_data_json["fn_index"]) if "queue/join" in request.url else None)
+    page.click(f"#memory-preset-{next(k for k, one in enumerate(PRESETS) if one.params.view == 'lengths')}")
+    page.wait_for_function("() => document.querySelector('#memory-notice')?.innerText.includes('of their 8 heads')")
+    page.fill("#memory-seed input[type=number]", "5")
+    page.wait_for_function("() => document.querySelector('#memory-checks .gb-checks')", timeout=120_000)
+    calm(page, "#memory-notice")
+    assert [joined.count(one) for one in page.evaluate(STREAM)] == [1]
+    assert page.inner_text("#memory-stale").strip()
 
 
 def test_longer_strings_stream_point_by_point(start):

@@ -43,6 +43,7 @@ def test_views_that_stream_grow_and_the_others_answer_once():
     *({"view": "family", "kind": name} for name in KINDS), {"view": "family", "tokens": 0}, {"view": "family", "tokens": 1},
     {"length": 2}, {"head": 0.0}, {"size": 1}, {"size": 127}, {"text": "1 1"},
     {"view": "selective", "string": "a"}, {"view": "selective", "string": "1023.h", "layer": 1, "channel": 0},
+    {"view": "selective", "string": "1008.16a"}, {"view": "selective", "string": "60.a60.b60.c60.d60.e60.f60.g60.h" * 2},
 ], ids=str)
 def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change):
     params = replace(SMALL, **change)
@@ -57,7 +58,7 @@ def test_pooling_keeps_the_largest_of_neighbours_and_says_which_places_they_are(
     assert memory.pooled(values, 3).tolist() == [[-5.0, 2.0, 3.0], [0.0, -1.0, 0.5]]
     assert memory.pooled(values, 5) is not values and (memory.pooled(values, 5) == values).all()
     strip = memory.selective(answer(replace(SMALL, view="selective")).body).data[0]
-    assert len(strip.x) == strip.z.shape[1] == 130 and (strip.text[0][0], strip.text[0][-1]) == ("0 to 2", "387")
+    assert len(strip.x) == strip.z.shape[1] == 130 and (strip.x[0], strip.x[-1]) == (1.0, 387.0)
     assert (strip.z[[0, 2, 3]][:, [at // 3 for at in (155, 175, 212, 267)]] > 3).all()
 
 

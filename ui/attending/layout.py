@@ -42,6 +42,7 @@ class Parts:
     drawn: gr.State
     carrier: gr.Textbox
     run: gr.Button
+    begin: gr.Button
 
 
 def draw(tab: Tab) -> Parts:
@@ -56,7 +57,7 @@ def draw(tab: Tab) -> Parts:
             made |= _maps(tab, made["widgets"])
             made |= _lesson(tab, made["widgets"])
             panels.explanation(tab)
-    made["run"] = gr.Button("Run", elem_id=f"{tab.slug}-run", elem_classes="gb-away")
+    made |= panels.runs(tab)
     made["drawn"] = gr.State("none")
     made["carrier"] = gr.Textbox(visible=False, interactive=True, max_length=None)
     made["widgets"] = {name: made["widgets"][name] for name in PARAMS}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 DRAWN, STRIP = 96, 192
 """Most rows of a matrix, and columns of a strip, that are drawn."""
+LETTERED = 48
+"""Letters for which there is room below a string."""
 LARGER = 5
 """Times: steps so much larger on data than on noise are counted."""
 PEN = 200
@@ -80,7 +82,7 @@ def layer(body: Any) -> "go.Figure":
 
 def layer_words(params: Any, body: Any) -> str:
     """Times at the largest length so far."""
-    said = (f"{one.label} {1000 * one.seconds[-1]:.2g} ms" for one in body.courses)
+    said = (f"{one.label} {1000 * one.seconds[-1]:.3g} ms" for one in body.courses)
     return (f"At {body.courses[0].lengths[-1]} samples: {'; '.join(said)}, the last two with the kernel that they need. The recurrence is "
             "a loop in Python, so its time counts calls; what counts is how each line rises.")
 
@@ -155,26 +157,26 @@ def pooled(values: np.ndarray, most: int) -> np.ndarray:
     return np.take_along_axis(groups, np.abs(groups).argmax(-1)[..., None], -1)[..., 0]
 
 
-def _places(n: int, most: int) -> dict[str, Any]:
-    """Columns of what `pooled` leaves of n places: their middles, and the places each stands for."""
+def _places(n: int, most: int) -> list[float]:
+    """Columns of what `pooled` leaves of n places: the middles of the places that each stands for."""
     step = max(1, -(-n // most))
     starts = np.arange(0, n, step)
-    ends = np.minimum(starts + step, n) - 1
-    return {"x": ((starts + ends) / 2).tolist(), "text": [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]}
+    return ((starts + np.minimum(starts + step, n) - 1) / 2).tolist()
 
 
 def _ticks(string: str) -> dict[str, Any]:
-    """Marks at the data, and at the first read-out."""
-    marks = [at for at, letter in enumerate(string) if letter != NOISE and string[at - 1 : at + 1] != "??"]
+    """Marks at the data, and at the first read-out, where there is room for a letter."""
+    marks: list[int] = []
+    for at, letter in enumerate(string):
+        if letter != NOISE and (not marks or at - marks[-1] >= len(string) / LETTERED):
+            marks.append(at)
     return {"tickangle": 0, "tickfont": {"size": 10}, "tickvals": marks, "ticktext": [string[at] for at in marks]}
 
 
 def _strip(figure: "go.Figure", axes: dict[str, str], values: np.ndarray, rows: list[str], look: dict[str, Any]) -> None:
-    """One row of cells for each row of values, pooled; `look` colours them, and may bring other values to be shown on hover."""
-    columns = _places(values.shape[-1], STRIP)
-    columns["text"] = [columns["text"]] * len(rows)
-    figure.add_heatmap(z=pooled(values, STRIP), y=rows, showscale=False, **columns, **look, **axes)
-    every = {"autorange": "reversed", "type": "category", "dtick": 1, "tickfont": {"size": 9}}
+    """One row of cells for each row of values, pooled; `look` colours them."""
+    figure.add_heatmap(z=pooled(values, STRIP), x=_places(values.shape[-1], STRIP), y=rows, showscale=False, **look, **axes)
+    every = {"autorange": "reversed", "type": "category", "dtick": -(-len(rows) // 4), "tickfont": {"size": 9}}
     figure.update_layout({axes["yaxis"].replace("y", "yaxis"): every})
 
 
@@ -186,12 +188,12 @@ def _reader(figure: "go.Figure", k: int, body: Any) -> None:
     axes = [panel(figure, 3 * k + row, across[row], (tops[row] - (0.055, 0.055, 0.47)[row], tops[row]), beneath[row], names[row])
             for row in range(3)]
     steps = np.round(np.log2(one.dt / np.median(one.dt, 1, keepdims=True)), 2)
-    look = {"zmin": -8, "zmax": 8, "colorscale": theme.SIGNED, "customdata": [_rounded(row) for row in pooled(one.dt, STRIP)],
-            "hovertemplate": "head %{y}, place %{text}: dt = %{customdata:.4g}<extra></extra>"}
+    look = {"zmin": -8, "zmax": 8, "colorscale": theme.SIGNED,
+            "hovertemplate": "head %{y}, place %{x:.0f}: 2^%{z} times the median<extra></extra>"}
     _strip(figure, axes[0], steps, [str(h) for h in range(len(one.dt))], look)
-    look = {"zmin": 0, "zmax": 1, "colorscale": theme.MAGNITUDE, "hovertemplate": "read-out %{y}, place %{text}: %{z:.1%}<extra></extra>"}
+    look = {"zmin": 0, "zmax": 1, "colorscale": theme.MAGNITUDE, "hovertemplate": "read-out %{y}, place %{x:.0f}: %{z:.1%}<extra></extra>"}
     _strip(figure, axes[1], np.round(one.reads, 3), [f"{m + 1}: {letter}" for m, letter in enumerate(one.answers)], look)
-    cells, at = pooled(pooled(one.matrix, DRAWN).T, DRAWN).T, _places(n, DRAWN)["x"]
+    cells, at = pooled(pooled(one.matrix, DRAWN).T, DRAWN).T, _places(n, DRAWN)
     figure.add_heatmap(z=np.round(cells / (float(np.abs(cells).max()) or 1.0), 2), x=at, y=at, zmin=-1, zmax=1, colorscale=theme.SIGNED,
                        hovertemplate="read at %{y}, written at %{x}: %{z:.2f} of the largest<extra></extra>", showscale=False, **axes[2])
     figure.update_layout({place["xaxis"].replace("x", "xaxis"): ticks | {"range": [-0.5, n - 0.5]} for place in axes})
@@ -241,7 +243,8 @@ def lengths(body: Any) -> "go.Figure":
             figure.add_scatter(x=places, y=row, mode="markers", marker={"color": look["color"], "size": 7, "symbol": colour},
                                legendgroup=one.name, showlegend=False, name=f"{one.label}, a seed")
     figure.add_scatter(x=[places[0], places[-1]], y=[1 / 8] * 2, name="guessing", mode="lines", line={"color": theme.INK, "dash": "dot"})
-    figure.update_layout(xaxis={"type": "log", "tickvals": places}, yaxis={"range": [0, 1.05], "tickformat": ".0%"})
+    figure.update_layout(xaxis={"type": "log", "tickvals": places}, yaxis={"range": [0, 1.05], "tickformat": ".0%"},
+                         legend={"y": 1.02, "yanchor": "bottom"}, margin={"t": 90})
     return figure
 
 
@@ -265,7 +268,7 @@ def family(body: Any) -> "go.Figure":
     figure = theme.figure(height=640)
     places = ((0.0, 0.47), (0.53, 1.0))
     bound = float(np.abs(body.matrix).max(initial=0.0)) or 1.0
-    cells = (("what is left", body.mask, {"colorscale": theme.MAGNITUDE, "zmin": 0, "zmax": 1}),
+    cells = (("what is left", body.mask, {"colorscale": theme.MAGNITUDE, "zmin": 0, "zmax": max(1.0, float(body.mask.max(initial=0.0)))}),
              (f"M, residual {body.residual:.0e}", body.matrix, {"colorscale": theme.SIGNED, "zmin": -bound, "zmax": bound}))
     below = np.tril(np.ones(body.matrix.shape, bool))
     for k, (title, values, look) in enumerate(cells):

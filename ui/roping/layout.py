@@ -39,6 +39,7 @@ class Parts:
     csv: gr.Button
     carrier: gr.Textbox
     run: gr.Button
+    begin: gr.Button
 
 
 def draw(tab: Tab) -> Parts:
