@@ -29,18 +29,21 @@ MODEL = "softmax"                     # bytes-softmax on the shelf
 
 @dataclass(frozen=True)
 class Products:
-    """`dots` q.k (m, n), lengths `q` (m, 1) of the queries and `k` (m, n) or (1, n) of the keys, their dimension `d`."""
+    """`dots` q.k (m, n), lengths `q` (m, 1) of the queries and `k` (m, n) or (1, n) of the keys, their dimension `d`; `last`: the queries
+    and the last REFERENCE keys themselves."""
 
     dots: Tensor
     q: Tensor
     k: Tensor
     d: int
+    last: tuple[Tensor, Tensor]
 
 
 def products(q: Tensor, k: Tensor) -> Products:
     """Of queries (m, d) and keys (n, d), or (m, n, d) when each query has its own."""
     dots = q @ k.mT if k.ndim == 2 else (k @ q[:, :, None])[..., 0]
-    return Products(dots, q.norm(dim=-1, keepdim=True), torch.atleast_2d(k.norm(dim=-1)), q.shape[-1])
+    last = (q, k[..., -REFERENCE:, :].clone())
+    return Products(dots, q.norm(dim=-1, keepdim=True), torch.atleast_2d(k.norm(dim=-1)), q.shape[-1], last)
 
 
 def scaled(name: str, of: Products, n: int) -> Tensor:
@@ -58,7 +61,7 @@ def drawn(d: int, seed: int) -> Products:
     made = torch.Generator().manual_seed(seed)
     q = torch.randn(QUERIES, d, generator=made)
     parts = [products(q, torch.randn(PART, d, generator=made)) for _ in range(LENGTHS[-1] // PART)]
-    return Products(torch.cat([one.dots for one in parts], 1), parts[0].q, torch.cat([one.k for one in parts], 1), d)
+    return Products(torch.cat([one.dots for one in parts], 1), parts[0].q, torch.cat([one.k for one in parts], 1), d, parts[-1].last)
 
 
 def trained(layer: int, head: int, seed: int) -> Products:
@@ -72,11 +75,14 @@ def trained(layer: int, head: int, seed: int) -> Products:
     return products(torch.stack([q[end] for end in ends]), torch.stack([k[end + 1 - longest : end + 1] for end in ends]))
 
 
-def curves(params: ScaleParams) -> Iterator[Entropy]:
+def chosen(params: ScaleParams) -> Products:
+    """Of the source that is set."""
+    return drawn(params.d, params.seed) if params.source == "random" else trained(params.layer, params.head, params.seed)
+
+
+def curves(params: ScaleParams, of: Products) -> Iterator[Entropy]:
     """Mean entropy of the rows, one number of keys more each time."""
-    random = params.source == "random"
-    of = drawn(params.d, params.seed) if random else trained(params.layer, params.head, params.seed)
-    lengths, found = LENGTHS if random else TRAINED, {name: [] for name in SCALES}
+    lengths, found = LENGTHS if params.source == "random" else TRAINED, {name: [] for name in SCALES}
     for at, n in enumerate(lengths):
         for name, rows in found.items():
             rows.append(entropy(scaled(name, of, n).double().softmax(-1)).mean().item())

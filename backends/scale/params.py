@@ -10,7 +10,8 @@ from typing import Literal
 from backends.settings import check, setting
 
 INITS = {"lecun": "LeCun: variance 1/fan-in", "he": "He: 2/fan-in", "xavier": "Xavier: 2/(fan-in + fan-out)",
-         "t5": "T5: 1/d_model in, 1/d_ff out", "small": "N(0, 0.02)", "orthogonal": "orthogonal"}
+         "t5": "T5: 1/d_model in, 1/d_ff out (here LeCun's)", "small": "N(0, 0.02)", "orthogonal": "orthogonal"}
+INIT_HELP = "of every weight matrix; T5's equals LeCun's in these stacks, and so does Xavier's without a shortcut (square matrices)"
 ACTIVATIONS = {"linear": "none", "relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "tanh": "tanh", "sigmoid": "sigmoid", "selu": "SELU"}
 NORMS = {"plain": "no shortcut, no norm", "sum": "shortcut, no norm", "post": "post-norm", "pre": "pre-norm", "deepnorm": "DeepNorm",
          "rezero": "ReZero", "fixup": "Fixup"}
@@ -35,7 +36,7 @@ class ScaleParams:
     rate: float = setting(0.003, "Learning rate", "10 steps of warm-up when training; SGD wants 0.1", (0.0001, 0.3), 0.0001, kind="number")
     steps: int = setting(150, "Steps", "of training, for each model", (10, 200), 10)
     layers: int = setting(64, "Layers", "of the stack", (1, 64))
-    init: str = setting("he", "Initialisation", "of every weight matrix", choices=tuple(INITS))
+    init: str = setting("he", "Initialisation", INIT_HELP, choices=tuple(INITS))
     activation: str = setting("relu", "Activation", "after the first matrix of a layer", choices=tuple(ACTIVATIONS))
     norm: str = setting("plain", "Shortcut and norm", "how a layer is wired", choices=tuple(NORMS))
     tuned: bool = setting(False, "Tuned activation", "divide by the root of its second moment at N(0, 1)")

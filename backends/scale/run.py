@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from backends import threads
 from backends.scale import depth, entropy, saturate, toy, training, width
 from backends.scale.params import ScaleParams
-from backends.scale.results import Dial, Rows, ScaleResult, Truncated
+from backends.scale.results import Dial, Entropy, Rows, ScaleResult, Truncated
 from backends.shapes import Check
 
 QUERIES = 256                         # fewest rows of the dial
@@ -123,20 +123,31 @@ def _depth(params: ScaleParams) -> View:
 
 
 def _entropy(params: ScaleParams) -> View:
-    body = None
-    for body in entropy.curves(params):
+    body, of = None, entropy.chosen(params)
+    for body in entropy.curves(params, of):
         yield body, "", None
-    rows = {curve.name: curve.entropy for curve in body.curves}
-    most = max(h - math.log(n) for row in rows.values() for h, n in zip(row, body.lengths, strict=True))
-    at = body.lengths.index(entropy.REFERENCE)
-    made = torch.Generator().manual_seed(params.seed)
-    q, k = torch.randn(3, 8, generator=made), torch.randn(9, 8, generator=made)
-    free = (entropy.scaled("cosine", entropy.products(q, k), 9) - entropy.scaled("cosine", entropy.products(3 * q, k / 2), 9)).abs().max()
     said = "This model was trained on 256 bytes: what lies further back it has never seen." if params.source == "bytes" else ""
-    yield body, said, (
-        check("no more than log n", most, 1e-9, "largest entropy less log n"),
-        check("log n meets 1/sqrt(d) at 512 keys", abs(rows["logn"][at] - rows["sqrt"][at]), 1e-6, "difference of their entropies"),
-        check("cosine knows no lengths", free, 1e-4, "change when q is tripled and k halved"))
+    yield body, said, _entropy_checks(body, of)
+
+
+def _entropy_checks(body: Entropy, of: entropy.Products) -> tuple[Check, ...]:
+    """The shown curves against torch's attention on the same q and k; the shown cosines with every q and k made longer or shorter."""
+    rows, most = {curve.name: curve.entropy for curve in body.curves}, entropy.REFERENCE
+    above = max(h - math.log(n) for row in rows.values() for h, n in zip(row, body.lengths, strict=True))
+    q, k = (x.double() for x in of.last)
+    apart = max(abs(rows["logn"][body.lengths.index(n)] - _attended(q, k[..., -n:, :], math.log(n, most) * of.d**-0.5)) for n in (64, most))
+    longer = entropy.products(q * torch.linspace(0.5, 3, len(q))[:, None], k * torch.linspace(4, 0.25, most)[:, None])
+    free = (entropy.scaled("cosine", longer, most) - entropy.scaled("cosine", of, most)).abs().max()
+    return (check("no more than log n", above, 1e-9, "largest entropy less log n"),
+            check("log n is torch's attention", apart, 1e-4, "entropies at 64 and 512 keys, with scale = log n / (log 512 sqrt(d))"),
+            check("cosine knows no lengths", free, 1e-3, "change of these scores at 512 keys when each q and k is made longer or shorter"))
+
+
+def _attended(q: Tensor, k: Tensor, scale: float) -> float:
+    """Mean entropy of torch's attention of queries (m, d) over keys (n, d) or (m, n, d)."""
+    keys, unit = (x.expand(len(q), -1, -1) for x in (k, torch.eye(k.shape[-2], dtype=k.dtype)))
+    weights = F.scaled_dot_product_attention(q[:, None], keys, unit, scale=scale)
+    return torch.special.entr(weights).sum(-1).mean().item()
 
 
 def _width(params: ScaleParams) -> View:

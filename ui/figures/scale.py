@@ -37,7 +37,8 @@ def dial(body: Any) -> "go.Figure":
         figure.add_scatter(x=[sign * body.sigma] * 2, y=[0, max(body.counts)], showlegend=sign > 0, **look, **bars)
     shown = body.row[:BARS]
     figure.add_bar(x=np.arange(1, len(shown) + 1), y=shown, marker={"color": theme.CATEGORIES[2]}, name="one row", showlegend=False, **row)
-    figure.update_layout(yaxis2={"range": [0, 1]}, bargap=0.05)
+    few = {"nticks": 4, "tickangle": 0}
+    figure.update_layout(xaxis=few, xaxis2=few, yaxis2={"range": [0, 1]}, bargap=0.05)
     for across, words in (((0, 0.46), "logits"), ((0.56, 1), "one row, sorted")):
         heading(figure, across, 0.975, words)
     _sweeps(figure, body)
@@ -66,7 +67,8 @@ def _sweeps(figure: "go.Figure", body: Any) -> None:
         look = {"mode": "lines+markers", "line": {"color": theme.CATEGORIES[colour]}, "name": name, "legendgroup": name}
         figure.add_scatter(x=ticks, y=quantiles[2], **look, **low)
         figure.add_scatter(x=ticks, y=[r.saturated for r in rows], showlegend=False, **look, **last)
-    ring = {"mode": "markers", "marker": {"symbol": "circle-open", "size": 13, "color": theme.INK, "line": {"width": 2}}}
+    look = {"symbol": "circle-open", "size": 13, "color": theme.INK, "line": {"width": 2}}
+    ring = {"mode": "markers", "cliponaxis": False, "marker": look}
     figure.add_scatter(x=[body.d], y=[body.here.jacobian[2]], name=f"here, d = {body.d}", **ring, **low)
     figure.add_scatter(x=[body.d], y=[body.here.saturated], showlegend=False, **ring, **last)
 
@@ -87,7 +89,9 @@ def training(body: Any) -> "go.Figure":
         line(figure, steps, _above(one.losses), one.label, COLOURS[one.name])
     line(figure, (1, body.plan), (body.chance, body.chance), f"guessing, {body.chance:.2f}", 6, 0, "dot")
     figure.update_traces(mode="lines")
-    figure.update_layout(height=430, xaxis={"range": [0, body.plan + 1], "tickvals": None}, yaxis={"range": [-3.2, 0.8]})
+    seen = np.log10([v for one in body.courses for v in _above(one.losses) if v] or [1.0])
+    reach = [min(-3.2, float(seen.min()) - 0.1), max(0.8, float(seen.max()) + 0.1)]
+    figure.update_layout(height=430, xaxis={"range": [0, body.plan + 1], "tickvals": None}, yaxis={"range": reach})
     return figure
 
 
@@ -193,10 +197,12 @@ def training_words(params: Any, body: Any) -> str:
 
 def depth_words(params: Any, body: Any) -> str:
     """What arrives at both ends, and how far a step of Adam goes."""
+    other = "standard" if params.ntk else "NTK"
+    step = (f"A step of Adam of 0.001 moves the first matrix by {100 * body.jump:.2g} % of its size, in {other} parametrisation by "
+            f"{100 * body.other:.2g} %.") if body.first[0] else "The first matrix has no gradient: a first step of Adam leaves it as it is."
     return (f"From layer 0 to {body.layers} the second moment goes from {body.forward[0]:.3g} to {body.forward[-1]:.3g}, that of the "
-            f"gradient back from {body.backward[-1]:.3g} to {body.backward[0]:.3g}. A step of Adam of 0.001 moves the first "
-            f"matrix by {100 * body.jump:.2g} % of its size, in {'standard' if params.ntk else 'NTK'} parametrisation by "
-            f"{100 * body.other:.2g} %. E[f(x)²] of the activation at N(0, 1) is {body.moment:.5f}.")
+            f"gradient back from {body.backward[-1]:.3g} to {body.backward[0]:.3g}. {step} "
+            f"E[f(x)²] of the activation at N(0, 1) is {body.moment:.5f}.")
 
 
 def entropy_words(params: Any, body: Any) -> str:

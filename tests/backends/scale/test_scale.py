@@ -98,6 +98,33 @@ def test_t5_s_own_initialisation():
     assert ours.mix[0].scale == 1.0 and ours.mix[0].q.weight.std().item() == pytest.approx((64 * 64) ** -0.5, rel=0.05)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_t5_s_logits_start_with_variance_one(seed):
+    """Unscaled q.k of unit-variance inputs at d_model = 512, d_kv = 64: T5's own layer, and the route here."""
+    from transformers import T5Config, T5Model
+
+    torch.manual_seed(seed)
+    config = T5Config(d_model=512, d_kv=64, num_heads=8, d_ff=8, num_layers=1, num_decoder_layers=1, vocab_size=8)
+    theirs, ours = T5Model(config).encoder.block[0].layer[0].SelfAttention, toy.made("t5", 512, 8, seed).mix[0]
+    assert ours.scale == 1.0
+    x = torch.randn(512, 512, generator=torch.Generator().manual_seed(seed + 100))
+    for layer in (theirs, ours):
+        q, k = (part(x).unflatten(-1, (8, 64)).transpose(0, 1) for part in (layer.q, layer.k))
+        assert (q @ k.mT).var().item() == pytest.approx(1, rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(256, 64), (64, 256), (64, 64), (96, 48)])
+def test_orthogonal_matrices_are_torch_s(shape):
+    ours, theirs = (torch.Generator().manual_seed(3) for _ in range(2))
+    assert torch.allclose(depth.orthogonal(*shape, ours), nn.init.orthogonal_(torch.empty(shape), generator=theirs), atol=1e-5)
+
+
+def test_t5_is_lecun_in_the_stacks_and_xavier_too_without_a_shortcut():
+    for norm, same in (("plain", True), ("pre", False)):
+        lecun, t5, xavier = (depth.depth(ScaleParams(layers=3, norm=norm, init=init)).forward for init in ("lecun", "t5", "xavier"))
+        assert lecun == t5 and (lecun == xavier) == same
+
+
 def test_rms_norm_is_torch_s_and_t5_s():
     from transformers.models.t5.modeling_t5 import T5LayerNorm
 
@@ -218,6 +245,22 @@ def test_every_activation_ends_with_true_checks(activation):
 def test_a_trained_model_s_own_entropy():
     result = answer(ScaleParams(view="entropy", source="bytes"))
     assert result.body.lengths[-1] == 512 and all(c.ok for c in result.checks) and set(SOURCES) == {"random", "bytes"}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(("wrong", "name"), [("logn", "log n is torch's attention"), ("cosine", "cosine knows no lengths")])
+def test_checks_of_the_scales_can_fail(monkeypatch, source, wrong, name):
+    """With log 256 in place of log 512, or cosines that forget the keys' lengths."""
+    right = entropy.scaled
+
+    def scaled(kind, of, n):
+        scores = right(kind, of, n)
+        if kind == wrong:
+            scores = scores * (math.log(512) / math.log(256) if kind == "logn" else of.k[:, -n:] / of.d**0.5)
+        return scores
+
+    monkeypatch.setattr(entropy, "scaled", scaled)
+    assert [c.name for c in answer(ScaleParams(view="entropy", source=source)).checks if not c.ok] == [name]
 
 
 def test_the_trained_head_is_the_model_s_own_attention():
