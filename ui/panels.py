@@ -18,6 +18,17 @@ QUIET = ("gb-quiet", "gb-word")
 STALE = f'<p class="gb-note">{markup.both("The settings have changed: Run shows what they do.", "设置已改变：点击“运行”查看结果。")}</p>'
 
 
+class Slider(gr.Slider):
+    """A slider that takes what is typed beyond its ends as the end, as its number box then shows; Gradio's answers with an error page and
+    leaves figure and box apart."""
+
+    is_template = True
+
+    def preprocess(self, payload: float | None) -> float | None:
+        """The nearest number within the slider's ends."""
+        return None if payload is None else super().preprocess(min(max(payload, self.minimum), self.maximum))
+
+
 @dataclass(frozen=True)
 class Head:
     """The heading's buttons, and the hidden field that carries a text from Python to the browser."""
@@ -75,7 +86,7 @@ def widget(tab: Tab, param: Param, value: Any) -> Any:
     common = {"label": c.label, "info": c.help or None, "elem_id": f"{tab.slug}-{param.name}", "value": to_widget(param, value)}
     if c.kind == "slider":
         step = c.step or (1 if param.type is int else None)
-        return gr.Slider(c.range[0], c.range[1], step=step, **common)
+        return Slider(c.range[0], c.range[1], step=step, **common)
     if c.kind == "number":
         return gr.Number(precision=0 if param.type is int else None, step=c.step or 1, **common)
     if c.kind in ("radio", "dropdown"):

@@ -62,6 +62,14 @@ def test_an_edited_string_is_read_anew_and_a_wrong_one_is_said(start):
     assert "Wanted: bacd" in page.inner_text("#memory-notice")
 
 
+def test_a_size_typed_as_nothing_is_the_smallest_in_box_and_figure(start):
+    page = start(MemoryParams(memories=("legs",)))
+    page.fill("#memory-size input[type=number]", "0")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.querySelector('#memory-notice')?.innerText.includes('(1 numbers')")
+    assert page.input_value("#memory-size input[type=number]") == "1" and not page.query_selector(".toast-body")
+
+
 STREAM = """() => { const { components, dependencies } = window.gradio_config;
     const button = components.find(c => c.props.elem_id === 'memory-begin').id;
     return dependencies.filter(d => d.targets.some(t => t[0] === button)).map(d => d.id); }"""

@@ -145,3 +145,11 @@ def test_a_json_field_that_cannot_be_read_is_named():
     assert from_widget(gains, "[1, 2]") == [1, 2]
     with pytest.raises(ParamError, match="Gains must be written as JSON"):
         from_widget(gains, "[1,")
+
+
+@pytest.mark.parametrize(("typed", "taken"), [(0, 2), (2, 2), (3.5, 3.5), (99, 8), (None, None)])
+def test_a_number_typed_beyond_a_slider_s_ends_is_the_end(typed, taken):
+    from ui.panels import Slider
+
+    slider = Slider(2, 8, value=4)
+    assert slider.preprocess(typed) == taken and slider.get_block_name() == "slider"
