@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backends.memory.params import NOISE
 from ui.figures import theme
 from ui.figures.lessons import line, stacked
 from ui.figures.panels import decimals, heading, panel
@@ -165,10 +164,10 @@ def _places(n: int, most: int) -> list[float]:
 
 
 def _ticks(string: str) -> dict[str, Any]:
-    """Marks at the data, and at the first read-out, where there is room for a letter."""
+    """Marks at the data, which are letters, and at the first read-out, "?", where there is room."""
     marks: list[int] = []
     for at, letter in enumerate(string):
-        if letter != NOISE and (not marks or at - marks[-1] >= len(string) / LETTERED):
+        if (letter.isalpha() or letter == "?") and (not marks or at - marks[-1] >= len(string) / LETTERED):
             marks.append(at)
     return {"tickangle": 0, "tickfont": {"size": 10}, "tickvals": marks, "ticktext": [string[at] for at in marks]}
 
