@@ -59,12 +59,11 @@ def ratios(model: Decoder, p: loop.Plan) -> list[list[float]]:
     return [[round((head[data].mean() / head[noise].mean()).item(), 3) for head in layer] for layer in dt]
 
 
-def figures(model: Decoder, name: str, batches: int = 8) -> dict[str, Any]:
-    """Loss and accuracy at the trained length, accuracy at multiples of it over `batches` batches each, and the step sizes' ratios by layer
-    and head."""
+def figures(model: Decoder, name: str) -> dict[str, Any]:
+    """Loss and accuracy at the trained length, accuracy at multiples of it, and the step sizes' ratios by layer and head."""
     p = plan(name)
-    far = {t: loop.measure(model, p, batches, t * p.length)["accuracy"] for t in TIMES}
-    return loop.measure(model, p) | {"far": far, "ratios": ratios(model, p)}
+    found = {t: loop.measure(model, p, length=t * p.length) for t in TIMES}
+    return found[1] | {"far": {t: one["accuracy"] for t, one in found.items()}, "ratios": ratios(model, p)}
 
 
 def export(out: Path, target: Path) -> None:
