@@ -15,7 +15,7 @@ from scipy.signal import cont2discrete
 
 from backends.lm import shelf
 from backends.memory import family, hippo, nplr, poles, s4d, selective, signals
-from backends.memory.params import LETTERS, MEMORIES, MOST, RULES, MemoryParams, spelled
+from backends.memory.params import LETTERS, MEMORIES, MOST, RULES, MemoryParams
 from backends.memory.results import Conditions, Course, Layer, MemoryResult, Plane, Recall, Scope
 from backends.shapes import Check
 
@@ -167,15 +167,13 @@ def _poles(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]
 
 
 def _selective(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]:
-    body, string = selective.selective(params), spelled(params.string)
-    steps = body.readers[1].dt
-    said = ""
-    if len(string) != selective.SLOTS or len(body.wanted) != selective.DATA:
-        said = f"Trained on {selective.SLOTS} places with {selective.DATA} data; this string has {len(string)} with {len(body.wanted)}."
-    yield body, said, (
+    body = selective.selective(params)
+    trained, (places, data) = (selective.SLOTS, selective.DATA), (len(body.string) - len(body.wanted), len(body.wanted))
+    said = f"Trained on {trained[0]} places with {trained[1]} data; this string has {places} with {data}."
+    yield body, "" if (places, data) == trained else said, (
         check("the matrix is this head", max(one.residual for one in body.readers), 1e-4,
               "relative difference of M times the values from the scan in chunks of 16"),
-        check("the twin's steps never change", np.ptp(steps, axis=1).max(), 1e-6, "its largest dt less its smallest"))
+        check("the twin's steps never change", np.ptp(body.readers[1].dt, axis=1).max(), 1e-6, "its largest dt less its smallest"))
 
 
 def _lengths(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...] | None]]:
