@@ -1,12 +1,18 @@
-"""Glassbox: `python app.py` starts the playground. Flags win over environment variables (GLASSBOX_*, GRADIO_SERVER_*)."""
+"""Glassbox: `python app.py` starts the playground. Flags win over environment variables (GLASSBOX_*,
+GRADIO_SERVER_*)."""
 
 import argparse
 import os
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")           # numpy's matrices are small here: a second core costs more than it gives
+# numpy's matrices are small here: a second core costs more than it gives
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+THREADS = 256
+"""Events that gradio lets run at once: those that wait in our own lanes count, too."""
 ICON = Path(__file__).parent / "assets" / "favicon.svg"
 
 
@@ -15,13 +21,18 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     env = os.environ.get
     parser = argparse.ArgumentParser(description="A playground of deep-learning mechanisms.")
     everywhere = "0.0.0.0" if env("SPACE_ID") else "127.0.0.1"
-    parser.add_argument("--host", default=env("GRADIO_SERVER_NAME") or everywhere, help="address to listen on")
-    parser.add_argument("--port", type=int, default=int(env("GRADIO_SERVER_PORT") or 7860), help="0 picks a free port")
-    parser.add_argument("--share", action="store_true", default=env("GLASSBOX_SHARE") == "1", help="a public link through Gradio's servers")
-    parser.add_argument("--inbrowser", action="store_true", help="open the page in the browser")
-    parser.add_argument("--device", default=env("GLASSBOX_DEVICE") or "auto", help="auto, cpu, cuda, cuda:0 or mps")
-    parser.add_argument("--auth", default=env("GLASSBOX_AUTH"), metavar="USER:PASSWORD", help="ask for a name and a password")
-    parser.add_argument("--max-upload", type=int, default=int(env("GLASSBOX_MAX_UPLOAD") or 20), metavar="MB", help="largest upload")
+    add = parser.add_argument
+    add("--host", default=env("GRADIO_SERVER_NAME") or everywhere, help="address to listen on")
+    add("--port", type=int, default=int(env("GRADIO_SERVER_PORT") or 7860), help="0 picks a free port")
+    shared = env("GLASSBOX_SHARE") == "1"
+    add("--share", action="store_true", default=shared, help="a public link through Gradio's servers")
+    add("--inbrowser", action="store_true", help="open the page in the browser")
+    add("--device", default=env("GLASSBOX_DEVICE") or "auto", help="auto, cpu, cuda, cuda:0 or mps")
+    add("--auth", default=env("GLASSBOX_AUTH"), metavar="USER:PASSWORD", help="ask for a name and a password")
+    add("--max-upload", type=int, default=int(env("GLASSBOX_MAX_UPLOAD") or 20), metavar="MB", help="largest upload")
+    add("--long-runs", type=int, default=env("GLASSBOX_LONG_RUNS"), help="long runs at once (default: by the device)")
+    add("--events", type=int, default=int(env("GLASSBOX_EVENTS") or 8),
+        help="requests that a visitor may have under way")
     args = parser.parse_args(given)
     if args.auth and not all(args.auth.partition(":")[::2]):
         parser.error("--auth needs USER:PASSWORD")
@@ -31,9 +42,13 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 
 def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, str]:
     """Serve ``page``; returns Gradio's (app, local url, share url)."""
-    from ui.shell import look
+    from gradio import networking
 
-    page.queue(max_size=64, api_open=False)
+    from ui.core.gate import before
+    from ui.core.shell import files, look, state_of_machine
+
+    networking.url_ok = patient
+    page.queue(max_size=None, api_open=False)
     fixed = {"run_history": False, "show_error": False, "state_session_capacity": 200, "footer_links": []}
     absent = {"mcp_server": False, "ssr_mode": False, "pwa": False, "enable_monitoring": False}
     chosen = {
@@ -44,17 +59,31 @@ def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, 
         "auth": tuple(args.auth.split(":", 1)) if args.auth else None,
         "max_file_size": f"{args.max_upload}mb",
         "favicon_path": str(ICON),
+        "max_threads": THREADS,
+        "app_kwargs": before(page, files(), state_of_machine),
     }
     return page.launch(**(fixed | absent | chosen | look() | more))
+
+
+def patient(url: str) -> bool:
+    """Whether the page answers. Gradio asks once and waits three seconds, in which a busy machine may not get there."""
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"{url}healthz", timeout=10).close()
+            return True
+        except OSError:
+            time.sleep(0.5)
+    return False
 
 
 def main() -> None:
     """Parse, build, serve."""
     args = arguments()
     from ui import TABS
-    from ui.shell import build
+    from ui.core.frame import Frame
+    from ui.core.shell import build
 
-    launch(build(TABS), args)
+    launch(build(TABS, Frame(long_runs=args.long_runs, events=args.events)), args)
 
 
 if __name__ == "__main__":

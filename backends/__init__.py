@@ -1,7 +1,8 @@
 """The mechanisms and models behind the page: plain torch and numpy, nothing about widgets.
 
-A mechanism is a pure function `run(params, inputs) -> Result` of frozen dataclasses; results declare their axes and carry `checks`,
-the invariants evaluated on this very input (`backends.shapes`).
+A mechanism is a pure function `answer(params, inputs) -> Result` of frozen dataclasses, the one name that its package
+exports (`backends.result`); results carry `checks`, the invariants evaluated on this very input, and their tensors
+declare their axes (`backends.shapes`).  Long work can be stopped (`backends.stop`).
 
 Axis letters, the same everywhere; attention tensors are ordered `b h n d`:
 

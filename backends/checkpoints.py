@@ -15,7 +15,8 @@ MISSING = "Checkpoints of your own need one package more: pip install transforme
 
 
 def config(folder: Path, kinds: tuple[str, ...]) -> dict[str, Any]:
-    """The folder's config.json.  Raises ValueError, one sentence, when there is none or its model type is not among `kinds`."""
+    """The folder's config.json.  Raises ValueError, one sentence, when there is none or its model type is not among
+    `kinds`."""
     file = folder / "config.json"
     if not file.is_file():
         raise ValueError(f"There is no config.json in {folder}.")
@@ -32,7 +33,8 @@ def config(folder: Path, kinds: tuple[str, ...]) -> dict[str, Any]:
 def load(folder: Path, device: str = "cpu", **options: Any) -> nn.Module:
     """The causal language model in `folder`, float32, in evaluation mode; `options` go to `from_pretrained`.
 
-    Raises ValueError, one sentence, when its safetensors weights are missing or do not fit, and ImportError without transformers."""
+    Raises ValueError, one sentence, when its safetensors weights are missing or do not fit, and ImportError without
+    transformers."""
     try:
         from transformers import AutoModelForCausalLM
     except ImportError:
@@ -49,7 +51,8 @@ def load(folder: Path, device: str = "cpu", **options: Any) -> nn.Module:
 
 
 def encoded(folder: Path, text: str) -> tuple[Tensor, list[str]]:
-    """The text as tokens (n,) of the folder's tokenizer, and each one's own text.  Raises ValueError without a tokenizer or a text."""
+    """The text as tokens (n,) of the folder's tokenizer, and each one's own text.  Raises ValueError without a
+    tokenizer or a text."""
     from transformers import AutoTokenizer
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

@@ -1,4 +1,5 @@
-"""Which device computes, and how: cuda before mps before cpu; autocast only on cuda; ZeroGPU's decorator where it exists."""
+"""Which device computes, and how: cuda before mps before cpu; autocast only on cuda; ZeroGPU's decorator where it
+exists."""
 from __future__ import annotations
 
 import os
@@ -49,7 +50,8 @@ def default() -> torch.device:
 
 
 def autocast(device: torch.device) -> AbstractContextManager[Any]:
-    """Mixed precision where it is safe and pays: bfloat16 (else float16) on cuda; nothing on cpu and mps, which stay float32."""
+    """Mixed precision where it is safe and pays: bfloat16 (else float16) on cuda; nothing on cpu and mps, which stay
+    float32."""
     import torch
     if device.type != "cuda":
         return nullcontext()
@@ -57,7 +59,8 @@ def autocast(device: torch.device) -> AbstractContextManager[Any]:
 
 
 def gpu(fn: Callable | None = None, *, duration: int = 60) -> Callable:
-    """Decorator, bare or with `duration` in seconds: ZeroGPU's `spaces.GPU` where `spaces` is installed, else the function itself."""
+    """Decorator, bare or with `duration` in seconds: ZeroGPU's `spaces.GPU` where `spaces` is installed, else the
+    function itself."""
     if fn is None:
         return lambda later: gpu(later, duration=duration)
     try:

@@ -15,6 +15,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from backends import stop
 from backends.weights import WeightsError, digest_of
 
 PIECE = 1 << 20
@@ -37,6 +38,7 @@ class Arriving:
         self.sha, self.done = hashlib.sha256(), 0
         file.seek(0)
         while piece := file.read(PIECE):
+            stop.check()
             self._count(piece)
         if self.done > size:
             self.restart()
@@ -62,8 +64,9 @@ class Arriving:
 def fetch(url: str, target: Path, size: int, sha256: str) -> Iterator[Progress]:
     """Downloads `url` to `target`; closing the generator stops and keeps the .part, the next call resumes it by Range.
 
-    A target that is whole already is left as it is, without asking the server.  Raises WeightsError, one sentence: no connection, an
-    error of the server, another size, a folder that cannot be written, or a wrong digest (the .part is then deleted).
+    A target that is whole already is left as it is, without asking the server.  Raises WeightsError, one sentence: no
+    connection, an error of the server, another size, a folder that cannot be written, or a wrong digest (the .part is
+    then deleted).
     """
     if target.is_file() and target.stat().st_size == size and digest_of(target) == sha256:
         yield Progress(size, size)
@@ -106,7 +109,8 @@ def _only_one(part: Path) -> Iterator[BinaryIO]:
 
 
 def _lock(file: BinaryIO) -> None:
-    """Refuses a second writer.  Without locks (Windows, some network disks) mixed bytes are still found by the digest at the end."""
+    """Refuses a second writer.  Without locks (Windows, some network disks) mixed bytes are still found by the digest
+    at the end."""
     try:
         import fcntl
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,16 +121,20 @@ def _lock(file: BinaryIO) -> None:
 
 
 def _receive(url: str, arriving: Arriving) -> Iterator[None]:
-    """Appends what the server sends, and forgets what was there only once all of it is on its way anew.  Yields after every piece."""
+    """Appends what the server sends, and forgets what was there only once all of it is on its way anew.  Yields after
+    every PIECE, and looks at the stop token after every packet."""
     try:
         answer, whole = _ask(url, arriving.done)
         with answer:
             _check_total(answer, url, arriving.size)
             if whole:
                 arriving.restart()
-            while piece := answer.read(PIECE):
-                arriving.add(piece)
-                yield
+            while some := answer.read1(PIECE):
+                before = arriving.done // PIECE
+                arriving.add(some)
+                stop.check()
+                if arriving.done // PIECE > before or arriving.done == arriving.size:
+                    yield
     except urllib.error.HTTPError as error:
         raise WeightsError(f"The server answered {error.code} for {_name(url)}.") from None
     except (urllib.error.URLError, HTTPException, OSError) as error:
@@ -134,7 +142,8 @@ def _receive(url: str, arriving: Arriving) -> Iterator[None]:
 
 
 def _ask(url: str, done: int) -> tuple[Any, bool]:
-    """(answer, whether it is the whole file): the rest after `done` bytes, or all of it where the server has no such rest."""
+    """(answer, whether it is the whole file): the rest after `done` bytes, or all of it where the server has no such
+    rest."""
     if done:
         try:
             answer = _open(url, {"Range": f"bytes={done}-"})
@@ -150,14 +159,17 @@ def _ask(url: str, done: int) -> tuple[Any, bool]:
 
 
 def _open(url: str, headers: dict[str, str]) -> Any:
-    return urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "glassbox"} | headers), timeout=TIMEOUT)
+    return urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "glassbox"} | headers),
+                                  timeout=TIMEOUT)
 
 
 def _check_total(answer: Any, url: str, size: int) -> None:
-    """Refuses another file (a login page of a network, say) before a byte of it is taken, if the server names its length."""
+    """Refuses another file (a login page of a network, say) before a byte of it is taken, if the server names its
+    length."""
     length = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get("Content-Length", "")
     if length.isdigit() and int(length) != size:
-        raise WeightsError(f"The server offers {length} bytes for {_name(url)}, but the manifest names {size}; nothing was taken.")
+        raise WeightsError(f"The server offers {length} bytes for {_name(url)}, but the manifest names {size}; "
+                           "nothing was taken.")
 
 
 def _name(url: str) -> str:

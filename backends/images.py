@@ -1,21 +1,26 @@
 """The one door for pictures: whatever comes in, RGB uint8 upright comes out, or one clear sentence.
 
 Frame of everything downstream: pixels of the EXIF-transposed picture, x to the right, y down.
-Conversions, and why: 16-bit and float pictures are stretched between percentiles (a plain cast turns most of them white);
-alpha is blended on white (dropping it shows colours that nobody saw); CMYK goes through Pillow's conversion; of an animation the
-first frame is taken.  Size is read from the header, before memory is spent, and only FORMATS are opened: others decode while they are
-opened (ICO) or run a program (EPS).  Nothing global is set, neither in Pillow nor in `warnings`, so threads do not meet here.
+Conversions, and why: 16-bit and float pictures are stretched between percentiles (a plain cast turns most of them
+white), colours by one range for all channels; embedded profiles and PNG's gamma become sRGB (``backends.colours``);
+alpha is blended on white (dropping it shows colours that nobody saw); of an animation the first frame is taken.  Size
+is read from the header, before memory is spent, and only FORMATS are opened, HEIC too if pillow-heif is installed:
+others decode while they are opened (ICO) or run a program (EPS).  Nothing global is set, neither in Pillow nor in
+`warnings`, so threads do not meet here.
 """
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+
+from backends import colours
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 400_000_000        # of the file: MAX_PIXELS of four 16-bit channels are 320 MB
@@ -23,6 +28,7 @@ MAX_ASPECT = 50
 MIN_SIDE = 2
 STRETCH = (0.5, 99.5)          # percentiles that become 0 and 255 in 16-bit and float pictures
 NO_DATA = 1e30                 # beyond it a float pixel means "nothing measured", as -3.4e38 does in maps
+SAMPLE_FORMATS = {1: "", 2: "signed ", 3: "floating-point ", 5: "complex "}
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "samples"
 DEEP = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
@@ -30,7 +36,8 @@ _T = Image.Transpose
 TURNS = {2: _T.FLIP_LEFT_RIGHT, 3: _T.ROTATE_180, 4: _T.FLIP_TOP_BOTTOM, 5: _T.TRANSPOSE,       # the EXIF orientations
          6: _T.ROTATE_270, 7: _T.TRANSVERSE, 8: _T.ROTATE_90}
 HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-OTHER_FORMATS = {b"<svg": "an SVG drawing", b"<?xml": "an XML or SVG file", b"%pdf": "a PDF", b"<!doc": "HTML", b"<html": "HTML"}
+OTHER_FORMATS = {b"<svg": "an SVG drawing", b"<?xml": "an XML or SVG file", b"%pdf": "a PDF", b"<!doc": "HTML",
+                 b"<html": "HTML"}
 
 
 class ImageError(ValueError):
@@ -40,22 +47,38 @@ class ImageError(ValueError):
 def load(source: str | Path | bytes | BinaryIO) -> np.ndarray:
     """A file, its bytes or an open binary file -> uint8 (H, W, 3), RGB, contiguous.
 
-    Raises ImageError for what is not a whole picture, is larger than MAX_PIXELS, thinner than MIN_SIDE or longer than MAX_ASPECT : 1.
+    Raises ImageError for what is not a whole picture, is larger than MAX_PIXELS, thinner than MIN_SIDE or longer than
+    MAX_ASPECT : 1.
     """
     data = _read(source)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        with _opened(data) as picture:
             _check_size(*picture.size)
+            deep = colours.low_bytes(picture, data)
             picture.load()
-            return _rgb(_upright(picture))
+            return _rgb(_upright(picture)) if deep is None else _deep(_upright(picture), _upright(deep))
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"This picture is larger than {MAX_PIXELS // 10**6} megapixels; please scale it down first.") from None
+        raise ImageError(f"This picture is larger than {MAX_PIXELS // 10**6} megapixels; please scale it "
+                         "down first.") from None
     except UnidentifiedImageError:
         raise ImageError(_what_it_is(data)) from None
     except Exception:
-        raise ImageError("This picture is damaged or incomplete; please save it again, for example as PNG or JPEG.") from None
+        raise ImageError("This picture is damaged or incomplete; please save it again, for example as PNG "
+                         "or JPEG.") from None
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The picture, not decoded yet."""
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        if data[4:8] != b"ftyp" or data[8:12] not in HEIC or not importlib.util.find_spec("pillow_heif"):
+            raise
+    import pillow_heif
+
+    return pillow_heif.HeifImageFile(io.BytesIO(data))
 
 
 def _read(source: str | Path | bytes | BinaryIO) -> bytes:
@@ -86,8 +109,25 @@ def _what_it_is(data: bytes) -> str:
         if head.startswith(start):
             return f"This is {what}, not a photograph; please export it as PNG or JPEG first."
     if data[4:8] == b"ftyp" and data[8:12] in HEIC:
-        return "HEIC pictures are not supported; please save this one as JPEG or PNG first."
+        return ("HEIC pictures need the package pillow-heif, which is not installed here; please save this one as JPEG "
+                "or PNG first.")
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return _which_tiff(data)
     return "This file is not a picture that can be read; please use PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF."
+
+
+def _which_tiff(data: bytes) -> str:
+    """What kind of TIFF Pillow cannot read."""
+    try:
+        tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        file = io.BytesIO(data)
+        file.seek(tags.next)
+        tags.load(file)
+        bits, kind = tags[258], SAMPLE_FORMATS[tags.get(339, (1,))[0]]
+        return (f"This TIFF has {len(bits)} channels of {bits[0]}-bit {kind}numbers, which cannot be read; please save "
+                "it with 8 or 16 bits a channel.")
+    except Exception:
+        return "This TIFF is damaged or of a kind that cannot be read; please save it as PNG or JPEG."
 
 
 def _check_size(width: int, height: int) -> None:
@@ -96,13 +136,16 @@ def _check_size(width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE:
         raise ImageError(f"This picture is {width} x {height} pixels; at least {MIN_SIDE} are needed on each side.")
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise ImageError(f"This picture is {width} x {height} pixels; a strip longer than {MAX_ASPECT} : 1 cannot be used.")
+        raise ImageError(f"This picture is {width} x {height} pixels; a strip longer than {MAX_ASPECT} : 1 "
+                         "cannot be used.")
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Turned and mirrored as its orientation tag says; a tag block that cannot be read is no reason to refuse a sound picture.
+    """Turned and mirrored as its orientation tag says; a tag block that cannot be read is no reason to refuse a sound
+    picture.
 
-    (Pillow's `exif_transpose` also writes the whole block anew, and fails on odd tags that have nothing to do with orientation.)
+    (Pillow's `exif_transpose` also writes the whole block anew, and fails on odd tags that have nothing to do with
+    orientation.)
     """
     try:
         turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
@@ -115,16 +158,54 @@ def _rgb(picture: Image.Image) -> np.ndarray:
     if picture.mode in DEEP:
         grey = _stretch(np.asarray(picture, np.float32), 1.0 if picture.mode == "F" else 65535.0)
         return np.repeat(grey[..., None], 3, 2)
+    alpha = None
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return np.array(picture.convert("RGB"), np.uint8, order="C")
+        alpha = picture.convert("RGBA").getchannel("A")
+    return _on_white(colours.to_srgb(picture), alpha)
 
 
-def _stretch(grey: np.ndarray, full: float) -> np.ndarray:
-    """(H, W) numbers -> uint8: percentiles STRETCH to 0 and 255; a constant picture keeps its place in 0..full; NaN is darkest."""
+def _deep(high: Image.Image, low: Image.Image) -> np.ndarray:
+    """16-bit colour from its high and low bytes: stretched by one range for all channels, then as 8-bit colour.
+
+    Both are RGB or RGBA; of alpha the high byte is enough.  Of memory it takes two bytes a number and no floats.
+    """
+    numbers = np.asarray(high)[..., :3].astype(np.uint16) << 8
+    numbers |= np.asarray(low)[..., :3]
+    alpha = high.getchannel("A") if high.mode == "RGBA" else None
+    seen = numbers if alpha is None else numbers[np.asarray(alpha) > 0]
+    hidden = high.info.pop("transparency", None)
+    if alpha is None and isinstance(hidden, tuple):
+        alpha = Image.fromarray(np.where((numbers == np.array(hidden, np.uint16)).all(2), 0, 255).astype(np.uint8))
+    table = _stretch(np.arange(65536, dtype=np.float32), 65535.0, np.bincount(seen.ravel(), minlength=65536))
+    shown = Image.fromarray(table[numbers])
+    shown.info, shown.format = high.info, high.format
+    return _on_white(colours.to_srgb(shown), alpha)
+
+
+def _on_white(picture: Image.Image, alpha: Image.Image | None) -> np.ndarray:
+    if alpha is not None:
+        picture = Image.composite(picture, Image.new("RGB", picture.size, "white"), alpha)
+    return np.array(picture, np.uint8, order="C")
+
+
+def _stretch(grey: np.ndarray, full: float, times: np.ndarray | None = None) -> np.ndarray:
+    """Numbers -> uint8: percentiles STRETCH to 0 and 255; a constant picture keeps its place in 0..full; NaN is
+    darkest.
+
+    times: how often each of the numbers, sorted, is in the picture; once if it is not given.
+    """
+    if times is not None and times.any():
+        place = np.searchsorted(np.cumsum(times), np.array(STRETCH) / 100 * times.sum())
+        low, high = map(float, grey[np.minimum(place, len(grey) - 1)])
+        inside = np.flatnonzero(times)
+        known = grey[inside] if high <= low else np.array([low, high])
+        return _between(grey, known, low, high, full)
     known = grey[np.abs(grey) < NO_DATA]
     low, high = map(float, np.percentile(known, STRETCH)) if known.size else (0.0, 0.0)
+    return _between(grey, known, low, high, full)
+
+
+def _between(grey: np.ndarray, known: np.ndarray, low: float, high: float, full: float) -> np.ndarray:
     if known.size and high <= low:
         low, high = float(known.min()), float(known.max())
     if high <= low:
@@ -142,7 +223,8 @@ def digest(image: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture that ships: file in assets/samples, title, licence, where it is from, and the file of exact region ids, if any."""
+    """A picture that ships: file in assets/samples, title, licence, where it is from, and the file of exact region ids,
+    if any."""
 
     file: str
     title: str

@@ -1,7 +1,7 @@
 """Figures read off an attention matrix: how sharp a row is, where it looks, how many independent rows there are.
 
-p (..., n, n): rows of weights >= 0 that sum to 1 (`shares` makes them).  Figures per row are (..., n); a row that is no distribution (its
-weights do not sum above zero, or are not finite) gives NaN, to be left out with `mean`.
+p (..., n, n): rows of weights >= 0 that sum to 1 (`shares` makes them).  Figures per row are (..., n); a row that is no
+distribution (its weights do not sum above zero, or are not finite) gives NaN, to be left out with `mean`.
 """
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import Tensor
 
 
 def shares(weights: Tensor) -> Tensor:
-    """|A| over the sum of |A| in each row: (..., n, n) -> rows that sum to 1, or NaN where that sum is 0 or not finite."""
+    """|A| over the sum of |A| in each row: (..., n, n) -> rows that sum to 1, or NaN where that sum is 0 or not
+    finite."""
     size = weights.abs()
     total = size.sum(-1, keepdim=True)
     return size / total.masked_fill(~total.isfinite() | (total == 0), torch.nan)
@@ -49,10 +50,12 @@ def locality(p: Tensor, radius: float) -> Tensor:
 
 
 def rank(weights: Tensor) -> Tensor:
-    """Numerical rank (...,) of (..., n, n): singular values above n * eps(float32) * the largest, as torch.linalg.matrix_rank has it.
+    """Numerical rank (...,) of (..., n, n): singular values above n * eps(float32) * the largest, as
+    torch.linalg.matrix_rank has it.
 
-    Each row is first divided by its sum of |A| (which changes no rank, and keeps one huge row from hiding all others); rows that are not
-    finite count as zero.  The squares of the singular values are the eigenvalues of A A^T, in float64: faster, and exact enough.
+    Each row is first divided by its sum of |A| (which changes no rank, and keeps one huge row from hiding all others);
+    rows that are not finite count as zero.  The squares of the singular values are the eigenvalues of A A^T, in
+    float64: faster, and exact enough.
     """
     total = weights.double().abs().sum(-1, keepdim=True)
     rows = torch.where((total > 0) & total.isfinite(), weights.double() / total, 0.0)
@@ -62,7 +65,8 @@ def rank(weights: Tensor) -> Tensor:
 
 
 def relative_error(estimate: Tensor, truth: Tensor) -> Tensor:
-    """||estimate - truth|| / ||truth|| (Frobenius) over the rows that are finite in both: (..., n, n) -> (...,); NaN if none is."""
+    """||estimate - truth|| / ||truth|| (Frobenius) over the rows that are finite in both: (..., n, n) -> (...,); NaN if
+    none is."""
     gap, size = (x.square().sum(-1) for x in (estimate - truth, truth))
     unknown = ~(gap + size).isfinite()
     return (gap.masked_fill(unknown, 0.0).sum(-1) / size.masked_fill(unknown, 0.0).sum(-1)).sqrt()

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-LARGE = 4096
+MOST_ENTRIES = 4096
 """Entries up to which an array is written out."""
 
 
 def numbers(value: Any) -> Any:
-    """A result as plain JSON: fields by name, small arrays as lists, large ones as shape and summary; no timings, and no field
-    that its metadata keeps out with ``{"numbers": False}``."""
+    """A result as plain JSON: fields by name, small arrays as lists, large ones as shape and summary; no timings, and
+    no field that its metadata keeps out with ``{"numbers": False}``."""
     if hasattr(value, "__dataclass_fields__"):
         kept = (name for name, entry in value.__dataclass_fields__.items() if entry.metadata.get("numbers", True))
         return {name: numbers(getattr(value, name)) for name in kept if not name.endswith("seconds")}
@@ -19,7 +19,7 @@ def numbers(value: Any) -> Any:
     if hasattr(value, "detach"):
         value = value.detach().cpu().double() if value.is_floating_point() else value.detach().cpu()
         value = value.numpy()
-    if hasattr(value, "tolist") and getattr(value, "size", 1) > LARGE:
+    if hasattr(value, "tolist") and getattr(value, "size", 1) > MOST_ENTRIES:
         summary = {"mean": value.mean(), "min": value.min(), "max": value.max()}
         return {"shape": list(value.shape), **{name: numbers(float(item)) for name, item in summary.items()}}
     if hasattr(value, "tolist"):

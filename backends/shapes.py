@@ -1,4 +1,4 @@
-"""Declared axes, checked at run time, and the live checks that a result carries.
+"""Declared axes, checked at run time.
 
     @dataclass(frozen=True)
     class Result:
@@ -9,7 +9,7 @@
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -20,19 +20,9 @@ class ShapeError(ValueError):
     """A tensor field does not have the axes it declares; the message names field, expected and found."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One invariant, evaluated on the present input: `value` against `bound`, the verdict, and what it says in words."""
-
-    name: str
-    value: float
-    bound: float
-    ok: bool
-    text: str
-
-
 def check(obj: T) -> T:
-    """Returns the dataclass `obj` if the axes declared by its fields agree, else raises ShapeError.  Fields that are None are skipped."""
+    """Returns the dataclass `obj` if the axes declared by its fields agree, else raises ShapeError.  Fields that are
+    None are skipped."""
     hints = _hints(type(obj))
     bound: dict[str, tuple[int, str]] = {}
     for field in fields(obj):  # type: ignore[arg-type]
@@ -40,7 +30,8 @@ def check(obj: T) -> T:
         if axes is None or value is None:
             continue
         if not hasattr(value, "shape"):
-            raise ShapeError(f"{field.name} should be a tensor with axes ({' '.join(axes)}) but is a {type(value).__name__}.")
+            raise ShapeError(f"{field.name} should be a tensor with axes ({' '.join(axes)}) but is a "
+                             f"{type(value).__name__}.")
         _bind(field.name, axes, tuple(value.shape), bound)
     return obj
 
@@ -66,4 +57,5 @@ def _bind(name: str, axes: list[str], shape: tuple[int, ...], bound: dict[str, t
         expected, first = (int(axis), name) if axis.isdigit() else bound.setdefault(axis, (length, name))
         if length != expected:
             why = "" if first == name else f" as in {first}"
-            raise ShapeError(f"{name} should have axes ({' '.join(axes)}) with {axis} = {expected}{why} but has shape {shape}.")
+            raise ShapeError(f"{name} should have axes ({' '.join(axes)}) with {axis} = {expected}{why} but has "
+                             f"shape {shape}.")

@@ -1,8 +1,10 @@
-"""The only reader of weights/: the manifest, digests, and files turned into tensors.  Fetching is in `backends.download`.
+"""The only reader of weights/: the manifest, digests, and files turned into tensors.  Fetching is in
+`backends.download`.
 
-`weights/MANIFEST.json` is {"weights": [entry, ...]}.  A shipped entry has `file`, a downloadable one `url`; its file then lies in
-$GLASSBOX_HOME, else ~/.cache/glassbox/weights.  A file is used only if size and SHA-256 are those of its entry.
-Files of the user's own: safetensors, or `torch.load(weights_only=True)` for .pth and .pt that the user placed on this machine.
+`weights/MANIFEST.json` is {"weights": [entry, ...]}.  A shipped entry has `file`, a downloadable one `url`; its file
+then lies in $GLASSBOX_HOME, else ~/.cache/glassbox/weights.  A file is used only if size and SHA-256 are those of its
+entry.  Files of the user's own: safetensors, or `torch.load(weights_only=True)` for .pth and .pt that the user placed
+on this machine.
 """
 from __future__ import annotations
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 MAX_BYTES = 8 << 30
 MAX_TENSORS = 20_000
+WRAPPERS = ("model", "state_dict", "model_state_dict", "model_state")      # keys under which checkpoints are saved
 MAX_HEADER = 16 << 20          # bytes of a safetensors header
 
 
@@ -33,9 +36,9 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the manifest.  Of `file` (shipped, in weights/) and `url` (downloadable) exactly one is set; what is not known of a
-    downloadable file (recipe, seed, steps, hardware, data, metric) is None.  `metric` is recomputed by a test; `measured` holds figures
-    on data that cannot ship."""
+    """One entry of the manifest.  Of `file` (shipped, in weights/) and `url` (downloadable) exactly one is set; what is
+    not known of a downloadable file (recipe, seed, steps, hardware, data, metric) is None.  `metric` is recomputed by a
+    test; `measured` holds figures on data that cannot ship."""
 
     name: str
     bytes: int
@@ -94,18 +97,21 @@ def digest_of(path: str | Path) -> str:
 
 
 def load(name: str) -> dict[str, Tensor]:
-    """The tensors of an entry, on the CPU.  Raises WeightsError if the file is missing, or has another size or digest."""
+    """The tensors of an entry, on the CPU.  Raises WeightsError if the file is missing, or has another size or
+    digest."""
     e, file = entry(name), path(name)
     if not file.is_file():
         advice = "; please download them first." if e.url else ": weights/ is incomplete."
         raise WeightsError(f"The weights {name} are not on this machine{advice}")
     if file.stat().st_size != e.bytes or digest_of(file) != e.sha256:
-        raise WeightsError(f"The file {file.name} is not the one in the manifest (its SHA-256 differs), so it was not loaded.")
+        raise WeightsError(f"The file {file.name} is not the one in the manifest (its SHA-256 differs), so it was "
+                           "not loaded.")
     return load_file(file)
 
 
 def curves(file: str) -> dict[str, list[dict[str, Any]]]:
-    """Training curves that ship beside the weights: by model, one {"seed", "curve": [{"step", "loss", "accuracy"}, ...]} for each seed."""
+    """Training curves that ship beside the weights: by model, one {"seed", "curve": [{"step", "loss", "accuracy"},
+    ...]} for each seed."""
     return json.loads((FOLDER / file).read_text(encoding="utf-8"))
 
 
@@ -119,6 +125,11 @@ def load_file(path: str | Path, trusted: bool = True) -> dict[str, Tensor]:
         raise WeightsError("This checkpoint file does not exist.")
     if file.stat().st_size > MAX_BYTES:
         raise WeightsError(f"This checkpoint is larger than {MAX_BYTES >> 30} GiB.")
+    with open(file, "rb") as stream:
+        start = stream.read(64)
+    if file.suffix == ".onnx" or (start[:1] == b"\x08" and (b"pytorch" in start or b"onnx" in start)):
+        raise WeightsError(f"{file.name} is an ONNX graph, which holds no weights by name; please load the PyTorch or "
+                           "safetensors file that it was exported from.")
     if file.suffix == ".safetensors":
         return _safetensors(file)
     if not trusted:
@@ -142,7 +153,8 @@ def _check_header(file: Path) -> None:
         start = stream.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= length <= min(MAX_HEADER, file.stat().st_size - 8):
-            raise WeightsError(f"{file.name} is not a safetensors file: its header is missing or has an impossible length.")
+            raise WeightsError(f"{file.name} is not a safetensors file: its header is missing or has an "
+                               "impossible length.")
         try:
             header = json.loads(stream.read(length))
         except (ValueError, RecursionError):
@@ -159,19 +171,36 @@ def _pickled(file: Path) -> dict[str, Tensor]:
     import torch
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise WeightsError(f"{file.name} holds more than tensors and would have to run code, or is damaged; it was not loaded.") from None
+    except pickle.UnpicklingError as error:
+        if "ultralytics" in str(error):
+            raise WeightsError(f"{file.name} is a model of ultralytics (YOLO or FastSAM), which is another "
+                               "architecture and would have to run code; it was not loaded.") from None
+        raise WeightsError(f"{file.name} holds more than tensors and would have to run code, or is damaged; it was not "
+                           "loaded.") from None
     except (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError, TypeError):
         raise WeightsError(f"{file.name} is damaged or not a PyTorch checkpoint.") from None
-    if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
+    state = _unwrapped(state)
+    tensors = isinstance(state, dict) and all(isinstance(v, torch.Tensor) for v in state.values())
+    if not tensors or not state or not all(isinstance(key, str) for key in state):
         raise WeightsError(f"{file.name} is not a plain state dict of tensors.")
     if len(state) > MAX_TENSORS:
         raise WeightsError(f"{file.name} holds more than {MAX_TENSORS} tensors.")
     return state
 
 
+def _unwrapped(state: Any) -> Any:
+    """What a training run saved beside other things: the state dict under a usual name."""
+    import torch
+    for _ in range(3):
+        if not isinstance(state, dict) or all(isinstance(v, torch.Tensor) for v in state.values()):
+            break
+        state = next((state[key] for key in WRAPPERS if isinstance(state.get(key), dict)), state)
+    return state
+
+
 def download(name: str) -> Iterator[Progress]:
-    """Fetches the file of a downloadable entry, as `backends.download.fetch` does; yields its Progress.  Raises WeightsError."""
+    """Fetches the file of a downloadable entry, as `backends.download.fetch` does; yields its Progress.  Raises
+    WeightsError."""
     from backends.download import fetch
     e = entry(name)
     if e.url is None:

@@ -1,7 +1,8 @@
 """Milliseconds to put kinds of attention side by side, on this machine: `python -m benchmarks.attention --n 128`.
 
-Synthetic input of four heads; median, fastest and CPU time over --repeats of all that a slider's move computes (matrices, outputs, figures,
-checks, and the band over random draws), and the bytes of the drawn head as uint8, which is what a page needs of the cards.
+Synthetic input of four heads; median, fastest and CPU time over --repeats of all that a slider's move computes
+(matrices, outputs, figures, checks, and the band over random draws), and the bytes of the drawn head as uint8, which is
+what a page needs of the cards.
 """
 import argparse
 import json
@@ -10,7 +11,7 @@ import time
 
 import torch
 
-from backends.attention import compare
+from backends.attention import answer
 from backends.attention.params import KINDS, AttentionParams
 
 
@@ -20,10 +21,12 @@ def measure(kinds: tuple[str, ...], n: int, repeats: int) -> dict[str, float | i
     wall, cpu = [], []
     for _ in range(repeats + 1):
         began = time.process_time()
-        wall.append(compare.run(params).compute_seconds * 1e3)
+        wall.append(answer(params).seconds * 1e3)
         cpu.append((time.process_time() - began) * 1e3)
-    return {"kinds": len(kinds), "n": n, "threads": torch.get_num_threads(), "median_ms": round(statistics.median(wall[1:]), 1),
-            "fastest_ms": round(min(wall[1:]), 1), "cpu_ms": round(statistics.median(cpu[1:]), 1), "drawn_bytes": len(kinds) * n * n}
+    return {"kinds": len(kinds), "n": n, "threads": torch.get_num_threads(),
+            "median_ms": round(statistics.median(wall[1:]), 1),
+            "fastest_ms": round(min(wall[1:]), 1), "cpu_ms": round(statistics.median(cpu[1:]), 1),
+            "drawn_bytes": len(kinds) * n * n}
 
 
 def main() -> None:

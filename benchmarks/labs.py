@@ -1,7 +1,8 @@
-"""What one move of a setting costs in the tabs with several views: compute of each view that answers at once, and what travels to the page.
+"""What one move of a setting costs in the tabs with several views: compute of each view that answers at once, and what
+travels to the page.
 
-    python -m benchmarks.labs                one JSON line for each view: fastest and median milliseconds of nine calls, kilobytes of figure
-                                             and stage (budget: 50 ms on 2 cores, 200 KB)
+    python -m benchmarks.labs       one JSON line for each view: fastest and median milliseconds of nine calls,
+                                    kilobytes of figure and stage (budget: 50 ms on 2 cores, 200 KB)
 """
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ def rows() -> Iterator[dict[str, Any]]:
                 times.append(1000 * (time.perf_counter() - began))
             figure = lab.figures[view](result.body).to_json() if view in lab.figures else ""
             stage = json.dumps(lab.scenes[view](params, result.body)) if view in lab.scenes else ""
-            yield {"tab": tab.slug, "view": view, "fastest_ms": round(min(times), 1), "median_ms": round(statistics.median(times), 1),
-                   "kb": round((len(figure) + len(stage)) / 1000, 1)}
+            yield {"tab": tab.slug, "view": view, "fastest_ms": round(min(times), 1),
+                   "median_ms": round(statistics.median(times), 1), "kb": round((len(figure) + len(stage)) / 1000, 1)}
 
 
 def main() -> None:

@@ -2,9 +2,11 @@
 
     python -m benchmarks.rope            the curve: 8 methods at 8 context lengths up to 4096 bytes, 4 texts each
     python -m benchmarks.rope --live     the longest text of your own that is taken, 65,536 bytes, along two methods
-    python -m benchmarks.rope --found    losses and accuracies of every method on 32 held-out texts, plain and repeated; passkeys
+    python -m benchmarks.rope --found    losses and accuracies of every method on 32 held-out texts, plain and
+                                         repeated; passkeys
 
-Each prints JSON lines; times: seconds in all, of processor time, and until the first point; memory: at its peak, of the whole process.
+Each prints JSON lines; times: seconds in all, of processor time, and until the first point; memory: at its peak, of the
+whole process.
 """
 from __future__ import annotations
 
@@ -32,8 +34,9 @@ def timed(steps: Iterator[Any], **about: Any) -> None:
     began, worked, first = time.perf_counter(), time.process_time(), None
     for _ in steps:
         first = first or time.perf_counter() - began
-    row = about | {"threads": torch.get_num_threads(), "first_s": round(first, 2), "all_s": round(time.perf_counter() - began, 1),
-                   "cpu_s": round(time.process_time() - worked, 1), "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    row = about | {"threads": torch.get_num_threads(), "first_s": round(first, 2),
+                   "all_s": round(time.perf_counter() - began, 1), "cpu_s": round(time.process_time() - worked, 1),
+                   "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
     print(json.dumps(row), flush=True)
 
 
@@ -49,21 +52,26 @@ def found() -> None:
     for repeat in (0, REPEAT):
         for window in (64, 256):
             names = RUNNING if window == 64 else ("rerope",)
-            tokens = torch.cat([evaluate.held_out(RopeParams(repeat=repeat, seed=seed), COUNT, FOUND[-1] + 1) for seed in SEEDS])
+            tokens = torch.cat([evaluate.held_out(RopeParams(repeat=repeat, seed=seed), COUNT, FOUND[-1] + 1)
+                                for seed in SEEDS])
             for name in names:
-                print(json.dumps({"method": name, "repeat": repeat, "window": window} | _row(name, tokens, window)), flush=True)
+                print(json.dumps({"method": name, "repeat": repeat, "window": window} | _row(name, tokens, window)),
+                      flush=True)
     for name in ("none", "pi", "ntk", "ntk2", "yarn", "rerope", "rerope_logn", "window"):
-        print(json.dumps({"passkeys": name} | {f"{n} tokens": _keys(name, n) for n in (256, 512, 1024, 2048)}), flush=True)
+        print(json.dumps({"passkeys": name} | {f"{n} tokens": _keys(name, n) for n in (256, 512, 1024, 2048)}),
+              flush=True)
 
 
 def _row(name: str, tokens: torch.Tensor, window: int) -> dict[str, str]:
     rules = RopeParams(window=window).rules
     parts = {n: evaluate.last_losses(shelf.model(METHODS[name].model), tokens[:, -n - 1 :], name, rules) for n in FOUND}
-    return {f"{n} bytes": f"{loss.mean():.3f} nats, {100 * right.float().mean():.1f} %" for n, (loss, right) in parts.items()}
+    return {f"{n} bytes": f"{loss.mean():.3f} nats, {100 * right.float().mean():.1f} %"
+            for n, (loss, right) in parts.items()}
 
 
 def _keys(name: str, length: int) -> str:
-    counts = [passkey.answered(name, length, depth, RopeParams(samples=8, seed=seed)) for seed in SEEDS for depth in passkey.DEPTHS]
+    counts = [passkey.answered(name, length, depth, RopeParams(samples=8, seed=seed)) for seed in SEEDS
+              for depth in passkey.DEPTHS]
     return f"{sum(counts)} of {8 * len(counts)}"
 
 

@@ -24,7 +24,8 @@ def measure(model: str, picture: str, repeats: int) -> dict[str, float | int | s
         third = segmenter.predict(e, points, [1, 0, 1], mask=first.logits[0])
         rows.append((e.milliseconds, first.milliseconds, third.milliseconds))
     embed, click, third_click = (round(statistics.median(column), 1) for column in zip(*rows[1:]))
-    return {"model": model, "threads": torch.get_num_threads(), "embed_ms": embed, "click_ms": click, "third_click_ms": third_click}
+    return {"model": model, "threads": torch.get_num_threads(), "embed_ms": embed, "click_ms": click,
+            "third_click_ms": third_click}
 
 
 def main() -> None:

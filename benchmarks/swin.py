@@ -2,9 +2,10 @@
 
     python -m benchmarks.swin                one JSON line: milliseconds (medians) and bytes, by view
 
-`setting`: the mechanism and the scene for the browser, the window moving between 6 and 7, on a picture that has been read; `again`: the
-same when the token grid moves too, so that the small Swin reads the resized picture anew.  `picture`: the forward pass alone, and all
-of the view, with the attention of all blocks captured and the clicked patch's rows cut out.  Both on one core, as the page does it.
+`setting`: the mechanism and the scene for the browser, the window moving between 6 and 7, on a picture that has been
+read; `again`: the same when the token grid moves too, so that the small Swin reads the resized picture anew.
+`picture`: the forward pass alone, and all of the view, with the attention of all blocks captured and the clicked
+patch's rows cut out.  Both on one core, as the page does it.
 """
 from __future__ import annotations
 
@@ -17,13 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from ui.figures import swin as figures
 
-from backends import images
+from backends import images, swin
 from backends.swin import capture, look, small, tokens
 from backends.swin.params import ON_TOKENS, SwinParams
-from backends.swin.run import run
 from backends.threads import alone
-from ui.figures import swin
 
 
 def median(work: Callable[[int], Any], rounds: int = 9) -> float:
@@ -39,9 +39,10 @@ def median(work: Callable[[int], Any], rounds: int = 9) -> float:
 
 def answer(params: SwinParams, image: np.ndarray) -> int:
     """Works out the view, and the bytes of what the browser gets."""
-    result = run(params, image)
-    scene = swin.board(result.board, params, result.body)
-    return len(json.dumps(scene)) + (len(json.dumps(swin.tables(result.body))) if params.view == "bias" else 0)
+    result = swin.answer(params, image=image)
+    scene = figures.board(result.body.board, params, result.body.lesson)
+    return len(json.dumps(scene)) + (len(json.dumps(figures.tables(result.body.lesson)))
+                                     if params.view == "bias" else 0)
 
 
 def main() -> None:
@@ -50,7 +51,8 @@ def main() -> None:
     square = np.asarray(Image.fromarray(image).resize((512, 512)))
     x, model = small.normalised(square), small.load()
     shown = {view: answer(SwinParams(view=view), image) for view in ON_TOKENS}
-    setting = {view: median(lambda n, v=view: answer(SwinParams(view=v, window=7 - n % 2), image)) for view in ON_TOKENS}
+    setting = {view: median(lambda n, v=view: answer(SwinParams(view=v, window=7 - n % 2), image))
+               for view in ON_TOKENS}
 
     def anew(number: int) -> None:
         tokens.KEPT.clear()
@@ -62,7 +64,8 @@ def main() -> None:
 
     with torch.no_grad():
         picture = {"forward": median(lambda _: alone(model, x)), "view": median(lambda n: alone(looked, n))}
-        row = {"threads": torch.get_num_threads(), "setting_ms": setting, "again_ms": median(anew), "bytes": shown, "picture_ms": picture}
+        row = {"threads": torch.get_num_threads(), "setting_ms": setting, "again_ms": median(anew), "bytes": shown,
+               "picture_ms": picture}
     print(json.dumps(row))
 
 

@@ -1,5 +1,10 @@
-"""Servers for tests: the real app and the toy tabs, each a process of its own on a free port with its own folders."""
+"""What all tests share: servers of the real app, results computed once, and which tests run in one process.
 
+The suite runs in two worker processes (pytest-xdist), each with one thread; ``-n 0`` runs all in one process. Tests of
+one group stay in one worker, so that each server, each model and each result of a tab is made once: see ``group``.
+"""
+
+import asyncio
 import os
 import socket
 import subprocess
@@ -7,15 +12,70 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+FIRST = ("browser", "weights", "snippets", "ui")
+"""Folders of long tests: they start first, so that the many short ones fill up both workers at the end."""
+
+
+def group(item: pytest.Item) -> str:
+    """The name of the tests that run in one worker: all that open the real app; all on one tab,
+    by the parameter ``tab`` or ``slug`` or by the name of a file in ``tests/ui``; else the tests of one file."""
+    folder, file = item.path.parent.relative_to(ROOT / "tests").as_posix(), item.path.stem
+    if "app_url" in item.fixturenames:
+        return "app_url"
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    tab = given.get("slug") or getattr(given.get("tab"), "slug", "")
+    if tab or folder == "ui":
+        return f"tab {tab or file.removeprefix('test_')}"
+    return f"{folder} {file}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put every test into its group, long ones first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    order = {name: at for at, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(item.path.relative_to(ROOT / "tests").parts[0], len(order)))
+
+
+@pytest.fixture(scope="session")
+def answers() -> Callable[[Callable[[Any], Any], Any], Any]:
+    """``answers(run, params)``: the final result of a mechanism, computed once a session; ``run`` returns it or yields
+    growing ones."""
+
+    @lru_cache(maxsize=256)
+    def last(run: Callable[[Any], Any], params: Any) -> Any:
+        result = run(params)
+        return deque(result, maxlen=1)[0] if isinstance(result, Iterator) else result
+
+    return last
+
+
+def played(work: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine gives within a minute; in a thread of its own, since Playwright keeps a loop in the test's."""
+
+    async def bounded() -> Any:
+        return await asyncio.wait_for(work, 60)
+
+    with ThreadPoolExecutor(1) as one:
+        return one.submit(asyncio.run, bounded()).result()
 
 
 def free_port() -> int:
@@ -26,13 +86,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: list[str], folder: Path, port: int | None = None, seconds: int = 120) -> Iterator[str]:
+def serving(command: list[str], folder: Path, root: Path = ROOT, seconds: int = 240) -> Iterator[str]:
     """Run ``python COMMAND --port N`` with temporary folders under ``folder`` until the block ends; yields the URL."""
-    port = port or free_port()
+    port = free_port()
     env = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "gradio"), "GLASSBOX_HOME": str(folder / "home")}
     log = folder / f"server-{port}.log"
     with log.open("wb") as out:
-        server = subprocess.Popen([sys.executable, *command, "--port", str(port)], cwd=ROOT, env=env, stdout=out, stderr=out)
+        server = subprocess.Popen([sys.executable, *command, "--port", str(port)], cwd=root, env=env,
+                                  stdout=out, stderr=out)
     try:
         url = f"http://127.0.0.1:{port}/"
         _wait(url, server, log, seconds)
@@ -60,11 +121,4 @@ def _wait(url: str, server: subprocess.Popen, log: Path, seconds: int) -> None:
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the real app, started once for all tests."""
     with serving(["app.py", "--device", "cpu"], tmp_path_factory.mktemp("app")) as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def toy_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the frame with the two toy tabs."""
-    with serving(["-m", "tests.ui.toy", "--device", "cpu"], tmp_path_factory.mktemp("toy")) as url:
         yield url

@@ -1,16 +1,16 @@
 """The page: the only place where gradio is imported.
 
-``TABS`` lists the tabs in display order. Adding a tab is one new file and one line here.
+``TABS`` lists the tabs in display order. Adding a tab is one new folder and one line here.
 """
 
-from ui.attention import TAB as ATTENTION
-from ui.deformable import TAB as DEFORMABLE
-from ui.memory import TAB as MEMORY
-from ui.moe import TAB as MOE
-from ui.rope import TAB as ROPE
-from ui.scale import TAB as SCALE
-from ui.segment import TAB as SEGMENT
-from ui.swin import TAB as SWIN
-from ui.tab import Tab
+from ui.core.tab import Tab
+from ui.tabs.attention import TAB as ATTENTION
+from ui.tabs.deformable import TAB as DEFORMABLE
+from ui.tabs.memory import TAB as MEMORY
+from ui.tabs.moe import TAB as MOE
+from ui.tabs.rope import TAB as ROPE
+from ui.tabs.scale import TAB as SCALE
+from ui.tabs.segment import TAB as SEGMENT
+from ui.tabs.swin import TAB as SWIN
 
 TABS: tuple[Tab, ...] = (SEGMENT, SWIN, DEFORMABLE, ATTENTION, MOE, ROPE, MEMORY, SCALE)

@@ -1,47 +1,46 @@
 """The same q, k, v through many kinds of attention: implicit matrix, output, figures and live checks of each.
 
-`run(AttentionParams(source="synthetic"))` gives an AttentionResult.  Each output comes from its kind's fast path (SDPA, blocks, chunks),
-the matrix is written out beside it, and ||A v - y|| / ||y|| holds the two together.  Letters: h heads, n tokens, d channels.
+Each output comes from its kind's fast path (SDPA, blocks, chunks),
+the matrix is written out beside it, and ||A v - y|| / ||y|| holds the two together.  Letters: h heads, n tokens, d
+channels.
 """
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from backends import metrics, shapes, threads
-from backends.attention import exact, inputs, kernels, linformer, masks
-from backends.attention.inputs import Inputs, Tensors, read_tensors
-from backends.attention.params import KINDS, AttentionParams, AttentionResult, Card, Reading
-from backends.shapes import Check
+from backends import metrics, shapes, stop, threads
+from backends.attention import exact, inputs, kernels, lessons, linformer, masks
+from backends.attention.inputs import Inputs, Tensors
+from backends.attention.params import KINDS, LESSONS, AttentionParams, Card, Comparison, Reading
+from backends.result import Check, Work, check
 
-__all__ = ["output", "read_tensors", "run", "shown", "stream", "weights"]
 DRAWS = 3                   # further random draws for the band of a random kind's error
-LEAKS = "it mixes all tokens, so earlier outputs change when later keys and values change sign: it leaks the future and cannot be causal"
+LEAKS = ("it mixes all tokens, so earlier outputs change when later keys and values change sign: it leaks the future "
+         "and cannot be causal")
 FREE_ROWS = ("norm", "linformer")       # kinds whose rows need not sum to 1
 
 
-def run(params: AttentionParams, tensors: Tensors | None = None) -> AttentionResult:
-    """All kinds on the input of `params` (`tensors`: q, k, v of a file), and the lesson, finished.  Raises ValueError, one sentence."""
-    *_, last = stream(params, tensors)
-    return last
-
-
-def stream(params: AttentionParams, tensors: Tensors | None = None) -> Iterator[AttentionResult]:
-    """`run` with a long lesson growing: the same cards in every result."""
-    from backends.attention import lessons
+def _view(params: AttentionParams, tensors: Tensors | None = None) -> Work:
+    """The cards, then the same cards with the lesson, which may grow.  `tensors`: q, k, v of a file."""
     given = inputs.load(params, tensors)
-    result = threads.alone(_compared, params, given)
+    body, checks = threads.alone(_compared, params, given)
+    yield body, given.notice, checks if params.lesson == "none" else None
     for lesson in lessons.steps(params, given):
-        yield replace(result, lesson=lesson, checks=result.checks + lessons.checks(lesson))
+        whole = getattr(lesson, "finished", True)
+        yield replace(body, lesson=lesson), given.notice, checks + lessons.checks(lesson) if whole else None
+
+
+VIEWS: dict[str, Callable[..., Work]] = dict.fromkeys(LESSONS, _view)
 
 
 def output(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) -> Tensor:
-    """y (h, n, d) of one kind by its fast path, without its n x n matrix where the kind allows; float64 for the Performers."""
+    """y (h, n, d) of one kind by its fast path, without its n x n matrix where the kind allows; float64 for the
+    Performers."""
     if kind in kernels.KINDS:
         return kernels.attend(kind, q, k, v, params)
     if kind == "linformer":
@@ -54,7 +53,8 @@ def output(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) 
 
 
 def weights(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) -> tuple[Tensor, Tensor]:
-    """A (h, n, n) of one kind, and the sums (h, n) of its rows before any division (of the rows themselves where nothing is divided)."""
+    """A (h, n, n) of one kind, and the sums (h, n) of its rows before any division (of the rows themselves where
+    nothing is divided)."""
     if kind in kernels.KINDS:
         return kernels.matrix(kind, q, k, v, params)
     if kind == "linformer":
@@ -67,8 +67,8 @@ def weights(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams)
 
 
 def shown(card: Card, reading: Reading) -> Tensor:
-    """The card's matrix (h, n, n) as it is read: raw A, |A| over the row's sum of |A|, or A over its row sum.  Always finite: a row that
-    cannot be divided is drawn as zeros (it is among `bad_rows`)."""
+    """The card's matrix (h, n, n) as it is read: raw A, |A| over the row's sum of |A|, or A over its row sum.  Always
+    finite: a row that cannot be divided is drawn as zeros (it is among `bad_rows`)."""
     a = card.weights
     if reading == "absolute":
         a = metrics.shares(a)
@@ -79,7 +79,8 @@ def shown(card: Card, reading: Reading) -> Tensor:
 
 @dataclass(frozen=True)
 class _Worked:
-    """A card and what the checks need: the worst |row sum - 1|, weight above the diagonal, and change of the past (see `_leak`)."""
+    """A card and what the checks need: the worst |row sum - 1|, weight above the diagonal, and change of the past (see
+    `_leak`)."""
 
     card: Card
     rows: float
@@ -87,16 +88,13 @@ class _Worked:
     leak: float
 
 
-def _compared(params: AttentionParams, given: Inputs) -> AttentionResult:
-    began = time.perf_counter()
+def _compared(params: AttentionParams, given: Inputs) -> tuple[Comparison, tuple[Check, ...]]:
     before = _digest(given)
     reference = weights("softmax", *_head(given, params), params)[0]
     worked = [_work(kind, given, params, reference) for kind in params.kinds]
     checks = _checks(worked, params, before == _digest(given))
-    seconds = time.perf_counter() - began
     cards = tuple(shapes.check(w.card) for w in worked)
-    head = params.head - 1
-    return AttentionResult(given.labels, before[:12], head, params.reading, params.radius, cards, given.notice, None, seconds, checks)
+    return Comparison(given.labels, before[:12], params.head - 1, params.reading, params.radius, cards), checks
 
 
 def _digest(given: Inputs) -> str:
@@ -113,12 +111,14 @@ def _head(given: Inputs, params: AttentionParams) -> Tensors:
 
 
 def _work(name: str, given: Inputs, params: AttentionParams, reference: Tensor) -> _Worked:
+    stop.check()
     kind, q, k, v = KINDS[name], given.q, given.k, given.v
     a, sums = weights(name, q, k, v, params)
     y = output(name, q, k, v, params)
     drawn, sums = a[params.head - 1], sums[params.head - 1]
     bad = tuple(torch.nonzero(~((sums > 0) & sums.isfinite())).flatten().tolist())
-    figures = _figures(drawn, params.radius) | _errors(name, drawn, given, params, reference) | {"negative": len(bad) / len(sums)}
+    figures = (_figures(drawn, params.radius) | _errors(name, drawn, given, params, reference)
+               | {"negative": len(bad) / len(sums)})
     causal, residual = kind.causal and params.causal, _residual(a, v, y)
     card = Card(name, kind.label, kind.family, causal, a.float(), y.float(), residual, figures, bad, kind.note)
     rows = 0.0 if name in FREE_ROWS else _off_one(a.sum(-1))
@@ -127,7 +127,8 @@ def _work(name: str, given: Inputs, params: AttentionParams, reference: Tensor) 
 
 
 def _off_one(totals: Tensor) -> float:
-    """The worst |total - 1| of rows that could be divided; a row without any key has total 0, and is among the bad rows."""
+    """The worst |total - 1| of rows that could be divided; a row without any key has total 0, and is among the bad
+    rows."""
     return _most((totals - 1)[totals.isfinite() & (totals != 0)])
 
 
@@ -136,7 +137,8 @@ def _most(x: Tensor) -> float:
 
 
 def _residual(a: Tensor, v: Tensor, y: Tensor) -> float:
-    """||A v - y|| / ||y|| over the rows that are finite in both, in the precision of the kind; NaN if none is, 0 if both are 0."""
+    """||A v - y|| / ||y|| over the rows that are finite in both, in the precision of the kind; NaN if none is, 0 if
+    both are 0."""
     gap, size = (a @ v.to(a.dtype) - y).square().sum(-1), y.square().sum(-1)
     known = (gap + size).isfinite()
     gap, size = gap[known].sum().sqrt().item(), size[known].sum().sqrt().item()
@@ -146,7 +148,8 @@ def _residual(a: Tensor, v: Tensor, y: Tensor) -> float:
 def _figures(drawn: Tensor, radius: int) -> dict[str, float]:
     """Metrics of one matrix (n, n): means over the rows, and its rank."""
     p = metrics.shares(drawn)
-    rows = {"entropy": metrics.entropy(p), "support": metrics.support(p), "top1": metrics.top1(p), "sink": metrics.sink(p),
+    rows = {"entropy": metrics.entropy(p), "support": metrics.support(p), "top1": metrics.top1(p),
+            "sink": metrics.sink(p),
             "locality": metrics.locality(p, radius)}
     return {name: metrics.mean(row) for name, row in rows.items()} | {"rank": float(metrics.rank(drawn))}
 
@@ -155,18 +158,21 @@ def _errors(name: str, drawn: Tensor, given: Inputs, params: AttentionParams, re
     """Relative error to softmax of the drawn head, and its range over DRAWS further draws of a random kind."""
     found = [_error(name, drawn, reference[0])]
     for draw in range(1, DRAWS + 1 if KINDS[name].random else 1):
+        stop.check()
         other = replace(params, seed=(params.seed + draw) % 10_000)
         found.append(_error(name, weights(name, *_head(given, params), other)[0][0], reference[0]))
     return {"error": found[0], "error_low": min(found), "error_high": max(found)}
 
 
 def _error(name: str, a: Tensor, reference: Tensor) -> float:
-    """NormAttention's rows have a scale of their own, so they are compared as shares; all others as they are applied."""
+    """NormAttention's rows have a scale of their own, so they are compared as shares; all others as they are
+    applied."""
     return metrics.relative_error(metrics.shares(a) if name == "norm" else a, reference).item()
 
 
 def _leak(name: str, given: Inputs, y: Tensor, params: AttentionParams) -> float:
-    """How much the drawn head's outputs of the first half change when k and v of the second half change sign: max |dy| / rms y."""
+    """How much the drawn head's outputs of the first half change when k and v of the second half change sign: max |dy|
+    / rms y."""
     half = (y.shape[1] + 1) // 2
     flip = torch.ones(y.shape[1], 1)
     flip[half:] = -1.0
@@ -181,17 +187,18 @@ def _checks(worked: list[_Worked], params: AttentionParams, same: bool) -> tuple
     rows = max((w.rows for w in worked), default=0.0)
     residual = max((w.card.residual for w in worked if w.card.residual == w.card.residual), default=0.0)
     checks = [
-        _check("rows sum to 1", rows, 1e-5, "the largest distance of a row's sum from 1, over the kinds that divide by it"),
-        _check("A v is the output", residual, 1e-5, "the matrix that is shown times v, against the output of the fast path"),
-        Check("same q, k, v", float(same), 1.0, same, "every kind was given the same numbers: their digest is the same before and after"),
+        check("rows sum to 1", rows, 1e-5,
+              "the largest distance of a row's sum from 1, over the kinds that divide by it"),
+        check("A v is the output", residual, 1e-5,
+              "the matrix that is shown times v, against the output of the fast path"),
+        Check("same q, k, v", float(same), 1.0, same,
+              "every kind was given the same numbers: their digest is the same before and after"),
     ]
     if params.causal:
         above, leak = (max((getattr(w, name) for w in able), default=0.0) for name in ("above", "leak"))
-        checks[1:1] = [_check("nothing above the diagonal", above, 0.0, "the largest weight on a later token"),
-                       _check("the past stays", leak, 1e-6, "how much earlier outputs change when later keys and values change sign")]
-        checks += [_check(f"{w.card.label} and the future", w.leak, 1e-6, LEAKS) for w in worked if not KINDS[w.card.kind].causal]
+        checks[1:1] = [check("nothing above the diagonal", above, 0.0, "the largest weight on a later token"),
+                       check("the past stays", leak, 1e-6,
+                             "how much earlier outputs change when later keys and values change sign")]
+        checks += [check(f"{w.card.label} and the future", w.leak, 1e-6, LEAKS) for w in worked
+                   if not KINDS[w.card.kind].causal]
     return tuple(checks)
-
-
-def _check(name: str, value: float, bound: float, text: str) -> Check:
-    return Check(name, value, bound, value <= bound, text)

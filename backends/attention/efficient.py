@@ -1,12 +1,14 @@
-"""Efficient attention (Shen 2018, arXiv 1812.01243): y = softmax_d(q) (softmax_n(k)^T v), a softmax over channels and one over tokens.
+"""Efficient attention (Shen 2018, arXiv 1812.01243): y = softmax_d(q) (softmax_n(k)^T v), a softmax over channels and
+one over tokens.
 
-A causal form cannot come from masking, since softmax_n sums over the future too.  It takes the running sums instead (performer-pytorch's
-`no_projection` path): with L_ic = ln sum_{j <= i} exp(k_jc),
+A causal form cannot come from masking, since softmax_n sums over the future too.  It takes the running sums instead
+(performer-pytorch's `no_projection` path): with L_ic = ln sum_{j <= i} exp(k_jc),
 
     A_ij = sum_c softmax_d(q)_ic exp(k_jc - L_ic),  j <= i
 
-so every exponent is <= 0 and nothing can overflow, whatever k is.  The output is computed chunk by chunk, its state S_c divided by
-exp(L) at the chunk's end.  L and all differences are float64, since they cancel.  Letters: h heads, n tokens, d channels, e value channels.
+so every exponent is <= 0 and nothing can overflow, whatever k is.  The output is computed chunk by chunk, its state S_c
+divided by exp(L) at the chunk's end.  L and all differences are float64, since they cancel.  Letters: h heads, n
+tokens, d channels, e value channels.
 """
 from __future__ import annotations
 

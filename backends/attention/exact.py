@@ -1,7 +1,8 @@
 """Softmax attention, dense, masked and in blocks: A = softmax(q k^T * scale) with -inf where a key is not allowed.
 
-The outputs go through `F.scaled_dot_product_attention`, the matrices are written out; tests and live residuals hold the two together.
-A row without an allowed key gives zeros in both (a softmax written by hand gives NaN there).  Letters: h heads, n tokens, d, e channels.
+The outputs go through `F.scaled_dot_product_attention`, the matrices are written out; tests and live residuals hold the
+two together.  A row without an allowed key gives zeros in both (a softmax written by hand gives NaN there).  Letters: h
+heads, n tokens, d, e channels.
 """
 from __future__ import annotations
 
@@ -10,8 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False, scale: float | None = None) -> Tensor:
-    """y (h, n, e) of q, k (h, n, d), v (h, n, e); `mask` (n, n) True = allowed, or `causal`; `scale` is 1/sqrt(d) unless given."""
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False,
+           scale: float | None = None) -> Tensor:
+    """y (h, n, e) of q, k (h, n, d), v (h, n, e); `mask` (n, n) True = allowed, or `causal`; `scale` is 1/sqrt(d)
+    unless given."""
     return F.scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=mask, is_causal=causal, scale=scale)[0]
 
 
@@ -24,7 +27,8 @@ def matrix(q: Tensor, k: Tensor, mask: Tensor | None = None, scale: float | None
 
 
 def blockwise(q: Tensor, k: Tensor, v: Tensor, block: int, causal: bool) -> Tensor:
-    """DiagAttention without a matrix larger than a block: y (h, n, e), blocks of `block` tokens, the last one may be shorter."""
+    """DiagAttention without a matrix larger than a block: y (h, n, e), blocks of `block` tokens, the last one may be
+    shorter."""
     h, n, _ = q.shape
     block = max(1, min(block, n))
     whole = n - n % block

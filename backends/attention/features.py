@@ -1,14 +1,16 @@
 """Feature maps of kernel attention: sim(q, k) = phi(q) . phi(k).
 
-elu + 1 (Katharopoulos 2020, arXiv 2006.16236, section 3.3) and FAVOR+ (Choromanski 2021, arXiv 2009.14794): with w ~ N(0, I),
+elu + 1 (Katharopoulos 2020, arXiv 2006.16236, section 3.3) and FAVOR+ (Choromanski 2021, arXiv 2009.14794): with w ~
+N(0, I),
 
     exp(q.k) = E[exp(w.q - |q|^2/2) exp(w.k - |k|^2/2)]                    positive     (lemma 1)
              = E[cosh form of the same: both signs of w]                   hyperbolic
              = exp(|q|^2/2) exp(|k|^2/2) E[cos w.q cos w.k + sin w.q sin w.k]   trigonometric
 
-Letters: b batch, h heads, n tokens, d head dimension, m random features.  To stand for softmax at temperature sqrt(d), queries and keys
-are both divided by d^(1/4) first (`temper`).  No epsilon is added inside a feature map, so nothing biases the kernel.  A positive feature
-of a key never exceeds exp(|w|^2/2), which float32 holds up to head dimensions of about 128, so keys need no running maximum.
+Letters: b batch, h heads, n tokens, d head dimension, m random features.  To stand for softmax at temperature sqrt(d),
+queries and keys are both divided by d^(1/4) first (`temper`).  No epsilon is added inside a feature map, so nothing
+biases the kernel.  A positive feature of a key never exceeds exp(|w|^2/2), which float32 holds up to head dimensions of
+about 128, so keys need no running maximum.
 """
 from __future__ import annotations
 
@@ -35,8 +37,9 @@ def temper(x: Tensor) -> Tensor:
 def projection(m: int, d: int, seed: int = 0, orthogonal: bool = True) -> Tensor:
     """Random directions W (m, d), float64 on the CPU, rows distributed as N(0, I).
 
-    `orthogonal`: rows come in blocks of d that are mutually orthogonal (QR of a Gaussian matrix, its signs made unique), each row with an
-    independent chi(d) length (arXiv 2009.14794, section 2.4); the last block is cut when d does not divide m.
+    `orthogonal`: rows come in blocks of d that are mutually orthogonal (QR of a Gaussian matrix, its signs made
+    unique), each row with an independent chi(d) length (arXiv 2009.14794, section 2.4); the last block is cut when d
+    does not divide m.
     """
     random = torch.Generator().manual_seed(seed)
     if not orthogonal:

@@ -34,7 +34,8 @@ class Inputs:
 
 
 def load(params: AttentionParams, tensors: Tensors | None = None) -> Inputs:
-    """The input that `params` names; `tensors` are those of a file.  Raises ValueError with one sentence for the user."""
+    """The input that `params` names; `tensors` are those of a file.  Raises ValueError with one sentence for the
+    user."""
     if params.source == "text":
         found = _text(params)
     elif params.source == "file":
@@ -65,8 +66,8 @@ def _text(params: AttentionParams) -> Inputs:
 
 
 def cut(text: str) -> tuple[str, str]:
-    """The text as at most MAX_BYTES bytes of UTF-8, never through a character, and a sentence if that shortened it.  Raises ValueError
-    for an empty text."""
+    """The text as at most MAX_BYTES bytes of UTF-8, never through a character, and a sentence if that shortened it.
+    Raises ValueError for an empty text."""
     data = text[: MAX_BYTES + 1].encode("utf-8", "replace")
     if not data:
         raise ValueError("The text is empty; please type at least one character.")
@@ -93,9 +94,11 @@ def traced(text: str) -> tuple[tuple[Tensors, ...], int]:
 
 
 def read_tensors(path: str | Path) -> Tensors:
-    """q, k, v (h, n, d), float32, of a safetensors file with these keys and one shape: (n, d), (h, n, d) or (1, h, n, d).
+    """q, k, v (h, n, d), float32, of a safetensors file with these keys and one shape: (n, d), (h, n, d) or (1, h, n,
+    d).
 
-    Raises ValueError, one sentence: no safetensors file, keys missing, shapes or types wrong, too large, or values that are not finite.
+    Raises ValueError, one sentence: no safetensors file, keys missing, shapes or types wrong, too large, or values that
+    are not finite.
     """
     file = Path(path)
     if file.is_file() and file.stat().st_size > MAX_FILE:
@@ -108,7 +111,8 @@ def read_tensors(path: str | Path) -> Tensors:
     if missing:
         raise ValueError(f"This file holds no tensor called {missing[0]}; it needs q, k and v.")
     if len({found[name].shape for name in "qkv"}) > 1:
-        raise ValueError(f"q, k and v must have one shape, but have {', '.join(str(tuple(found[name].shape)) for name in 'qkv')}.")
+        raise ValueError(f"q, k and v must have one shape, but have "
+                         f"{', '.join(str(tuple(found[name].shape)) for name in 'qkv')}.")
     q, k, v = (_checked(name, found[name]) for name in "qkv")
     return q, k, v
 
@@ -120,11 +124,14 @@ def _checked(name: str, x: Tensor) -> Tensor:
         x = x[0]
     x = x[None] if x.dim() == 2 else x
     if x.dim() != 3 or not x.numel():
-        raise ValueError(f"{name} has shape {shape}; it should be (n, d), (h, n, d) or (1, h, n, d), without an empty axis.")
+        raise ValueError(f"{name} has shape {shape}; it should be (n, d), (h, n, d) or (1, h, n, d), without an "
+                         "empty axis.")
     if len(x) > MAX_HEADS or x.shape[1] > MAX_TOKENS or x.shape[2] > MAX_DIM:
-        raise ValueError(f"{name} has shape {shape}; at most {MAX_HEADS} heads, {MAX_TOKENS} tokens and {MAX_DIM} channels can be shown.")
+        raise ValueError(f"{name} has shape {shape}; at most {MAX_HEADS} heads, {MAX_TOKENS} tokens and {MAX_DIM} "
+                         "channels can be shown.")
     if not x.is_floating_point():
-        raise ValueError(f"{name} holds {str(x.dtype).removeprefix('torch.')} numbers; real floating-point ones are needed.")
+        raise ValueError(f"{name} holds {str(x.dtype).removeprefix('torch.')} numbers; real floating-point ones "
+                         "are needed.")
     x = x.float()
     if not x.isfinite().all():
         raise ValueError(f"{name} holds values that are not finite (NaN or infinity).")

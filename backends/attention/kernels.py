@@ -1,14 +1,14 @@
 """The kernel kinds by name: A_ij = phi(q_i) . phi(k_j) over the row's sum, and the output without A.
 
-elu1, relu          elementwise maps                                                          `features`
-taylor              1 + q.k of unit vectors: phi(x) = [1, x / |x|]                            (Su, kexue.fm/archives/7546)
-cosformer           ReLU(q).ReLU(k) cos(pi (i - j) / 2n) = its cosine part + its sine part    (Qin 2022, arXiv 2202.08791, equation 10)
-performer, _trig, _hyp    FAVOR+ at softmax's temperature: both sides over d^(1/4)            `features`
-efficient           softmax over channels times softmax over tokens                           `efficient`
-norm                elu + 1, RMSNorm of the output in place of the denominator                `linear`
+elu1, relu  elementwise maps                                                         `features`
+taylor      1 + q.k of unit vectors: phi(x) = [1, x / |x|]                           (Su, kexue.fm/archives/7546)
+cosformer   ReLU(q).ReLU(k) cos(pi (i - j) / 2n) = its cosine part + its sine part   (Qin 2022, 2202.08791, eq. 10)
+performer   (also _trig, _hyp) FAVOR+ at softmax's temperature: both over d^(1/4)    `features`
+efficient   softmax over channels times softmax over tokens                          `efficient`
+norm        elu + 1, RMSNorm of the output in place of the denominator               `linear`
 
-No epsilon is added to a denominator: a row whose sum is 0 gives NaN, one below 0 turns its signs over, and both are reported.  The
-Performers work in float64: their features span more than float32 holds, and sines and cosines cancel.
+No epsilon is added to a denominator: a row whose sum is 0 gives NaN, one below 0 turns its signs over, and both are
+reported.  The Performers work in float64: their features span more than float32 holds, and sines and cosines cancel.
 Letters: h heads, n tokens, m features, e value channels.
 """
 from __future__ import annotations
@@ -24,7 +24,8 @@ from backends.attention import efficient, features, linear
 from backends.attention.params import AttentionParams
 
 CHUNK = 64
-RANDOM = {"performer": features.positive, "performer_trig": features.trigonometric, "performer_hyp": features.hyperbolic}
+RANDOM = {"performer": features.positive, "performer_trig": features.trigonometric,
+          "performer_hyp": features.hyperbolic}
 KINDS = ("elu1", "relu", "taylor", "efficient", "cosformer", *RANDOM, "norm")
 
 
@@ -68,7 +69,8 @@ def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) 
 
 
 def matrix(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) -> tuple[Tensor, Tensor]:
-    """A (h, n, n) with A @ v = `attend`, and the sums (h, n) of its rows before the division; a row that cannot be divided holds NaN."""
+    """A (h, n, n) with A @ v = `attend`, and the sums (h, n) of its rows before the division; a row that cannot be
+    divided holds NaN."""
     if kind == "efficient":
         weights = efficient.matrix(q, k, params.causal)
         return weights, weights.sum(-1)

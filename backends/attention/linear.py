@@ -1,12 +1,14 @@
 """Attention with a kernel that factorises, sim(q, k) = phi(q) . phi(k), in its three equal forms.
 
-parallel    the n x n matrix, then its product with V               O(n^2 m)   `matrix(...) @ v`
-recurrent   S_i = S_{i-1} + phi(k_i) v_i^T, z_i = z_{i-1} + phi(k_i), o_i = phi(q_i)^T S_i / phi(q_i)^T z_i     `recurrent`
-chunked     parallel inside chunks, the state S between them        O(n c m + n m e)                            `attend`
+parallel    the n x n matrix, then its product with V           O(n^2 m)            `matrix(...) @ v`
+recurrent   S_i = S_{i-1} + phi(k_i) v_i^T, z_i = z_{i-1} + phi(k_i),
+            o_i = phi(q_i)^T S_i / phi(q_i)^T z_i               O(n m e)            `recurrent`
+chunked     parallel inside chunks, the state S between them    O(n c m + n m e)    `attend`
 
-(Katharopoulos 2020, arXiv 2006.16236, equations 16-20.)  `norm` says what follows the numerator: "sum" divides by phi(q)^T z,
-"rms" replaces the denominator by RMSNorm over the channels (NormAttention; Qin 2022, arXiv 2210.10340, section 4.1), "none" leaves it.
-Letters: b batch, h heads, n tokens, m features, e value channels, c chunk.  Sums and state are float32 or better.
+(Katharopoulos 2020, arXiv 2006.16236, equations 16-20.)  `norm` says what follows the numerator: "sum" divides by
+phi(q)^T z, "rms" replaces the denominator by RMSNorm over the channels (NormAttention; Qin 2022, arXiv 2210.10340,
+section 4.1), "none" leaves it.  Letters: b batch, h heads, n tokens, m features, e value channels, c chunk.  Sums and
+state are float32 or better.
 """
 from __future__ import annotations
 
@@ -20,10 +22,12 @@ EPS = 1e-6
 CHUNK = 256
 
 
-def attend(fq: Tensor, fk: Tensor, v: Tensor, causal: bool = True, norm: Norm = "sum", chunk: int = CHUNK, eps: float = EPS) -> Tensor:
+def attend(fq: Tensor, fk: Tensor, v: Tensor, causal: bool = True, norm: Norm = "sum", chunk: int = CHUNK,
+           eps: float = EPS) -> Tensor:
     """Output (b, h, n, e) of features fq, fk (b, h, n, m) and values v (b, h, n, e).
 
-    `eps` is added to the denominator ("sum"; keep it far below the row sums) or to the mean square ("rms").  Memory: n x chunk per head.
+    `eps` is added to the denominator ("sum"; keep it far below the row sums) or to the mean square ("rms").  Memory: n
+    x chunk per head.
     """
     fq, fk, v = fq.to(wide(fq)), fk.to(wide(fk)), v.to(wide(v))
     values = torch.cat([v, torch.ones_like(v[..., :1])], -1) if norm == "sum" else v
@@ -62,7 +66,8 @@ def recurrent(
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """The same causal attention, token by token: the oracle of `attend`, and how a model generates.
 
-    Shapes as in `attend`.  `state` is (S (b, h, m, e), z (b, h, m)) after earlier tokens; returns the output and the state after the last.
+    Shapes as in `attend`.  `state` is (S (b, h, m, e), z (b, h, m)) after earlier tokens; returns the output and the
+    state after the last.
     """
     s, z = state or (fk.new_zeros(*fk.shape[:2], fk.shape[-1], v.shape[-1]), fk.new_zeros(*fk.shape[:2], fk.shape[-1]))
     out = []
@@ -78,7 +83,8 @@ def recurrent(
 def matrix(
     fq: Tensor, fk: Tensor, v: Tensor | None = None, causal: bool = True, norm: Norm = "sum", eps: float = EPS
 ) -> Tensor:
-    """The implicit attention matrix A (b, h, n, n) with A @ v equal to `attend`: numerators with the row's normalisation inside.
+    """The implicit attention matrix A (b, h, n, n) with A @ v equal to `attend`: numerators with the row's
+    normalisation inside.
 
     For "rms" the factor of a row depends on its output, so `v` (b, h, n, e) is needed.
     """

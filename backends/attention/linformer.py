@@ -1,8 +1,9 @@
-"""Linformer (Wang 2020, arXiv 2006.04768): softmax(q (E k)^T / sqrt(d)) E v, with one projection E (r, n) for keys and values.
+"""Linformer (Wang 2020, arXiv 2006.04768): softmax(q (E k)^T / sqrt(d)) E v, with one projection E (r, n) for keys and
+values.
 
-E is random and untrained here, its entries N(0, 1/r) as in the paper's theorem 2, shared by keys and values as in its section 4.  Every row
-of E mixes all tokens, so no mask can make it causal; the weights A = softmax(...) E can be negative and their rows do not sum to 1.
-Letters: h heads, n tokens, d head dimension, e value channels, r rank.
+E is random and untrained here, its entries N(0, 1/r) as in the paper's theorem 2, shared by keys and values as in its
+section 4.  Every row of E mixes all tokens, so no mask can make it causal; the weights A = softmax(...) E can be
+negative and their rows do not sum to 1.  Letters: h heads, n tokens, d head dimension, e value channels, r rank.
 """
 from __future__ import annotations
 

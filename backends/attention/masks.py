@@ -1,14 +1,14 @@
 """Which keys a query may see, as boolean matrices (n, n): row i is query i, True = allowed.
 
 local       |i - j| <= window
-strided     |i - j| <= l or (i - j) mod l = 0                                     (Sparse Transformer, arXiv 1904.10509, section 4.3)
-fixed       same block of l tokens, or one of the last c columns of any block     (the same)
-longformer  |i - j| <= window, or i or j among the first g tokens                 (arXiv 2004.05150)
-bigbird     in blocks: neighbours, first g blocks (both ways), r random ones      (arXiv 2007.14062)
-diag        same block of w tokens                                                (DiagAttention, arXiv 2210.10340)
+strided     |i - j| <= l or (i - j) mod l = 0                                    (arXiv 1904.10509, section 4.3)
+fixed       same block of l tokens, or one of the last c columns of any block    (the same)
+longformer  |i - j| <= window, or i or j among the first g tokens                (arXiv 2004.05150)
+bigbird     in blocks: neighbours, first g blocks (both ways), r random ones     (arXiv 2007.14062)
+diag        same block of w tokens                                               (DiagAttention, arXiv 2210.10340)
 
-The two factors of the Sparse Transformer are joined in one head (its "merged" form).  `causal` adds j <= i.  Random blocks of a causal
-BigBird are drawn among the blocks that are not in the future.  Letters: n tokens, l stride, w block.
+The two factors of the Sparse Transformer are joined in one head (its "merged" form).  `causal` adds j <= i.  Random
+blocks of a causal BigBird are drawn among the blocks that are not in the future.  Letters: n tokens, l stride, w block.
 """
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def longformer(n: int, window: int, tokens: int) -> Tensor:
 
 
 def bigbird(n: int, block: int, first: int, random: int, seed: int, is_causal: bool) -> Tensor:
-    """Blocks of `block` tokens: the own and its neighbours, the first `first` (both ways), and `random` drawn ones per row of blocks."""
+    """Blocks of `block` tokens: the own and its neighbours, the first `first` (both ways), and `random` drawn ones per
+    row of blocks."""
     count = -(-n // block)
     blocks = longformer(count, 1, first)
     draw = torch.rand(count, count, generator=torch.Generator().manual_seed(seed))
@@ -73,12 +74,15 @@ def bigbird(n: int, block: int, first: int, random: int, seed: int, is_causal: b
 
 
 def of(kind: str, n: int, params: AttentionParams) -> Tensor:
-    """The mask of a sparse kind (n, n), `causal` included; shared, so it must not be written to.  Raises ValueError for another kind."""
-    return _of(kind, n, params.causal, params.window, params.stride, params.block, params.globals, params.blocks, params.seed)
+    """The mask of a sparse kind (n, n), `causal` included; shared, so it must not be written to.  Raises ValueError for
+    another kind."""
+    return _of(kind, n, params.causal, params.window, params.stride, params.block, params.globals,
+               params.blocks, params.seed)
 
 
 @lru_cache(64)
-def _of(kind: str, n: int, is_causal: bool, window: int, stride: int, block: int, first: int, random: int, seed: int) -> Tensor:
+def _of(kind: str, n: int, is_causal: bool, window: int, stride: int, block: int, first: int, random: int,
+        seed: int) -> Tensor:
     make = {
         "diag": lambda: diag(n, block),
         "local": lambda: local(n, window),
@@ -93,7 +97,8 @@ def _of(kind: str, n: int, is_causal: bool, window: int, stride: int, block: int
 
 
 def reached(pattern: Tensor, depth: int) -> Tensor:
-    """After how many layers token i first depends on token j: pattern (n, n) bool -> (n, n) int64, 1 .. depth, 0 = not within `depth`.
+    """After how many layers token i first depends on token j: pattern (n, n) bool -> (n, n) int64, 1 .. depth, 0 = not
+    within `depth`.
 
     Between layers the residual path keeps every token's own content, so a row always reaches itself.
     """

@@ -1,10 +1,10 @@
 """Offsets that learn, step by step: a filter that knows an upright texture is shown the same texture turned and grown.
 
-One 3 x 3 kernel with FILTERS random outputs, fixed, reads the texture f at regular taps; the same kernel with nine free offsets reads the
-turned texture g(A p) = f(p) at the places where the outputs went.  The offsets dp_k = A p_k - p_k make both outputs equal, and descent on
-the squared difference (Adam) has to find them through bilinear reading.  In a flat region what is read does not change with the place, so
-the gradient is zero and nothing moves, however large the loss.  f is a sum of waves, so it is known between cells and nothing is
-resampled.
+One 3 x 3 kernel with FILTERS random outputs, fixed, reads the texture f at regular taps; the same kernel with nine free
+offsets reads the turned texture g(A p) = f(p) at the places where the outputs went.  The offsets dp_k = A p_k - p_k
+make both outputs equal, and descent on the squared difference (Adam) has to find them through bilinear reading.  In a
+flat region what is read does not change with the place, so the gradient is zero and nothing moves, however large the
+loss.  f is a sum of waves, so it is known between cells and nothing is resampled.
 """
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backends import stop
 from backends.deform.params import DeformParams
 from backends.deform.results import Fit
 from backends.deform.sampling import Window, kernel_grid, sample
 from backends.deform.taps import affine
-from backends.shapes import Check
+from backends.result import Check, check
 
 SIZE, MIDDLE = 48, (24, 24)
 DILATION, FILTERS, WAVES = 4, 8, 24
@@ -29,7 +30,8 @@ RATE, EVERY = 0.08, 5
 
 
 class Texture:
-    """f, a sum of WAVES plane waves of random direction and phase: values at places (..., 2) relative to the middle, about 0..1."""
+    """f, a sum of WAVES plane waves of random direction and phase: values at places (..., 2) relative to the middle,
+    about 0..1."""
 
     def __init__(self, seed: int) -> None:
         draw = torch.Generator().manual_seed(seed)
@@ -53,9 +55,11 @@ def centres() -> Tensor:
 
 
 def scene(params: DeformParams) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(g (48, 48), kernel (FILTERS, 9), goal outputs (9, FILTERS), matrix A (2, 2)); with start "flat" g is constant about the middle."""
+    """(g (48, 48), kernel (FILTERS, 9), goal outputs (9, FILTERS), matrix A (2, 2)); with start "flat" g is constant
+    about the middle."""
     f, matrix = Texture(params.seed), affine(params.turn, params.grow, 0.0)
-    grid = torch.stack(torch.meshgrid(*(torch.arange(SIZE, dtype=torch.float64),) * 2, indexing="ij"), -1) - torch.tensor(MIDDLE)
+    grid = (torch.stack(torch.meshgrid(*(torch.arange(SIZE, dtype=torch.float64),) * 2, indexing="ij"), -1)
+            - torch.tensor(MIDDLE))
     g = f(grid @ torch.linalg.inv(matrix).T)
     if params.start == "flat":
         g = torch.where(grid.norm(dim=-1) < FLAT, 0.5, g)
@@ -74,6 +78,7 @@ def descent(params: DeformParams) -> Iterator[tuple[Tensor, float, float]]:
     """(offsets (9, 2), loss, norm of the gradient) before every step and after the last one."""
     made = scene(params)
     offsets = torch.zeros(9, 2, dtype=torch.float64, requires_grad=True)
+    stop.imported("torch._dynamo")                      # as torch's first optimiser in a process does
     optimizer = torch.optim.Adam([offsets], RATE)
     for _ in range(params.steps + 1):
         optimizer.zero_grad()
@@ -103,11 +108,13 @@ def fit(params: DeformParams) -> Iterator[tuple[Fit, str, tuple[Check, ...] | No
             yield body, "", _checks(params, made, goal, losses[0], gradients[0]) if done else None
 
 
-def _checks(params: DeformParams, made: tuple[Tensor, ...], goal: Tensor, first: float, gradient: float) -> tuple[Check, ...]:
-    """The gradient against central differences at a place between cells; and what the true offsets would leave of the loss."""
+def _checks(params: DeformParams, made: tuple[Tensor, ...], goal: Tensor, first: float,
+            gradient: float) -> tuple[Check, ...]:
+    """The gradient against central differences at a place between cells; and what the true offsets would leave of the
+    loss."""
     if params.start == "flat":
         words = "where all is flat the loss does not change with the offsets: their gradient is zero, to rounding"
-        return (Check("dead gradient", gradient, 1e-12, gradient <= 1e-12, words),)
+        return (check("dead gradient", gradient, 1e-12, words),)
     start = torch.full((9, 2), 0.3, dtype=torch.float64, requires_grad=True)
     loss_of(start, params, made).backward()
     gaps = []
@@ -119,5 +126,5 @@ def _checks(params: DeformParams, made: tuple[Tensor, ...], goal: Tensor, first:
         gaps.append(abs(float(slope - start.grad[k, 0])))
     gap = max(gaps) / float(start.grad.abs().max().clamp_min(1e-12))
     left = float(loss_of(goal, params, made)) / max(first, 1e-12)
-    return (Check("central differences", gap, 1e-6, gap <= 1e-6, "the gradient of nine offsets equals central differences"),
-            Check("true offsets", left, 0.05, left <= 0.05, "the offsets of the true turn leave this share of the loss"))
+    return (check("central differences", gap, 1e-6, "the gradient of nine offsets equals central differences"),
+            check("true offsets", left, 0.05, "the offsets of the true turn leave this share of the loss"))

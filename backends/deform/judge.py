@@ -1,4 +1,5 @@
-"""How well a network names the cells of bent things, and how much of what it reads lies on the very thing of the cell."""
+"""How well a network names the cells of bent things, and how much of what it reads lies on the very thing of the
+cell."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ CELLS = 12                     # of each picture whose places are followed
 
 @dataclass(frozen=True)
 class Share:
-    """One picture: mean share of places on the cell's thing, and spread in px.  `grid`: of plain layers; `wide`: the same grid drawn as far
-    apart as the learned places are; `points`: the learned ones, `weighted` by modulation."""
+    """One picture: mean share of places on the cell's thing, and spread in px.  `grid`: of plain layers; `wide`: the
+    same grid drawn as far apart as the learned places are; `points`: the learned ones, `weighted` by modulation."""
 
     grid: float
     wide: float

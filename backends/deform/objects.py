@@ -1,9 +1,10 @@
 """Procedural pictures of bent things, with exact masks, for the network that learns where to look.
 
-Each thing bears a few small marks of one kind; the same marks of all kinds lie about on the ground, and other things have others.  So a
-cell of a thing learns its class only from marks that lie on that thing, and must find them along its shape.  Marks are few however large
-the thing is.  Shapes (bar, cross, tee, ring segment) are drawn in their own coordinates (u along, v across, px), which are turned, scaled
-and bent: the axis of length L becomes an arc of the angle `bend`, u = R * angle, v = distance to the arc, R = L / bend.
+Each thing bears a few small marks of one kind; the same marks of all kinds lie about on the ground, and other things
+have others.  So a cell of a thing learns its class only from marks that lie on that thing, and must find them along its
+shape.  Marks are few however large the thing is.  Shapes (bar, cross, tee, ring segment) are drawn in their own
+coordinates (u along, v across, px), which are turned, scaled and bent: the axis of length L becomes an arc of the angle
+`bend`, u = R * angle, v = distance to the arc, R = L / bend.
 """
 from __future__ import annotations
 
@@ -32,15 +33,18 @@ STRONG = Warp((1.3, 1.9), (1.0, 2.6))
 
 @dataclass(frozen=True)
 class Scene:
-    """image (h, w, 3) uint8; kinds (h, w) uint8, 0 = ground, else the kind of the thing's marks; ids (h, w) uint8, 0 = ground."""
+    """image (h, w, 3) uint8; kinds (h, w) uint8, 0 = ground, else the kind of the thing's marks; ids (h, w) uint8, 0 =
+    ground."""
 
     image: np.ndarray
     kinds: np.ndarray
     ids: np.ndarray
 
 
-def axes(height: int, width: int, y: float, x: float, scale: float, turn: float, bend: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (u, v), each (height, width), of every pixel in the frame of a thing centred at (y, x), in px at scale 1."""
+def axes(height: int, width: int, y: float, x: float, scale: float, turn: float,
+         bend: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (u, v), each (height, width), of every pixel in the frame of a thing centred at (y, x), in px at
+    scale 1."""
     rows, columns = np.mgrid[:height, :width].astype(np.float64)
     dy, dx = (rows - y) / scale, (columns - x) / scale
     along, across = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
@@ -48,7 +52,8 @@ def axes(height: int, width: int, y: float, x: float, scale: float, turn: float,
         return along, across
     radius = LENGTH / bend
     shift = np.sign(radius)
-    return radius * np.arctan2(along * shift, (radius - across) * shift), radius - shift * np.hypot(along, radius - across)
+    return (radius * np.arctan2(along * shift, (radius - across) * shift),
+            radius - shift * np.hypot(along, radius - across))
 
 
 def inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -85,7 +90,8 @@ def stamp(image: np.ndarray, y: float, x: float, kind: int) -> None:
 
 
 def place(rng: np.random.Generator, taken: np.ndarray, warp: Warp) -> np.ndarray | None:
-    """Mask (h, w) of a new thing that hardly touches what is `taken` and is mostly in the picture; None after some tries."""
+    """Mask (h, w) of a new thing that hardly touches what is `taken` and is mostly in the picture; None after some
+    tries."""
     height, width = taken.shape
     for _ in range(12):
         scale, bend = np.exp(rng.uniform(*np.log(warp.scale))), rng.uniform(*warp.bend) * rng.choice((-1, 1))
@@ -98,9 +104,11 @@ def place(rng: np.random.Generator, taken: np.ndarray, warp: Warp) -> np.ndarray
 
 
 def render(seed: int, warp: Warp, height: int = 96, width: int = 96, things: int = 0) -> Scene:
-    """The picture of this seed: `things` of them (0: one to three), two or three marks on each, others on the ground."""
+    """The picture of this seed: `things` of them (0: one to three), two or three marks on each, others on the
+    ground."""
     rng = np.random.default_rng(seed)
-    image, kinds, ids = ground(rng, height, width), np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
+    image, kinds, ids = ground(rng, height, width), np.zeros((height, width),
+                                                             np.uint8), np.zeros((height, width), np.uint8)
     stamps = []
     for index in range(things or int(rng.integers(1, 4))):
         mask = place(rng, ids > 0, warp)
@@ -112,10 +120,12 @@ def render(seed: int, warp: Warp, height: int = 96, width: int = 96, things: int
         kinds[mask], ids[mask] = kind, index + 1
         deep = np.argwhere(gaussian_filter(mask.astype(np.float32), 1.6) > 0.8)
         if len(deep):
-            stamps += [(*deep[rng.integers(len(deep))] + rng.uniform(-.5, .5, 2), kind) for _ in range(int(rng.integers(2, 4)))]
+            stamps += [(*deep[rng.integers(len(deep))] + rng.uniform(-.5, .5, 2), kind)
+                       for _ in range(int(rng.integers(2, 4)))]
     free = np.argwhere(gaussian_filter((ids > 0).astype(np.float32), 1.6) < 0.1)
     count = rng.poisson(len(free) / 350)
-    stamps += [(*free[rng.integers(len(free))] + rng.uniform(-.5, .5, 2), int(rng.integers(1, 5))) for _ in range(count)]
+    stamps += [(*free[rng.integers(len(free))] + rng.uniform(-.5, .5, 2), int(rng.integers(1, 5)))
+               for _ in range(count)]
     for y, x, kind in stamps:
         stamp(image, y, x, kind)
     image = gaussian_filter(image, (0.4, 0.4, 0)) + rng.normal(0, 4, image.shape)

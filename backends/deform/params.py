@@ -1,6 +1,8 @@
-"""What the Deformable tab takes.  Nothing here computes, and torch is not imported, so that a page can be drawn before torch is loaded.
+"""What the Deformable tab takes.  Nothing here computes, and torch is not imported, so that a page can be drawn before
+torch is loaded.
 
-Places are (y, x): of the picture as shares of its height and width, of a map in cells, cell i centred at i.  Taps count row by row from 0.
+Places are (y, x): of the picture as shares of its height and width, of a map in cells, cell i centred at i.  Taps count
+row by row from 0.
 """
 from __future__ import annotations
 
@@ -25,13 +27,15 @@ MAX_RAW = 8.0                         # of a raw modulation, either way
 
 @dataclass(frozen=True)
 class DeformParams:
-    """Settings of the Deformable tab.  `offsets`: nine (dy, dx) in cells, row by row, in place of the pattern; `raw`: nine numbers that
-    become modulations; both may be empty."""
+    """Settings of the Deformable tab.  `offsets`: nine (dy, dx) in cells, row by row, in place of the pattern; `raw`:
+    nine numbers that become modulations; both may be empty."""
 
     view: Literal["taps", "stack", "twins", "fit", "conventions"] = setting("taps", "View", "what is worked out")
-    picture: str = setting("coffee", "Picture", "a sample's name; an own picture cannot travel in a link", max_length=80)
+    picture: str = setting("coffee", "Picture", "a sample's name; an own picture cannot travel in a link",
+                           max_length=80)
     operator: str = setting("msda", "Operator", "how it chooses where to read", choices=tuple(OPERATORS))
-    at: tuple[float, float] = setting((0.42, 0.55), "Place", "[y, x], shares of height and width; a click writes it", kind="json")
+    at: tuple[float, float] = setting((0.42, 0.55), "Place", "[y, x], shares of height and width; a click writes it",
+                                      kind="json")
     cells: int = setting(72, "Cells", "of the map, on the picture's longer side", (2, 80))
     kernel: str = setting("mean", "Kernel", "the weights w of DCNv1 and v2", choices=tuple(KERNELS))
     dilation: int = setting(5, "Dilation", "cells between the regular taps", (1, 8))
@@ -42,11 +46,13 @@ class DeformParams:
     offsets: tuple[tuple[float, float], ...] = setting(
         (), "Your offsets", "[dy, dx] of nine taps, cells; []: the pattern; dragging a tap writes them", kind="json")
     raw: tuple[float, ...] = setting(
-        (), "Raw modulation", "of nine taps: v2 takes the sigmoid, v3 the softmax; []: zeros; the slider writes it", kind="json")
+        (), "Raw modulation", "of nine taps: v2 takes the sigmoid, v3 the softmax; []: zeros; the slider writes it",
+        kind="json")
     scale: float = setting(1.0, "Offset scale", "DCNv3: multiplies grid and offsets", (0.25, 4.0), 0.05)
     head: int = setting(0, "Head", "0: all", (0, HEADS))
     box: float = setting(0.0, "Reference box", "side as a share of the picture; 0: a point", (0.0, 1.0), 0.05)
-    noise: float = setting(0.0, "Random weights", "deviation of the layer that gives the offsets; 0: as initialised", (0.0, 4.0), 0.1)
+    noise: float = setting(0.0, "Random weights", "deviation of the layer that gives the offsets; 0: as initialised",
+                           (0.0, 4.0), 0.1)
     factor: float = setting(2.0, "Reach", "DAT: most offset, in cells of the keys", (0.0, 8.0), 0.5)
     stride: int = setting(8, "Stride", "DAT: cells between keys", (4, 16))
     source: str = setting("bent", "Looks at", "what the trained network is given", choices=tuple(SOURCES))
@@ -72,7 +78,8 @@ def check_place(at: tuple[float, float]) -> None:
 
 
 def check_offsets(offsets: tuple[tuple[float, float], ...]) -> None:
-    """ValueError, one sentence, unless there are none or nine finite ones.  They may lead off the map: zeros are read there."""
+    """ValueError, one sentence, unless there are none or nine finite ones.  They may lead off the map: zeros are read
+    there."""
     if offsets and len(offsets) != TAPS:
         raise ValueError(f"Offsets are {TAPS} pairs [dy, dx], one for each tap, or an empty list.")
     if any(len(pair) != 2 or not all(math.isfinite(v) and abs(v) <= MOST for v in pair) for pair in offsets):

@@ -1,6 +1,7 @@
 """The operators' conventions, and what probing each of them on a small map finds.
 
-A map of 5 x 9 cells holds 100 row + column, so a value read tells the place; rows and columns differ in number so that swaps show.
+A map of 5 x 9 cells holds 100 row + column, so a value read tells the place; rows and columns differ in number so that
+swaps show.
 """
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from torch import Tensor
 from backends.deform import dat, operators
 from backends.deform.results import Convention, Conventions
 from backends.deform.sampling import Window
-from backends.shapes import Check
+from backends.result import Check, check
 
 ROWS, COLUMNS = 5, 9
 MIDDLE = (2, 4)
@@ -49,7 +50,8 @@ def dcnv3_reads(tap: int, channel: int | None = None) -> tuple[int, int]:
 def msda_reads(first: float, second: float) -> tuple[int, int]:
     """Where Deformable DETR reads with one point and this offset, from the middle cell's centre."""
     reference = torch.tensor([(MIDDLE[1] + 0.5) / COLUMNS, (MIDDLE[0] + 0.5) / ROWS]).double().view(1, 1, 1, 2)
-    at = operators.locations(reference, torch.tensor([first, second]).double().view(1, 1, 1, 1, 1, 2), [(ROWS, COLUMNS)])
+    at = operators.locations(reference, torch.tensor([first, second]).double().view(1, 1, 1, 1, 1, 2),
+                             [(ROWS, COLUMNS)])
     return place(operators.msda([told()[:, None]], at, torch.ones(1, 1, 1, 1, 1).double()).item())
 
 
@@ -76,18 +78,22 @@ def conventions() -> tuple[Conventions, str, tuple[Check, ...]]:
     detr, corner = msda_reads(1, 0), dat_reads(-1, -1)
     swing = dat_reads(0.5, 0) - dat_reads(0, 0)
     rows = (
-        Convention("torchvision, DCNv1 and v2", "(y, x), interleaved", "cells of the input", "row by row", "False, in effect",
+        Convention("torchvision, DCNv1 and v2", "(y, x), interleaved", "cells of the input", "row by row",
+                   "False, in effect",
                    "learned kernel; v2 times a modulation that the caller has put through the sigmoid",
                    f"+1 in the first number moves {moved(first)}; tap 1 reads {moved(order)}"),
-        Convention("DCNv3", "(x, y)", "cells, times the offset scale", "column by column", "False", "softmax over the taps",
+        Convention("DCNv3", "(x, y)", "cells, times the offset scale", "column by column", "False",
+                   "softmax over the taps",
                    f"+1 in the first number moves {moved(first3)}; tap 1 reads {moved(order3)}"),
-        Convention("Deformable DETR", "(x, y)", "cells of the level; P-ths of half the box", "none: free points", "False",
-                   "softmax over levels and points together", f"+1 in the first number moves {moved(detr)}"),
-        Convention("DAT", "(y, x), swapped before reading", "share of [-1, 1], after tanh", "none: one grid for all queries", "True",
-                   "softmax(q k / sqrt(d) + position bias)",
-                   f"+0.5 in the first number moves {round(swing / 100)} down of {ROWS} rows; (-1, -1) reads {corner:g}, the first cell"),
+        Convention("Deformable DETR", "(x, y)", "cells of the level; P-ths of half the box",
+                   "none: free points", "False", "softmax over levels and points together",
+                   f"+1 in the first number moves {moved(detr)}"),
+        Convention("DAT", "(y, x), swapped before reading", "share of [-1, 1], after tanh",
+                   "none: one grid for all queries", "True", "softmax(q k / sqrt(d) + position bias)",
+                   f"+0.5 in the first number moves {round(swing / 100)} down of {ROWS} rows; (-1, -1) reads "
+                   f"{corner:g}, the first cell"),
     )
     found = ((first, (1, 0)), (order, (-1, 0)), (first3, (0, 1)), (order3, (0, -1)), (detr, (0, 1)))
     wrong = sum(a != b for a, b in found) + (abs(corner) > 1e-9) + (abs(swing - 100) > 1e-9)
     words = "seven probes on a 5 x 9 map find what the table says"
-    return Conventions(rows), "", (Check("probes that differ", float(wrong), 0.0, wrong == 0, words),)
+    return Conventions(rows), "", (check("probes that differ", wrong, 0.0, words),)

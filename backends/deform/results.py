@@ -1,13 +1,12 @@
-"""What each view of the Deformable tab shows, as plain numbers and numpy arrays: no torch.  Fields ending in `seconds` are measured
-times."""
+"""What each view of the Deformable tab shows, as plain numbers and numpy arrays: no torch.  Fields ending in `seconds`
+are measured times."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from backends.settings import LARGE
-from backends.shapes import Check
+from backends.settings import UNPRINTED
 
 Place = tuple[float, float]
 Colour = tuple[float, float, float]
@@ -15,9 +14,9 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Point:
-    """Where one tap reads: (y, x) in cells of the map that is drawn, `ghost` without its offset; `weight` with which `value` (red, green,
-    blue in 0..1) enters the output; `name` in words; `group`: its level, or 0.  `share`: the modulation or attention alone, without a
-    kernel."""
+    """Where one tap reads: (y, x) in cells of the map that is drawn, `ghost` without its offset; `weight` with which
+    `value` (red, green, blue in 0..1) enters the output; `name` in words; `group`: its level, or 0.  `share`: the
+    modulation or attention alone, without a kernel."""
 
     name: str
     at: Place
@@ -40,13 +39,13 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Taps:
-    """One output of one operator.  `map` (H, W, 3) in 0..1: what is read; `start`: the output's cell (y, x); `neighbours`: of each point;
-    `output` and `plain` (without offsets and modulation): red, green, blue; `total`: sum of the shares; `whole` and `regular` (H, W, 3):
-    the outputs at every cell, with and without offsets.  `sizes`: (H, W) of the maps of each group of points; `photo` (h, w, 3) uint8: the
-    picture that the map was made of."""
+    """One output of one operator.  `map` (H, W, 3) in 0..1: what is read; `start`: the output's cell (y, x);
+    `neighbours`: of each point; `output` and `plain` (without offsets and modulation): red, green, blue; `total`: sum
+    of the shares; `whole` and `regular` (H, W, 3): the outputs at every cell, with and without offsets.  `sizes`: (H,
+    W) of the maps of each group of points."""
 
     operator: str
-    map: np.ndarray = field(metadata=LARGE)
+    map: np.ndarray = field(metadata=UNPRINTED)
     start: Place
     points: tuple[Point, ...]
     neighbours: tuple[tuple[Neighbour, ...], ...]
@@ -54,23 +53,22 @@ class Taps:
     plain: Colour
     total: float
     sizes: tuple[tuple[int, int], ...]
-    whole: np.ndarray = field(metadata=LARGE)
-    regular: np.ndarray = field(metadata=LARGE)
-    photo: np.ndarray = field(metadata=LARGE)
+    whole: np.ndarray = field(metadata=UNPRINTED)
+    regular: np.ndarray = field(metadata=UNPRINTED)
 
 
 @dataclass(frozen=True)
 class Field:
-    """What one network's output at the chosen cell depends on.  `places` (P, 2) px, (y, x), read by the layers, with `weights` (P,) that
-    sum to 1; `gradient` (H, W) of the cell's winning logit, absolute, summed over colours, the largest 1; `outside`: its share beyond the
-    plain layers' field; `spread`: its distance from the cell, px, root mean square; `named`: class of every cell (h, w), `here` of the
-    chosen one."""
+    """What one network's output at the chosen cell depends on.  `places` (P, 2) px, (y, x), read by the layers, with
+    `weights` (P,) that sum to 1; `gradient` (H, W) of the cell's winning logit, absolute, summed over colours, the
+    largest 1; `outside`: its share beyond the plain layers' field; `spread`: its distance from the cell, px, root mean
+    square; `named`: class of every cell (h, w), `here` of the chosen one."""
 
     name: str
-    places: np.ndarray = field(metadata=LARGE)
-    weights: np.ndarray = field(metadata=LARGE)
-    gradient: np.ndarray = field(metadata=LARGE)
-    named: np.ndarray = field(metadata=LARGE)
+    places: np.ndarray = field(metadata=UNPRINTED)
+    weights: np.ndarray = field(metadata=UNPRINTED)
+    gradient: np.ndarray = field(metadata=UNPRINTED)
+    named: np.ndarray = field(metadata=UNPRINTED)
     outside: float
     spread: float
     here: int
@@ -81,13 +79,12 @@ class Field:
 
 @dataclass(frozen=True)
 class Stack:
-    """Both trained networks on one picture (H, W, 3).  `cell`: the chosen one (row, column); `reach`: half the side of the plain layers'
-    field, px; `truth` (h, w): classes, empty for a photograph, `own`: at the chosen cell (0: ground); `layers` that the places go
-    back; `photo` (H', W', 3) uint8 is the picture as it came."""
+    """Both trained networks on one picture (H, W, 3).  `cell`: the chosen one (row, column); `reach`: half the side of
+    the plain layers' field, px; `truth` (h, w): classes, empty for a photograph, `own`: at the chosen cell (0: ground);
+    `layers` that the places go back."""
 
-    image: np.ndarray = field(metadata=LARGE)
-    photo: np.ndarray = field(metadata=LARGE)
-    truth: np.ndarray = field(metadata=LARGE)
+    image: np.ndarray = field(metadata=UNPRINTED)
+    truth: np.ndarray = field(metadata=UNPRINTED)
     cell: tuple[int, int]
     layers: int
     reach: int
@@ -97,7 +94,8 @@ class Stack:
 
 @dataclass(frozen=True)
 class Score:
-    """One network on held-out pictures with one deformation: share of the things' cells named right, picture by picture."""
+    """One network on held-out pictures with one deformation: share of the things' cells named right, picture by
+    picture."""
 
     name: str
     bend: str
@@ -106,8 +104,8 @@ class Score:
 
 @dataclass(frozen=True)
 class Inside:
-    """Shares of the places read that lie on the very thing of the cell, picture by picture: the regular grid's, the same grid as wide as
-    the learned places, the learned ones', and these weighted by modulation."""
+    """Shares of the places read that lie on the very thing of the cell, picture by picture: the regular grid's, the
+    same grid as wide as the learned places, the learned ones', and these weighted by modulation."""
 
     bend: str
     grid: tuple[float, ...]
@@ -128,11 +126,11 @@ class Twins:
 
 @dataclass(frozen=True)
 class Fit:
-    """Offsets on their way.  `map` (H, W) in 0..1; `points` (9, 2), `ghost` (9, 2) where they began and `goal` (9, 2) that the true turn
-    and growth would give, cells about the middle `start`; `losses` and `gradients` (norm) so far; `error`: distance to the goal, cells,
-    rms."""
+    """Offsets on their way.  `map` (H, W) in 0..1; `points` (9, 2), `ghost` (9, 2) where they began and `goal` (9, 2)
+    that the true turn and growth would give, cells about the middle `start`; `losses` and `gradients` (norm) so far;
+    `error`: distance to the goal, cells, rms."""
 
-    map: np.ndarray = field(metadata=LARGE)
+    map: np.ndarray = field(metadata=UNPRINTED)
     start: Place
     points: tuple[Place, ...]
     ghost: tuple[Place, ...]
@@ -161,15 +159,3 @@ class Conventions:
     """The table of all five."""
 
     rows: tuple[Convention, ...]
-
-
-@dataclass(frozen=True)
-class DeformResult:
-    """One view, as far as it is worked out.  `notice`: one sentence on what the settings were changed to, or empty."""
-
-    view: str
-    body: Taps | Stack | Twins | Fit | Conventions
-    finished: bool
-    notice: str
-    seconds: float
-    checks: tuple[Check, ...]

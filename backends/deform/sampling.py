@@ -1,10 +1,12 @@
 """Positions of taps, and reading a map between its cells.
 
-Everything here is in cells of the map that is read, (y, x), cell i centred at i.  Reading is bilinear with zeros outside: at y = -0.25 of a
-map of ones the value is 0.75, at -1 it is 0.  `torch.nn.functional.grid_sample` with zeros and align_corners=False does exactly that at
-grid = (2 p + 1) / size - 1, so it serves as the oracle of `torchvision.ops.deform_conv2d`.
+Everything here is in cells of the map that is read, (y, x), cell i centred at i.  Reading is bilinear with zeros
+outside: at y = -0.25 of a map of ones the value is 0.75, at -1 it is 0.  `torch.nn.functional.grid_sample` with zeros
+and align_corners=False does exactly that at grid = (2 p + 1) / size - 1, so it serves as the oracle of
+`torchvision.ops.deform_conv2d`.
 
-B pictures, C channels, G groups of channels with own offsets, K taps (row-major: tap k is at row k // kw, column k % kw of the kernel).
+B pictures, C channels, G groups of channels with own offsets, K taps (row-major: tap k is at row k // kw, column k % kw
+of the kernel).
 """
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ class Window:
                     in zip((height, width), self.kernel, self.stride, self.padding, self.dilation))
         if min(out) < 1:
             raise ValueError(f"A kernel that spans {self.dilation[0] * (self.kernel[0] - 1) + 1} x "
-                             f"{self.dilation[1] * (self.kernel[1] - 1) + 1} cells does not fit on {height} x {width} cells.")
+                             f"{self.dilation[1] * (self.kernel[1] - 1) + 1} cells does not fit on {height} x "
+                             f"{width} cells.")
         return out
 
 
@@ -50,15 +53,18 @@ def kernel_grid(window: Window, dtype: torch.dtype = torch.float64) -> Tensor:
 def regular(window: Window, height: int, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """Where a plain convolution reads: out * stride - padding + tap * dilation, (K, Ho, Wo, 2)."""
     ho, wo = window.size(height, width)
-    rows, columns = torch.arange(ho) * window.stride[0] - window.padding[0], torch.arange(wo) * window.stride[1] - window.padding[1]
+    rows, columns = (torch.arange(ho) * window.stride[0] - window.padding[0],
+                     torch.arange(wo) * window.stride[1] - window.padding[1])
     origin = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).to(dtype)
     return kernel_grid(window, dtype)[:, None, None] + origin
 
 
 def unpack(offset: Tensor, window: Window) -> Tensor:
-    """torchvision's offsets (B, 2 G K, Ho, Wo), channel 2 (g K + k) = dy and the next one dx, as (B, G, K, Ho, Wo, 2)."""
+    """torchvision's offsets (B, 2 G K, Ho, Wo), channel 2 (g K + k) = dy and the next one dx, as (B, G, K, Ho, Wo,
+    2)."""
     if offset.shape[1] % (2 * window.taps):
-        raise ValueError(f"Offsets need a multiple of {2 * window.taps} channels, dy and dx of {window.taps} taps, not {offset.shape[1]}.")
+        raise ValueError(f"Offsets need a multiple of {2 * window.taps} channels, dy and dx of {window.taps} taps, not "
+                         f"{offset.shape[1]}.")
     return offset.unflatten(1, (-1, window.taps, 2)).movedim(3, -1)
 
 
@@ -68,17 +74,20 @@ def pack(offset: Tensor) -> Tensor:
 
 
 def sample(x: Tensor, at: Tensor) -> Tensor:
-    """Values of x (B, C, H, W) at `at` (B, ..., 2), (y, x) in cells: (B, C, ...).  Zeros outside, with an edge one cell soft."""
+    """Values of x (B, C, H, W) at `at` (B, ..., 2), (y, x) in cells: (B, C, ...).  Zeros outside, with an edge one cell
+    soft."""
     height, width = x.shape[-2:]
     size = torch.tensor([width, height], dtype=at.dtype, device=at.device)
     grid = (2 * at.flip(-1) + 1) / size - 1
-    found = F.grid_sample(x, grid.flatten(1, -2).unsqueeze(1), mode="bilinear", padding_mode="zeros", align_corners=False)
+    found = F.grid_sample(x, grid.flatten(1, -2).unsqueeze(1), mode="bilinear", padding_mode="zeros",
+                          align_corners=False)
     return found.squeeze(2).unflatten(2, at.shape[1:-1])
 
 
 @dataclass(frozen=True)
 class Corner:
-    """One of the four cells around a position: row, column, weight, and whether it lies on the map (else it counts as zero)."""
+    """One of the four cells around a position: row, column, weight, and whether it lies on the map (else it counts as
+    zero)."""
 
     row: int
     column: int

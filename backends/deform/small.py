@@ -1,9 +1,9 @@
 """The small network that ships, and its twin of plain convolutions.
 
-Two strided convolutions bring a picture to cells of 4 px; three 3 x 3 layers then look around, each a DCNv2 whose offsets and modulation
-come from a convolution on the same map (zero at first, modulation 2 sigmoid = 1, so it begins as a plain convolution); a 1 x 1
-convolution names each cell's class.  The twin has plain layers, made wider until its parameters are as many.  An output cell of the three
-layers reads 9 * 9 * 9 = 729 places.
+Two strided convolutions bring a picture to cells of 4 px; three 3 x 3 layers then look around, each a DCNv2 whose
+offsets and modulation come from a convolution on the same map (zero at first, modulation 2 sigmoid = 1, so it begins as
+a plain convolution); a 1 x 1 convolution names each cell's class.  The twin has plain layers, made wider until its
+parameters are as many.  An output cell of the three layers reads 9 * 9 * 9 = 729 places.
 """
 from __future__ import annotations
 

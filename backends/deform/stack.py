@@ -1,7 +1,8 @@
 """Both trained networks on one picture: the 729 places that an output cell reads, and what its logit really depends on.
 
-The gradient of the cell's winning logit with respect to the picture is its effective receptive field on this very picture (Luo et al.,
-arXiv 1701.04128, take the mean over many).  The plain network's is zero outside a square that its strides and kernels give.
+The gradient of the cell's winning logit with respect to the picture is its effective receptive field on this very
+picture (Luo et al., arXiv 1701.04128, take the mean over many).  The plain network's is zero outside a square that its
+strides and kernels give.
 """
 from __future__ import annotations
 
@@ -17,12 +18,12 @@ from backends.deform.params import DeformParams
 from backends.deform.reach import places
 from backends.deform.results import Field, Stack
 from backends.deform.small import KINDS, LAYERS, STRIDE, WINDOW, Looker, Trace, normalised
-from backends.deform.taps import photo_of
-from backends.shapes import Check
+from backends.result import Check, check
 
 LONGEST = 160                  # px of a picture's longer side
 STEM = 3                       # px on each side that a cell sees before the layers: two 3 x 3 convolutions of stride 2
-PHOTOGRAPH = "The networks have learned to name rendered things only: on a picture where they read is shown, not what they name."
+PHOTOGRAPH = ("The networks have learned to name rendered things only: on a picture where they read is shown, not "
+              "what they name.")
 REACH = LAYERS * STRIDE + STEM
 WARPS = {"mild": (MILD, 0), "strong": (STRONG, 500_000)}
 
@@ -57,12 +58,14 @@ def stack(params: DeformParams, image: np.ndarray) -> tuple[Stack, str, tuple[Ch
     truth = np.zeros((0, 0), np.uint8) if scene is None else _at_cells(scene.kinds)
     own = None if scene is None else int(_at_cells(scene.kinds)[cell])
     seen = tuple(_field(kind, params, shown, cell, scene) for kind in KINDS)
-    body = Stack(shown, photo_of(image) if scene is None else shown, truth, cell, params.layers, REACH, own, seen)
+    body = Stack(shown, truth, cell, params.layers, REACH, own, seen)
     gap = _layer_gap(shown)
     beyond = body.fields[1].outside
     checks = (
-        Check("plain reach", beyond, 0.0, beyond == 0, f"the plain network's gradient is zero beyond {2 * REACH + 1} x {2 * REACH + 1} px"),
-        Check("torchvision", gap, 1e-4, gap <= 1e-4, "the first deformable layer equals torchvision's operator with the same offsets"),
+        check("plain reach", beyond, 0.0,
+              f"the plain network's gradient is zero beyond {2 * REACH + 1} x {2 * REACH + 1} px"),
+        check("torchvision", gap, 1e-4,
+              "the first deformable layer equals torchvision's operator with the same offsets"),
     )
     return body, PHOTOGRAPH if scene is None else "", checks
 
@@ -105,8 +108,10 @@ def _outside(gradient: np.ndarray, cell: tuple[int, int]) -> float:
 Known = float | None
 
 
-def _judged(scene: Scene, names: np.ndarray, pixel: np.ndarray, share: np.ndarray, cell: tuple[int, int]) -> tuple[Known, Known]:
-    """Weight of the places on the cell's own thing, None on the ground, and the share of the things' cells that are named right."""
+def _judged(scene: Scene, names: np.ndarray, pixel: np.ndarray, share: np.ndarray,
+            cell: tuple[int, int]) -> tuple[Known, Known]:
+    """Weight of the places on the cell's own thing, None on the ground, and the share of the things' cells that are
+    named right."""
     things = _at_cells(scene.ids) > 0
     right = names == _at_cells(scene.kinds)
     return _inside(pixel, share, scene.ids, cell), float(right[things].mean()) if things.any() else None
@@ -123,7 +128,8 @@ def _inside(pixel: np.ndarray, share: np.ndarray, ids: np.ndarray, cell: tuple[i
 
 
 def _layer_gap(image: np.ndarray) -> float:
-    """Largest difference of the first deformable layer before its norm to torchvision's operator, over the largest value."""
+    """Largest difference of the first deformable layer before its norm to torchvision's operator, over the largest
+    value."""
     model: Looker = small.load("deformable")
     look = model.looks[0]
     trace = Trace([], [])

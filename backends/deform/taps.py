@@ -1,8 +1,10 @@
-"""One output of one operator on a picture: where it reads, with which weights, and what comes out, there and everywhere.
+"""One output of one operator on a picture: where it reads, with which weights, and what comes out, there and
+everywhere.
 
-The map is the picture itself in a few cells, red, green and blue in 0..1, so that an output is a colour.  Projections are left out
-(DCNv3's and Deformable DETR's are the identity, all of their heads read all colours); DAT's queries and keys are the standardised
-colours, so that its attention is likeness of colour.  `noise` draws the layer that gives offsets at random where no training is claimed.
+The map is the picture itself in a few cells, red, green and blue in 0..1, so that an output is a colour.  Projections
+are left out (DCNv3's and Deformable DETR's are the identity, all of their heads read all colours); DAT's queries and
+keys are the standardised colours, so that its attention is likeness of colour.  `noise` draws the layer that gives
+offsets at random where no training is claimed.
 """
 from __future__ import annotations
 
@@ -21,19 +23,18 @@ from backends.deform import dat, operators
 from backends.deform.params import HEADS, LEVELS, POINTS, TAPS, DeformParams
 from backends.deform.results import Neighbour, Point, Taps
 from backends.deform.sampling import Window, corners, kernel_grid, pack, sample
-from backends.shapes import Check
+from backends.result import Check, check
 
 WEIGHTS = {"mean": torch.full((3, 3), 1 / 9), "sobel": torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4,
            "sharpen": torch.tensor([[-1.0, -1, -1], [-1, 17, -1], [-1, -1, -1]]) / 9}
-PHOTO = 640                    # px: longer side of the picture beneath the points
 LIKENESS = 1.2                 # DAT's queries and keys are this times the standardised colour
 CORNER, EDGE = 1.5, 1e-8       # cells of blur of the structure tensor; what counts as no edge at all
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What an operator does at one cell and everywhere.  P points at `at` (P, 2), (y, x) in cells of the drawn map, `ghost` (P, 2) without
-    offsets, `weight` and `share` (P,), `value` (P, 3); `whole` and `regular` (3, H, W)."""
+    """What an operator does at one cell and everywhere.  P points at `at` (P, 2), (y, x) in cells of the drawn map,
+    `ghost` (P, 2) without offsets, `weight` and `share` (P,), `value` (P, 3); `whole` and `regular` (3, H, W)."""
 
     names: tuple[str, ...]
     at: Tensor
@@ -48,8 +49,8 @@ class Reading:
 
 
 def cells_of(image: np.ndarray, longest: int) -> Tensor:
-    """uint8 (H, W, 3) -> its map (1, 3, h, w) in 0..1, float32: box means, `longest` cells on the longer side, at least one on the
-    other."""
+    """uint8 (H, W, 3) -> its map (1, 3, h, w) in 0..1, float32: box means, `longest` cells on the longer side, at least
+    one on the other."""
     height, width = image.shape[:2]
     scale = longest / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -57,25 +58,20 @@ def cells_of(image: np.ndarray, longest: int) -> Tensor:
     return torch.from_numpy(small).permute(2, 0, 1)[None]
 
 
-def photo_of(image: np.ndarray) -> np.ndarray:
-    """The picture uint8 (H, W, 3) itself, or smaller with PHOTO px on the longer side: what is drawn beneath the points."""
-    height, width = image.shape[:2]
-    scale = min(1, PHOTO / max(height, width))
-    return np.asarray(Image.fromarray(image).resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX))
-
-
 def affine(turn: float, grow: float, shear: float) -> Tensor:
-    """The matrix (2, 2) on (y, x): x is moved by shear * y, both are grown, then turned clockwise by `turn` degrees as seen (y down)."""
+    """The matrix (2, 2) on (y, x): x is moved by shear * y, both are grown, then turned clockwise by `turn` degrees as
+    seen (y down)."""
     c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
-    rotation, sheared = torch.tensor([[c, s], [-s, c]], dtype=torch.float64), torch.tensor([[1.0, 0], [shear, 1]], dtype=torch.float64)
+    rotation, sheared = (torch.tensor([[c, s], [-s, c]], dtype=torch.float64),
+                         torch.tensor([[1.0, 0], [shear, 1]], dtype=torch.float64))
     return grow * rotation @ sheared
 
 
 def along(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Direction (H, W, 2), (y, x), of the edge at every cell of a map (H, W), x >= 0, and how sure it is, 0..1.
 
-    The eigenvector of the smaller eigenvalue of the structure tensor (Bigün and Granlund 1987), and the eigenvalues' difference over their
-    sum.
+    The eigenvector of the smaller eigenvalue of the structure tensor (Bigün and Granlund 1987), and the eigenvalues'
+    difference over their sum.
     """
     dy, dx = ndimage.sobel(grey, 0), ndimage.sobel(grey, 1)
     yy, xx, yx = (ndimage.gaussian_filter(v, CORNER) for v in (dy * dy, dx * dx, dy * dx))
@@ -120,7 +116,8 @@ def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     if params.operator == "dcn3":
         share = weight = raw.softmax(0)
         at = torch.tensor(start) + params.scale * (ghost - torch.tensor(start) + offset[:, start[0], start[1]])
-        turned = offset.unflatten(0, (3, 3)).transpose(0, 1).flatten(0, 1).permute(1, 2, 0, 3).flip(-1).flatten(2)[None].float()
+        turned = offset.unflatten(0, (3, 3)).transpose(0, 1).flatten(0, 1).permute(1, 2, 0,
+                                                                                   3).flip(-1).flatten(2)[None].float()
         order = raw.view(3, 3).T.reshape(-1).float().expand(1, *size, TAPS)
         whole = operators.dcnv3(x, turned, order, window, 1, params.scale)
         regular = operators.dcnv3(x, torch.zeros_like(turned), torch.zeros_like(order), window, 1)
@@ -129,19 +126,21 @@ def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
         weight = share * WEIGHTS[params.kernel].flatten()
         at = ghost + offset[:, start[0], start[1]]
         kernel = WEIGHTS[params.kernel].expand(3, 1, 3, 3).contiguous()
-        whole = operators.dcn(x, field, kernel, window, share.float()[None, :, None, None].expand(1, TAPS, *size).contiguous())
+        whole = operators.dcn(x, field, kernel, window,
+                              share.float()[None, :, None, None].expand(1, TAPS, *size).contiguous())
         regular = F.conv2d(x, kernel, padding=reach, dilation=reach, groups=3)
     names = tuple(f"tap {k}: row {k // 3}, column {k % 3}" for k in range(TAPS))
     return Reading(names, at, ghost, weight, share, _around(x, at), (0,) * TAPS, (tuple(size),), whole[0], regular[0])
 
 
 def _query(x: Tensor, wide: int, seed: int, noise: float) -> Tensor:
-    """What a random linear layer (wide, 7) of standard deviation `noise` makes of every cell's colour and place: (H W, wide); zeros
-    (1, wide) for all where `noise` is 0."""
+    """What a random linear layer (wide, 7) of standard deviation `noise` makes of every cell's colour and place: (H W,
+    wide); zeros (1, wide) for all where `noise` is 0."""
     if noise == 0:
         return torch.zeros(1, wide)
     height, width = x.shape[-2:]
-    places = torch.stack(torch.meshgrid(torch.linspace(0, math.pi, height), torch.linspace(0, math.pi, width), indexing="ij"), -1)
+    places = torch.stack(torch.meshgrid(torch.linspace(0, math.pi, height), torch.linspace(0, math.pi, width),
+                                        indexing="ij"), -1)
     known = torch.cat([x[0].permute(1, 2, 0) - 0.5, places.sin() - 0.5, places.cos()], -1).flatten(0, 1)
     weight = torch.randn(wide, known.shape[-1], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return known @ (weight.T * noise).float()
@@ -158,8 +157,8 @@ def _reference(height: int, width: int, box: float) -> Tensor:
 def _msda(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     """Deformable DETR: levels of 1, 2, 4, 8 cells, offsets of the initialisation plus a random layer's.
 
-    All heads read the same colours here, and their mean is what comes out; so they are given to the operator as further points of one head,
-    which reads each level once."""
+    All heads read the same colours here, and their mean is what comes out; so they are given to the operator as further
+    points of one head, which reads each level once."""
     height, width = x.shape[-2:]
     levels = [F.avg_pool2d(x, 2**level, ceil_mode=True, count_include_pad=False) for level in range(LEVELS)]
     sizes = [(v.shape[-2], v.shape[-1]) for v in levels]
@@ -176,11 +175,13 @@ def _msda(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     here, share = at[0, query].double(), weights[0, min(query, weights.shape[1] - 1)].double().flatten()
     inside = [(here[:, k] * torch.tensor(size[::-1]) - 0.5).flip(-1).flatten(0, 1) for k, size in enumerate(sizes)]
     value = torch.stack([_around(v, at).unflatten(0, (-1, POINTS)) for v, at in zip(levels, inside, strict=True)], 1)
-    names = tuple(f"head {h + 1}, level {level + 1}, point {p + 1}" for h in heads for level in range(LEVELS) for p in range(POINTS))
+    names = tuple(f"head {h + 1}, level {level + 1}, point {p + 1}" for h in heads for level in range(LEVELS)
+                  for p in range(POINTS))
     cells = (here * torch.tensor([width, height]) - 0.5).flip(-1).flatten(0, 2)
     group = tuple(level for _ in heads for level in range(LEVELS) for _ in range(POINTS))
     ghost = torch.tensor(start, dtype=torch.float64).expand(len(cells), 2)
-    return Reading(names, cells, ghost, share, share, value.flatten(0, 2), group, tuple(sizes), _map(whole, height), x[0])
+    return Reading(names, cells, ghost, share, share, value.flatten(0, 2), group, tuple(sizes),
+                   _map(whole, height), x[0])
 
 
 def _map(values: Tensor, height: int) -> Tensor:
@@ -195,7 +196,8 @@ def _dat(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     mean, spread = x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True, correction=0).clamp_min(1e-3)
     z = (x - mean) / spread
     draw = torch.Generator().manual_seed(params.seed)
-    depthwise, point = (torch.randn(*shape, generator=draw, dtype=torch.float64).float() for shape in ((3, 1, step, step), (2, 3)))
+    depthwise, point = (torch.randn(*shape, generator=draw, dtype=torch.float64).float()
+                        for shape in ((3, 1, step, step), (2, 3)))
     eye, ones = torch.eye(3), torch.ones(3)
 
     def attended(noise: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -211,8 +213,8 @@ def _dat(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     value = dat.dat_read(z, places[:, 0])[0].flatten(1).T
     names = tuple(f"key {k}" for k in range(len(keys)))
     coloured = (value * spread.flatten() + mean.flatten()), *((v * spread + mean)[0] for v in (out, plain))
-    return Reading(names, (keys + 1) / 2 * most, (ghost + 1) / 2 * most, share, share, coloured[0], (0,) * len(keys), ((height, width),),
-                   *coloured[1:])
+    return Reading(names, (keys + 1) / 2 * most, (ghost + 1) / 2 * most, share, share, coloured[0], (0,) * len(keys),
+                   ((height, width),), *coloured[1:])
 
 
 READINGS: dict[str, Callable[[DeformParams, Tensor, tuple[int, int]], Reading]] = {
@@ -226,11 +228,14 @@ def taps(params: DeformParams, image: np.ndarray) -> tuple[Taps, str, tuple[Chec
     start = min(int(params.at[0] * height), height - 1), min(int(params.at[1] * width), width - 1)
     r = READINGS[params.operator](params, x, start)
     output, plain = (tuple(v[:, start[0], start[1]].tolist()) for v in (r.whole, r.regular))
-    around = tuple(_neighbours(at, r.sizes[group], (height, width)) for at, group in zip(r.at.tolist(), r.group, strict=True))
-    rows = zip(r.names, r.at.tolist(), r.ghost.tolist(), r.weight.tolist(), r.share.tolist(), r.value.tolist(), r.group, strict=True)
+    around = tuple(_neighbours(at, r.sizes[group], (height, width))
+                   for at, group in zip(r.at.tolist(), r.group, strict=True))
+    rows = zip(r.names, r.at.tolist(), r.ghost.tolist(), r.weight.tolist(), r.share.tolist(), r.value.tolist(),
+               r.group, strict=True)
     points = tuple(Point(name, tuple(at), tuple(ghost), w, m, tuple(v), g) for name, at, ghost, w, m, v, g in rows)
-    body = Taps(params.operator, x[0].permute(1, 2, 0).numpy(), start, points, around, output, plain, float(r.share.sum()), r.sizes,
-                *(v.permute(1, 2, 0).numpy() for v in (r.whole, r.regular)), photo_of(image))
+    body = Taps(params.operator, x[0].permute(1, 2, 0).numpy(), start, points, around, output, plain,
+                float(r.share.sum()), r.sizes,
+                *(v.permute(1, 2, 0).numpy() for v in (r.whole, r.regular)))
     return body, _said(params, (height, width), around), _checks(params, r, start, x)
 
 
@@ -249,11 +254,12 @@ def _said(params: DeformParams, size: tuple[int, int], around: tuple[tuple[Neigh
 
 
 def _checks(params: DeformParams, r: Reading, start: tuple[int, int], x: Tensor) -> tuple[Check, ...]:
-    """The operator's output against the sum over its points; and what its weights promise, or its library's convolution."""
+    """The operator's output against the sum over its points; and what its weights promise, or its library's
+    convolution."""
     by_hand = (r.weight[:, None] * r.value.double()).sum(0)
     gap = float((by_hand - r.whole[:, start[0], start[1]].double()).abs().max())
     name = "torchvision's output" if params.operator in ("dcn1", "dcn2") else "the operator's output"
-    found = [Check("sum of the points", gap, 1e-4, gap <= 1e-4, f"weights times bilinear values add up to {name} at this cell")]
+    found = [check("sum of the points", gap, 1e-4, f"weights times bilinear values add up to {name} at this cell")]
     if params.operator in ("dcn1", "dcn2"):
         reach = params.dilation
         window = Window((3, 3), (1, 1), (reach, reach), (reach, reach))
@@ -261,8 +267,8 @@ def _checks(params: DeformParams, r: Reading, start: tuple[int, int], x: Tensor)
         zero = operators.dcn(x, torch.zeros(1, 2 * TAPS, *x.shape[-2:]), kernel, window)
         gap = float((zero[0] - r.regular).abs().max())
         words = "with zero offsets torchvision's operator is the plain convolution, everywhere"
-        found.append(Check("zero offsets", gap, 1e-5, gap <= 1e-5, words))
+        found.append(check("zero offsets", gap, 1e-5, words))
     else:
         gap = abs(float(r.share.sum()) - 1)
-        found.append(Check("weights", gap, 1e-6, gap <= 1e-6, "the weights sum to 1"))
+        found.append(check("weights", gap, 1e-6, "the weights sum to 1"))
     return tuple(found)

@@ -1,4 +1,5 @@
-"""Bytes of the running Python's own standard library (PSF licence): training text, and held-out modules for every metric.
+"""Bytes of the running Python's own standard library (PSF licence): training text, and held-out modules for every
+metric.
 
 The text never ships; a checkpoint records the interpreter's version and `digest` of what it read.
 """
@@ -55,6 +56,7 @@ def windows(held: bool, count: int, length: int, seed: int) -> Tensor:
 
 
 def crops(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tensor]:
-    """Windows of `length` bytes as `windows` cuts them, and the bytes that follow each: tokens and targets (size, length)."""
+    """Windows of `length` bytes as `windows` cuts them, and the bytes that follow each: tokens and targets (size,
+    length)."""
     window = windows(held, size, length + 1, seed)
     return window[:, :-1], window[:, 1:]

@@ -1,9 +1,10 @@
-"""A mixture-of-experts feed-forward layer: top-k routing in Mixtral's form (arXiv 2401.04088, section 2.1), no capacity limit.
+"""A mixture-of-experts feed-forward layer: top-k routing in Mixtral's form (arXiv 2401.04088, section 2.1), no capacity
+limit.
 
-p = softmax(W_r x) in float32; the k largest are kept and renormalised; y = sum of p_e expert_e(x).  Balance loss E sum_e f_e P_e, with
-f_e the share of the n k assignments that e received and P_e its mean probability: 1 at perfect balance (Switch, arXiv 2101.03961, equations
-4-6, generalised to k).
-Router z-loss: mean of logsumexp(logits)^2 (ST-MoE, arXiv 2202.08906, equation 5).
+p = softmax(W_r x) in float32; the k largest are kept and renormalised; y = sum of p_e expert_e(x).  Balance loss E
+sum_e f_e P_e, with f_e the share of the n k assignments that e received and P_e its mean probability: 1 at perfect
+balance (Switch, arXiv 2101.03961, equations 4-6, generalised to k).  Router z-loss: mean of logsumexp(logits)^2
+(ST-MoE, arXiv 2202.08906, equation 5).
 """
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Routing:
-    """Where t = b n tokens went: router `logits`, the kept experts `chosen` with their `gates`, and the two auxiliary losses."""
+    """Where t = b n tokens went: router `logits`, the kept experts `chosen` with their `gates`, and the two auxiliary
+    losses."""
 
     logits: Annotated[Tensor, "t e"]
     chosen: Annotated[Tensor, "t k"]

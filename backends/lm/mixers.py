@@ -1,13 +1,14 @@
-"""Token mixers that share one shape: q, k, v (b, h, n, d) -> y (b, h, n, d), causal, and how each takes its positions (RoPE, R).
+"""Token mixers that share one shape: q, k, v (b, h, n, d) -> y (b, h, n, d), causal, and how each takes its positions
+(RoPE, R).
 
-softmax    softmax(R q . R k / sqrt(d)) v                                                (arXiv 1706.03762, equation 1)
-logn       the same with q_n times log_L n, L = 256, n counted from 1                                             (kexue.fm/archives/8823)
-keynorm    softmax(R q . R k / |k|) v: a key's length cannot matter                                               (kexue.fm/archives/9859)
-diag       the same inside blocks of w tokens that do not overlap: DiagAttention         (arXiv 2210.10340, section 4.2)
-performer  kernel attention, phi = m positive orthogonal random features of R q, R k     (arXiv 2009.14794)
-elu1       sum_j (R phi(q_i) . R phi(k_j)) v_j / sum_j phi(q_i) . phi(k_j), phi = elu + 1: the denominator stays above zero
-                                                                       (arXiv 2006.16236; RoFormer 2104.09864, equation 19)
-norm       RMSNorm(sum_j (R phi(q_i) . R phi(k_j)) v_j), no denominator: NormAttention   (arXiv 2210.10340, section 4.1)
+softmax    softmax(R q . R k / sqrt(d)) v                                               (arXiv 1706.03762, equation 1)
+logn       the same with q_n times log_L n, L = 256, n counted from 1                   (kexue.fm/archives/8823)
+keynorm    softmax(R q . R k / |k|) v: a key's length cannot matter                     (kexue.fm/archives/9859)
+diag       the same inside blocks of w tokens that do not overlap: DiagAttention        (2210.10340, section 4.2)
+performer  kernel attention, phi = m positive orthogonal random features of R q, R k    (arXiv 2009.14794)
+elu1       sum_j (R phi(q_i) . R phi(k_j)) v_j / sum_j phi(q_i) . phi(k_j), phi = elu + 1: the denominator stays above
+           zero                                                         (arXiv 2006.16236; RoFormer 2104.09864, eq. 19)
+norm       RMSNorm(sum_j (R phi(q_i) . R phi(k_j)) v_j), no denominator: NormAttention  (2210.10340, section 4.1)
 
 `matrix` gives A with A v = y, for each of them.
 """
@@ -52,7 +53,8 @@ def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, theta: Tensor) -> Tensor:
 
 
 def standardised(kind: str, q: Tensor, k: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
-    """q and k (b, h, n, d), rotated or not, so that q . k / sqrt(d) are the logits of the kind; the first token's position is `first`."""
+    """q and k (b, h, n, d), rotated or not, so that q . k / sqrt(d) are the logits of the kind; the first token's
+    position is `first`."""
     if kind == "keynorm":
         return q, k * (k.shape[-1] ** 0.5 / k.float().norm(dim=-1, keepdim=True).clamp_min(1e-6)).to(k.dtype)
     if kind == "logn":
@@ -90,7 +92,8 @@ def matrix(kind: str, q: Tensor, k: Tensor, v: Tensor, theta: Tensor) -> Tensor:
     if kind in ("elu1", "norm"):
         fq, fk = features.elu1(q.float()), features.elu1(k.float())
         scores = linear.matrix(_turn(fq, theta), _turn(fk, theta), norm="none")
-        return scores * linear.rms(scores @ v) if kind == "norm" else scores / linear.matrix(fq, fk, norm="none").sum(-1, keepdim=True)
+        return (scores * linear.rms(scores @ v) if kind == "norm"
+                else scores / linear.matrix(fq, fk, norm="none").sum(-1, keepdim=True))
     q, k = standardised(kind, _turn(q, theta), _turn(k, theta))
     if kind == "performer":
         return linear.matrix(*_positive(q, k))
@@ -103,7 +106,8 @@ def matrix(kind: str, q: Tensor, k: Tensor, v: Tensor, theta: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What one attention layer saw and did: q, k (rotated, standardised), v, the output y and the implicit matrix A with A v = y."""
+    """What one attention layer saw and did: q, k (rotated, standardised), v, the output y and the implicit matrix A
+    with A v = y."""
 
     kind: str
     q: Annotated[Tensor, "b h n d"]
@@ -114,8 +118,8 @@ class LayerTrace:
 
 
 class Attention(nn.Module):
-    """(b, n, D) -> (b, n, D): projections, a short causal depthwise convolution of width `conv` over them (0: none), one kind of
-    `attend` with its RoPE, projection."""
+    """(b, n, D) -> (b, n, D): projections, a short causal depthwise convolution of width `conv` over them (0: none),
+    one kind of `attend` with its RoPE, projection."""
 
     def __init__(self, kind: str, width: int, heads: int, base: float = 10_000.0, conv: int = 0) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """The decoder: pre-norm residual blocks of one token mixer and (but for Mamba's) one feed-forward each, tied embedding.
 
-x = x + mixer(RMSNorm(x)); x = x + feed_forward(RMSNorm(x)); logits = RMSNorm(x) E^T.  Weights start as N(0, 1 / fan-in), the
-projections back into the residual stream shrunk by sqrt(2 layers) as in GPT-2.  (N(0, 0.02) is too small for widths of 64 and 128: after
-75 steps on bytes it stood at 2.41 nats, this at 2.30.)  Letters: see `backends.lm`.
+x = x + mixer(RMSNorm(x)); x = x + feed_forward(RMSNorm(x)); logits = RMSNorm(x) E^T.  Weights start as N(0, 1 /
+fan-in), the projections back into the residual stream shrunk by sqrt(2 layers) as in GPT-2.  (N(0, 0.02) is too small
+for widths of 64 and 128: after 75 steps on bytes it stood at 2.41 nats, this at 2.30.)  Letters: see `backends.lm`.
 """
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from backends.lm.ssd import StateSpace
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of a decoder.  `mixers`: one kind per layer, of `mixers.KINDS` or "ssd" (selective) or "lti" (its time-invariant twin);
-    `routed`: the layers (from 0) whose feed-forward is a mixture of `experts`, `k` per token, each of hidden size `hidden` / k, so that a
-    token costs what it costs in a dense layer; `hidden`: 0 for no feed-forward at all, as in Mamba; `conv`: width of the short convolution
-    over q, k, v (0: none); `length`: tokens it was trained on."""
+    """Sizes of a decoder.  `mixers`: one kind per layer, of `mixers.KINDS` or "ssd" (selective) or "lti" (its
+    time-invariant twin); `routed`: the layers (from 0) whose feed-forward is a mixture of `experts`, `k` per token,
+    each of hidden size `hidden` / k, so that a token costs what it costs in a dense layer; `hidden`: 0 for no
+    feed-forward at all, as in Mamba; `conv`: width of the short convolution over q, k, v (0: none); `length`: tokens it
+    was trained on."""
 
     mixers: tuple[str, ...] = ("softmax",) * 4
     width: int = 128

@@ -1,6 +1,8 @@
-"""Rotary position embedding (Su 2021, arXiv 2104.09864, equation 34), half-split pairs as in Llama: channel i turns with channel i + d/2.
+"""Rotary position embedding (Su 2021, arXiv 2104.09864, equation 34), half-split pairs as in Llama: channel i turns
+with channel i + d/2.
 
-The score of a rotated query at m and key at n depends on m - n only.  Angles are float32 at least: bfloat16 cannot count beyond 256.
+The score of a rotated query at m and key at n depends on m - n only.  Angles are float32 at least: bfloat16 cannot
+count beyond 256.
 """
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The trained decoders that ship, by name: `load("elu1")` is the byte model with elu + 1 in every layer.
 
-TransNormer has DiagAttention in the early half of its layers and NormAttention in the late half; "reversed" has them the other way round
-(arXiv 2210.10340, section 4 and table 7).
+TransNormer has DiagAttention in the early half of its layers and NormAttention in the late half; "reversed" has them
+the other way round (arXiv 2210.10340, section 4 and table 7).
 """
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ LENGTHS = {
     "keynorm-lm": Config(("keynorm",) * 4),
     "logn-lm": Config(("logn",) * 4),
 }
-"""Models trained short, by name in the manifest: bytes (rope-lm, keynorm-lm, logn-lm), passkey retrieval, bigram-backcopy."""
+"""Models trained short, by name in the manifest: bytes (rope-lm, keynorm-lm, logn-lm), passkey retrieval,
+bigram-backcopy."""
 
 
 def config(task: str, mixer: str) -> Config:
-    """Sizes of a family member.  task: "bytes" (4 layers, width 128, trained on 256) or "mqar" (2 layers, width 64, trained on 64,
-    with a short convolution: without one, kernel attention never found the previous token within 1600 steps)."""
+    """Sizes of a family member.  task: "bytes" (4 layers, width 128, trained on 256) or "mqar" (2 layers, width 64,
+    trained on 64, with a short convolution: without one, kernel attention never found the previous token within 1600
+    steps)."""
     early, late = FAMILY[mixer]
     if task == "mqar":
         return Config((early, late), width=64, heads=2, hidden=256, vocab=tasks.MQAR_VOCAB, length=64, conv=4)
@@ -49,12 +51,15 @@ ROUTED = {
     "moe-free": Config(length=128, routed=(1, 3)),
     "moe-dense": Config(length=128),
 }
-"""Byte models with 8 experts in two of four layers, 2 per token: with auxiliary losses, without; and a dense one of equal cost."""
+"""Byte models with 8 experts in two of four layers, 2 per token: with auxiliary losses, without; and a dense one of
+equal cost."""
 
 COPY_SLOTS, COPY_DATA = 384, 4
-COPYING = {name: Config((kind,) * 2, width=64, hidden=0, vocab=tasks.COPY_VOCAB, length=COPY_SLOTS + COPY_DATA) for name, kind in (
+COPYING = {name: Config((kind,) * 2, width=64, hidden=0, vocab=tasks.COPY_VOCAB, length=COPY_SLOTS + COPY_DATA)
+           for name, kind in (
     ("copy-ssd", "ssd"), ("copy-lti", "lti"), ("copy-fixed", "lti"))}
-"""Models of selective copying (slots, then read-outs): selective, its time-invariant twin, and the twin with data at fixed places."""
+"""Models of selective copying (slots, then read-outs): selective, its time-invariant twin, and the twin with data at
+fixed places."""
 
 
 NAMES = tuple(name for name in FAMILY if any(e.name == f"bytes-{name}" for e in weights.manifest()))

@@ -1,4 +1,5 @@
-"""Procedural tasks with a seed: each returns tokens (b, n) and targets (b, n), both int64; a target of -1 is not scored.
+"""Procedural tasks with a seed: each returns tokens (b, n) and targets (b, n), both int64; a target of -1 is not
+scored.
 
 The target at position i is the token that should follow position i.
 """
@@ -21,8 +22,9 @@ TRIGGERED = 0.2              # chance that the next word of `backcopy`'s chain i
 
 
 def mqar(batch: int, length: int = 64, pairs: int = 8, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Multi-query associative recall (Zoology, arXiv 2312.04927, section 3): `pairs` key-value pairs, then every key once more at a random
-    place among fillers; the target there is its value.  Raises ValueError when the pairs and their queries do not fit."""
+    """Multi-query associative recall (Zoology, arXiv 2312.04927, section 3): `pairs` key-value pairs, then every key
+    once more at a random place among fillers; the target there is its value.  Raises ValueError when the pairs and
+    their queries do not fit."""
     if not 1 <= pairs <= 63 or 3 * pairs > length:
         raise ValueError(f"{pairs} pairs and their queries do not fit into {length} tokens.")
     random = torch.Generator().manual_seed(seed)
@@ -40,14 +42,17 @@ def _choose(batch: int, among: int, count: int, random: torch.Generator) -> Tens
     return torch.rand(batch, among, generator=random).argsort(1)[:, :count]
 
 
-def selective_copying(batch: int, length: int = 32, data: int = 4, fixed: bool = False, seed: int = 0) -> tuple[Tensor, Tensor]:
+def selective_copying(batch: int, length: int = 32, data: int = 4, fixed: bool = False,
+                      seed: int = 0) -> tuple[Tensor, Tensor]:
     """Copy the data tokens that lie among noise, in order, at the end (Mamba, arXiv 2312.00752, section 4.1.1).
 
-    `length` slots, `data` of them filled at random (or `fixed`, equal for every row and seed) places, then `data` read-out tokens."""
+    `length` slots, `data` of them filled at random (or `fixed`, equal for every row and seed) places, then `data`
+    read-out tokens."""
     if not 1 <= data <= length:
         raise ValueError(f"{data} data tokens do not fit into {length} slots.")
     random = torch.Generator().manual_seed(seed)
-    places = _choose(1, length, data, torch.Generator().manual_seed(1)).expand(batch, -1) if fixed else _choose(batch, length, data, random)
+    places = (_choose(1, length, data, torch.Generator().manual_seed(1)).expand(batch, -1) if fixed
+              else _choose(batch, length, data, random))
     words = torch.randint(2, 10, (batch, data), generator=random)
     slots = torch.zeros(batch, length, dtype=torch.long).scatter(1, places.sort(1).values, words)
     tokens = torch.cat([slots, torch.ones(batch, data, dtype=torch.long)], 1)
@@ -57,8 +62,8 @@ def selective_copying(batch: int, length: int = 32, data: int = 4, fixed: bool =
 
 
 def induction(batch: int, length: int = 256, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Random tokens with one trigger (token 0); at the end the trigger comes again and its former successor is asked (arXiv 2312.00752,
-    section 4.1.2)."""
+    """Random tokens with one trigger (token 0); at the end the trigger comes again and its former successor is asked
+    (arXiv 2312.00752, section 4.1.2)."""
     if length < 4:
         raise ValueError(f"An induction task needs four tokens at least, not {length}.")
     random = torch.Generator().manual_seed(seed)
@@ -73,7 +78,8 @@ def induction(batch: int, length: int = 256, seed: int = 0) -> tuple[Tensor, Ten
 
 
 def passkey(batch: int, length: int = 256, seed: int = 0, depth: float | None = None) -> tuple[Tensor, Tensor]:
-    """Words with "key d d d d d" somewhere, "query" near the end, and the five digits again (after Landmark Attention, arXiv 2305.16300).
+    """Words with "key d d d d d" somewhere, "query" near the end, and the five digits again (after Landmark Attention,
+    arXiv 2305.16300).
 
     `depth` in [0, 1] places the key (0: at the start); None draws it uniformly per row."""
     room = length - 2 * (DIGITS + 1)
@@ -81,7 +87,8 @@ def passkey(batch: int, length: int = 256, seed: int = 0, depth: float | None = 
         raise ValueError(f"A passkey and its query do not fit into {length} tokens.")
     random = torch.Generator().manual_seed(seed)
     tokens = torch.randint(12, PASSKEY_VOCAB, (batch, length), generator=random)
-    at = torch.randint(0, room + 1, (batch, 1), generator=random) if depth is None else torch.full((batch, 1), round(depth * room))
+    at = (torch.randint(0, room + 1, (batch, 1), generator=random) if depth is None
+          else torch.full((batch, 1), round(depth * room)))
     digits = torch.randint(0, 10, (batch, DIGITS), generator=random)
     tokens = tokens.scatter(1, at + torch.arange(DIGITS + 1), torch.cat([torch.full_like(at, 10), digits], 1))
     tokens[:, -DIGITS - 1] = 11
@@ -93,9 +100,11 @@ def passkey(batch: int, length: int = 256, seed: int = 0, depth: float | None = 
 
 @cache
 def bigrams() -> Tensor:
-    """The fixed language of `backcopy`: P(next | word), (64, 64) with rows that sum to 1; the start of text never follows anything.
+    """The fixed language of `backcopy`: P(next | word), (64, 64) with rows that sum to 1; the start of text never
+    follows anything.
 
-    A trigger is as likely after one word as after another: a word that is never copied would be as good a place to idle as the start."""
+    A trigger is as likely after one word as after another: a word that is never copied would be as good a place to idle
+    as the start."""
     random = torch.Generator().manual_seed(0)
     scores = 2.0 * torch.randn(BACKCOPY_VOCAB, BACKCOPY_VOCAB, generator=random)
     scores[:, 0] = -torch.inf
@@ -104,7 +113,8 @@ def bigrams() -> Tensor:
 
 
 def backcopy(batch: int, length: int = 128, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Bigram-backcopy (arXiv 2410.13835, section 2): a start token, then a Markov chain; but after a trigger comes the token before it.
+    """Bigram-backcopy (arXiv 2410.13835, section 2): a start token, then a Markov chain; but after a trigger comes the
+    token before it.
 
     A head that copies has to look at one token after a trigger, and nowhere in particular after any other word."""
     if length < 3:
@@ -119,7 +129,8 @@ def backcopy(batch: int, length: int = 128, seed: int = 0) -> tuple[Tensor, Tens
 
 
 def repeats(windows: Tensor, period: int) -> Tensor:
-    """Documents of one snippet over and over: each row of `windows` (b, n) becomes its first `period` tokens, repeated to length n."""
+    """Documents of one snippet over and over: each row of `windows` (b, n) becomes its first `period` tokens, repeated
+    to length n."""
     n = windows.shape[1]
     if not 1 <= period <= n:
         raise ValueError(f"The period must lie between 1 and {n}, not {period}.")

@@ -1,11 +1,13 @@
-"""The linear recurrences of one family on the same q, k, v, each as a loop over tokens and as one lower-triangular matrix.
+"""The linear recurrences of one family on the same q, k, v, each as a loop over tokens and as one lower-triangular
+matrix.
 
-    S_t = diag(a_t) S_{t-1} + w_t k_t v_t^T,   y_t = q_t S_t     =>     y = M v,  M_ij = w_j sum_s q_is k_js prod_{j<t<=i} a_ts
+    S_t = diag(a_t) S_{t-1} + w_t k_t v_t^T,   y_t = q_t S_t
+    y = M v,   M_ij = w_j sum_s q_is k_js prod_{j<t<=i} a_ts
 
-RetNet (arXiv 2307.08621, equation 5), gated linear attention (2312.06635, equation 4), LRU (2303.06349), RG-LRU (2402.19427, eq. 1-4),
-Mamba (2312.00752, its code: a = exp(dt A), w = dt) and Mamba-2 (2405.21060, equation 16) are this line.  RWKV-4 (2305.13048, equation 16)
-divides by the same sum without v; the delta rule (2406.06484, section 3) first takes away what k_t reads.
-Letters: n tokens, s numbers of a key, c value channels.  numpy, float64.
+RetNet (arXiv 2307.08621, equation 5), gated linear attention (2312.06635, equation 4), LRU (2303.06349), RG-LRU
+(2402.19427, eq. 1-4), Mamba (2312.00752, its code: a = exp(dt A), w = dt) and Mamba-2 (2405.21060, equation 16) are
+this line.  RWKV-4 (2305.13048, equation 16) divides by the same sum without v; the delta rule (2406.06484, section 3)
+first takes away what k_t reads.  Letters: n tokens, s numbers of a key, c value channels.  numpy, float64.
 """
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ KEY, VALUE = 8, 4
 
 @dataclass(frozen=True)
 class Inputs:
-    """q, k (n, s), keys of length 1; v (n, c); raw gates `g` (n, s) and step sizes `dt` (n, c), drawn with the same seed."""
+    """q, k (n, s), keys of length 1; v (n, c); raw gates `g` (n, s) and step sizes `dt` (n, c), drawn with the same
+    seed."""
 
     q: np.ndarray
     k: np.ndarray
@@ -52,14 +55,16 @@ def drawn(n: int, seed: int) -> Inputs:
 
 
 def between(log: np.ndarray) -> np.ndarray:
-    """exp of the sum of log (n, s) over j < t <= i, as (n, n, s): 1 on the diagonal, 0 above it; no difference of large sums."""
+    """exp of the sum of log (n, s) over j < t <= i, as (n, n, s): 1 on the diagonal, 0 above it; no difference of large
+    sums."""
     n = len(log)
     below = np.tril(np.ones((n, n), bool), -1)
     sums = np.cumsum(np.where(below[:, :, None], log[:, None, :], 0), axis=0)
     return np.where(np.tril(np.ones((n, n), bool))[:, :, None], np.exp(sums), 0)
 
 
-def loop(q: np.ndarray, k: np.ndarray, v: np.ndarray, log: np.ndarray, write: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def loop(q: np.ndarray, k: np.ndarray, v: np.ndarray, log: np.ndarray,
+         write: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(outputs (n, c), states' norms (n,)) token by token: q, k, log (n, s), v (n, c), write (n,)."""
     state = np.zeros((k.shape[1], v.shape[1]), np.result_type(q, k, log))
     out, norms = np.zeros((len(v), v.shape[1])), np.zeros(len(v))
@@ -120,8 +125,8 @@ def lru(x: Inputs, channel: int) -> Whole:
 
 
 def gated(r: np.ndarray, i: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """RG-LRU's (log decay, write) of raw gates r, i and its parameter: -8 sigmoid(r) softplus(rest), sqrt(1 - a^2) sigmoid(i); the first
-    token is written in full, as transformers' reset does."""
+    """RG-LRU's (log decay, write) of raw gates r, i and its parameter: -8 sigmoid(r) softplus(rest), sqrt(1 - a^2)
+    sigmoid(i); the first token is written in full, as transformers' reset does."""
     log = -8 / (1 + np.exp(-r)) * np.logaddexp(0, rest)
     full = np.sqrt(-np.expm1(2 * log))
     full[:1] = 1
@@ -172,7 +177,8 @@ def rwkv(x: Inputs, channel: int) -> Whole:
 
 
 def delta(x: Inputs, channel: int) -> Whole:
-    """S_t = (I - b_t k_t k_t^T) S_{t-1} + b_t k_t v_t^T with b = sigmoid(g_0): what k_t read is replaced, not added to."""
+    """S_t = (I - b_t k_t k_t^T) S_{t-1} + b_t k_t v_t^T with b = sigmoid(g_0): what k_t read is replaced, not added
+    to."""
     n, beta = len(x.v), 1 / (1 + np.exp(-x.g[:, 0]))
     state, out, norms = np.zeros((KEY, VALUE)), np.zeros((n, VALUE)), np.zeros(n)
     for t in range(n):
@@ -194,14 +200,20 @@ def _left(k: np.ndarray, beta: np.ndarray) -> np.ndarray:
 
 
 MEMBERS: dict[str, tuple[Callable[[Inputs, int], Whole], str]] = {
-    "retnet": (retnet, "each head h forgets at one fixed rate, 1 - 2^(-5-h) (arXiv 2307.08621); its rotation and norm are left out."),
-    "rwkv": (rwkv, "each channel has a fixed decay and no query; the sum is divided by that of its weights (arXiv 2305.13048)."),
+    "retnet": (retnet, "each head h forgets at one fixed rate, 1 - 2^(-5-h) (arXiv 2307.08621); its rotation and norm "
+                       "are left out."),
+    "rwkv": (rwkv, "each channel has a fixed decay and no query; the sum is divided by that of its weights (arXiv "
+                   "2305.13048)."),
     "gla": (gla, "every number of the key has a gate of its own at every token (arXiv 2312.06635)."),
-    "lru": (lru, "nothing depends on the token, so B and C are the first token's k and q; the mask shows |lambda| (arXiv 2303.06349)."),
-    "rglru": (rglru, "one number for each channel, no q and k: gates alone decide what is kept and written (arXiv 2402.19427)."),
-    "mamba": (mamba, "B = k, C = q; every channel has its own step size dt, every number its own rate (arXiv 2312.00752)."),
+    "lru": (lru, "nothing depends on the token, so B and C are the first token's k and q; the mask shows |lambda| "
+                 "(arXiv 2303.06349)."),
+    "rglru": (rglru, "one number for each channel, no q and k: gates alone decide what is kept and written (arXiv "
+                     "2402.19427)."),
+    "mamba": (mamba,
+              "B = k, C = q; every channel has its own step size dt, every number its own rate (arXiv 2312.00752)."),
     "mamba2": (mamba2, "B = k, C = q; one decay exp(-dt) for the whole state of a head (arXiv 2405.21060)."),
-    "delta": (delta, "no decay: a new value takes the old one's place under the same key (arXiv 2406.06484); the mask shows what k_j "
+    "delta": (delta, "no decay: a new value takes the old one's place under the same key (arXiv 2406.06484); the mask "
+                     "shows what k_j "
               "still reads of its own write."),
 }
 

@@ -1,11 +1,12 @@
-"""HiPPO: what a state of N numbers keeps of a signal (arXiv 2008.07669), beside S4's use of LegS and a random orthogonal RNN.
+"""HiPPO: what a state of N numbers keeps of a signal (arXiv 2008.07669), beside S4's LegS and a random orthogonal RNN.
 
     LegS     x' = (A x + B u) / t      whole past, evenly       u(s) ~ sum x_n sqrt(2n+1) P_n(2 s/t - 1)
     LegT     x' = A x + B u            last w                   u(s) ~ sum x_n sqrt(2n+1) P_n(2 (s - t)/w + 1)
     Fourier  x' = A x + B u            last w                   u(s) ~ sum x_n exp(2 pi i n (s - t)/w)
-    S4       x' = (A x + B u) / w      LegS's A with constant steps: past seen through exp((s - t)/w), so it fades exponentially
+    S4       x' = (A x + B u) / w      LegS's A with constant steps: past seen through exp((s - t)/w), so it fades
 
-The last line follows from the first by t = exp(tau) (kexue.fm/archives/10162).  Everything is float64.  T samples, N state size, w window.
+The last line follows from the first by t = exp(tau) (kexue.fm/archives/10162).  Everything is float64.  T samples, N
+state size, w window.
 """
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def legt(n: int, window: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fourier(n: int, window: float) -> tuple[np.ndarray, np.ndarray]:
-    """Fourier window A (m, m) and B (m,), complex, for the waves -k..k with m = 2k + 1 <= n (kexue.fm/archives/10114)."""
+    """Fourier window A (m, m) and B (m,), complex, for the waves -k..k with m = 2k + 1 <= n
+    (kexue.fm/archives/10114)."""
     k = (n - 1) // 2
     return (np.diag(2j * np.pi * np.arange(-k, k + 1)) - 1) / window, np.ones(2 * k + 1, complex) / window
 
@@ -54,7 +56,8 @@ def discretised(a: np.ndarray, b: np.ndarray, rule: str, dt: float = 1.0) -> tup
 
 
 def writes(first: np.ndarray, second: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(what each of the last `count` samples has left in the state, (n, count), oldest first; first^m for the m >= count it took)."""
+    """(what each of the last `count` samples has left in the state, (n, count), oldest first; first^m for the m >=
+    count it took)."""
     kept, power = second[:, None], first
     while kept.shape[1] < count:
         kept, power = np.concatenate([power @ kept, kept], 1), power @ power
@@ -62,7 +65,8 @@ def writes(first: np.ndarray, second: np.ndarray, count: int) -> tuple[np.ndarra
 
 
 def steady(first: np.ndarray, second: np.ndarray, signal: np.ndarray) -> np.ndarray:
-    """The last state of the time-invariant recurrence x <- first x + second u, BLOCK steps at once; the loop is its oracle in the tests."""
+    """The last state of the time-invariant recurrence x <- first x + second u, BLOCK steps at once; the loop is its
+    oracle in the tests."""
     x, ahead = np.zeros(len(second), np.result_type(first, second)), -len(signal) % BLOCK
     columns, power = writes(first, second, BLOCK)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -74,8 +78,8 @@ def steady(first: np.ndarray, second: np.ndarray, signal: np.ndarray) -> np.ndar
 def scaled(signal: np.ndarray, n: int, rule: str) -> np.ndarray:
     """The last state of LegS, step by step; sample k reaches from time k to k + 1.
 
-    The first sample is known exactly, x = (u_0, 0, ..).  Zero-order hold keeps exactly the projection on Legendre polynomials, so that is
-    what is worked out (`projected`)."""
+    The first sample is known exactly, x = (u_0, 0, ..).  Zero-order hold keeps exactly the projection on Legendre
+    polynomials, so that is what is worked out (`projected`)."""
     if rule == "zoh":
         return projected(signal, n)
     a, b = legs(n)
@@ -94,7 +98,8 @@ def scaled(signal: np.ndarray, n: int, rule: str) -> np.ndarray:
 
 
 def projected(signal: np.ndarray, n: int) -> np.ndarray:
-    """Coefficients (n,) of the signal, constant over each sample, on sqrt(2n+1) P_n over its whole length: exact integrals."""
+    """Coefficients (n,) of the signal, constant over each sample, on sqrt(2n+1) P_n over its whole length: exact
+    integrals."""
     edges = np.linspace(-1, 1, len(signal) + 1)
     p = legendre(n + 1, edges)
     k = np.arange(1, n)
@@ -154,7 +159,8 @@ def _s4(u: np.ndarray, n: int, w: int, rule: str, seed: int) -> tuple[np.ndarray
 def _rnn(u: np.ndarray, n: int, w: int, rule: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The shortest signal that leaves the same state: the best linear guess without knowing the signal."""
     left, _ = writes(*orthogonal(n, seed), len(u))
-    x, (q, r) = left @ u, np.linalg.qr(left.T)               # left = r^T q^T: of the long side, only an orthonormal basis
+    # left = r^T q^T: of the long side, only an orthonormal basis
+    x, (q, r) = left @ u, np.linalg.qr(left.T)
     return x, q @ np.linalg.lstsq(r.T, x, rcond=1e-10)[0]
 
 
@@ -163,7 +169,8 @@ RECALL: dict[str, Callable[[np.ndarray, int, int, str, int], tuple[np.ndarray, n
 
 
 def recall(name: str, signal: np.ndarray, n: int, window: int, rule: str, seed: int = 0) -> np.ndarray | None:
-    """What memory `name` of `n` numbers makes of every sample of `signal` (T,); NaN outside its window; None when it has diverged."""
+    """What memory `name` of `n` numbers makes of every sample of `signal` (T,); NaN outside its window; None when it
+    has diverged."""
     state, values = RECALL[name](signal, n, window, rule, seed)
     kept = np.abs(state).max() <= SOLVE * max(1.0, np.abs(signal).max())
     return values if kept else None

@@ -1,6 +1,8 @@
-"""S4's trick: LegS is badly conditioned to diagonalise, but normal plus rank one, and that diagonalises perfectly (arXiv 2111.00396).
+"""S4's trick: LegS is badly conditioned to diagonalise, but normal plus rank one, and that diagonalises perfectly
+(arXiv 2111.00396).
 
-    A = S - I/2 - v v^T / 2,  v_n = sqrt(2n+1),  S skew-symmetric  =>  A = U (Lambda - p p*) U*,  p = U* v / sqrt(2),  U unitary
+    A = S - I/2 - v v^T / 2,  v_n = sqrt(2n+1),  S skew-symmetric
+    A = U (Lambda - p p*) U*,  p = U* v / sqrt(2),  U unitary
     K_k = C Abar^k Bbar  (bilinear);   its generating function at the roots of unity z, with C~ = C (I - Abar^L):
     G(z) = 2/(1+z) C~ [(2/dt) (1-z)/(1+z) I - A]^-1 B      (Woodbury: one diagonal and one rank-one term)
 

@@ -1,8 +1,8 @@
 """Eigenvalues of diagonal recurrences on the unit disc, and what they remember: h_l = Re sum b_n lambda_n^l.
 
-    S4D (Lin, Inv, Real)   lambda = exp(dt A), b = (lambda - 1) / A                       arXiv 2206.11893
-    LRU                    |lambda| uniform in area on a ring, any phase, b = sqrt(1 - |lambda|^2)     arXiv 2303.06349, lemma 3.2
-    Mamba                  lambda = exp(-dt (n+1)), b = dt, as its code starts            arXiv 2312.00752
+    S4D (Lin, Inv, Real)   lambda = exp(dt A), b = (lambda - 1) / A                                    2206.11893
+    LRU                    |lambda| uniform in area on a ring, any phase, b = sqrt(1 - |lambda|^2)     2303.06349
+    Mamba                  lambda = exp(-dt (n+1)), b = dt, as its code starts                         2312.00752
     the user's own         b = 1 - |lambda|
 
 One of each conjugate pair is kept; the real part stands for both.  N state size.
@@ -18,7 +18,8 @@ BINS = 257                            # frequencies from 0 to 1/2 cycle per samp
 
 
 def ring(size: int, inner: float, outer: float, seed: int) -> np.ndarray:
-    """LRU's start: lambda = exp(-exp(nu) + i theta), exp(nu) = -ln(u (outer^2 - inner^2) + inner^2) / 2.  (size,) complex."""
+    """LRU's start: lambda = exp(-exp(nu) + i theta), exp(nu) = -ln(u (outer^2 - inner^2) + inner^2) / 2.  (size,)
+    complex."""
     random = np.random.default_rng(seed)
     square = random.uniform(size=size) * (outer**2 - inner**2) + inner**2
     nu = np.log(-0.5 * np.log(square))
@@ -62,13 +63,15 @@ def kernel(lam: np.ndarray, b: np.ndarray, length: int = SHOWN) -> np.ndarray:
 
 
 def gain(lam: np.ndarray, b: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
-    """(frequencies in cycles per sample, |H|) in closed form: H(z) = sum of b / (1 - lambda / z) and its conjugate partner, halved."""
+    """(frequencies in cycles per sample, |H|) in closed form: H(z) = sum of b / (1 - lambda / z) and its conjugate
+    partner, halved."""
     f = np.linspace(0, 0.5, bins)
     back = np.exp(-2j * np.pi * f)[:, None]
     return f, np.abs((b / (1 - lam * back) + b.conj() / (1 - lam.conj() * back)).sum(1) / 2)
 
 
 def spectrum_gap(lam: np.ndarray, b: np.ndarray) -> float:
-    """Largest difference of |FFT| of the kernel's first 2 (BINS - 1) samples from the closed form of as many, b (1 - lambda^length)."""
+    """Largest difference of |FFT| of the kernel's first 2 (BINS - 1) samples from the closed form of as many, b (1 -
+    lambda^length)."""
     length = 2 * (BINS - 1)
     return float(np.abs(np.abs(np.fft.rfft(kernel(lam, b, length))) - gain(lam, b * (1 - lam**length))[1]).max())

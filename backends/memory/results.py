@@ -1,18 +1,19 @@
-"""What each view of the Memory tab shows, as plain numbers and numpy arrays: no torch.  Fields ending in `seconds` are measured times."""
+"""What each view of the Memory tab shows, as plain numbers and numpy arrays: no torch.  Fields ending in `seconds` are
+measured times."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from backends.settings import LARGE
-from backends.shapes import Check
+from backends.settings import UNPRINTED
 
 
 @dataclass(frozen=True)
 class Recall:
-    """One memory at the play head.  `values`: what it makes of the samples at `Scope.at`, NaN where it keeps nothing; `error`: by age of
-    the sample, root mean square over the signal's own; `total`: the same over all that it claims to keep, `covered` samples."""
+    """One memory at the play head.  `values`: what it makes of the samples at `Scope.at`, NaN where it keeps nothing;
+    `error`: by age of the sample, root mean square over the signal's own; `total`: the same over all that it claims to
+    keep, `covered` samples."""
 
     name: str
     label: str
@@ -25,8 +26,8 @@ class Recall:
 
 @dataclass(frozen=True)
 class Scope:
-    """A signal of `length` samples and what is remembered of the first `head` ones.  `rule`: how the steps were made, in words;
-    `at`: samples that are drawn."""
+    """A signal of `length` samples and what is remembered of the first `head` ones.  `rule`: how the steps were made,
+    in words; `at`: samples that are drawn."""
 
     signal: str
     length: int
@@ -41,7 +42,8 @@ class Scope:
 
 @dataclass(frozen=True)
 class Course:
-    """One way to run the layer on each of `lengths` samples: its measured time, and the largest difference to float64."""
+    """One way to run the layer on each of `lengths` samples: its measured time, and the largest difference to
+    float64."""
 
     name: str
     label: str
@@ -63,7 +65,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class Conditions:
-    """By state size: condition numbers of both diagonalisations, and the relative error of the kernel that each gives."""
+    """By state size: condition numbers of both diagonalisations, and the relative error of the kernel that each
+    gives."""
 
     sizes: tuple[int, ...]
     direct: tuple[float, ...]
@@ -75,8 +78,8 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Plane:
-    """Eigenvalues inside the unit circle, the kernel that they make, its gain by frequency (cycles per sample), and |lambda|^l.
-    `most`: eigenvalues that there may be."""
+    """Eigenvalues inside the unit circle, the kernel that they make, its gain by frequency (cycles per sample), and
+    |lambda|^l.  `most`: eigenvalues that there may be."""
 
     start: str
     real: tuple[float, ...]
@@ -91,10 +94,11 @@ class Plane:
 
 @dataclass(frozen=True)
 class Reader:
-    """One trained model on a string of n tokens, m of them read-outs.  `dt` (heads, n) step sizes of the layer, `matrix` (n, n) its implied
-    attention for one head, `answers`: what it says, `sure`: its probability of each right answer; `ratios` (heads,): mean dt on data over
-    mean dt on noise, NaN without noise; `reads` (m, n - m): of what each read-out gets from the slots, |matrix| times the value's length,
-    the share of every slot; `share`: of data, over all read-outs; `residual`: of that matrix against the scan."""
+    """One trained model on a string of n tokens, m of them read-outs.  `dt` (heads, n) step sizes of the layer,
+    `matrix` (n, n) its implied attention for one head, `answers`: what it says, `sure`: its probability of each right
+    answer; `ratios` (heads,): mean dt on data over mean dt on noise, NaN without noise; `reads` (m, n - m): of what
+    each read-out gets from the slots, |matrix| times the value's length, the share of every slot; `share`: of data,
+    over all read-outs; `residual`: of that matrix against the scan."""
 
     name: str
     label: str
@@ -105,8 +109,8 @@ class Reader:
     share: float
     residual: float
     dt: np.ndarray
-    reads: np.ndarray = field(metadata=LARGE)
-    matrix: np.ndarray = field(metadata=LARGE)
+    reads: np.ndarray = field(metadata=UNPRINTED)
+    matrix: np.ndarray = field(metadata=UNPRINTED)
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,8 @@ class Selective:
 
 @dataclass(frozen=True)
 class Reach:
-    """One model: share of right answers at each of the lengths so far, and of each trained seed as recorded after training;
-    `ratios`: of each seed by layer and head, as in `Reader`."""
+    """One model: share of right answers at each of the lengths so far, and of each trained seed as recorded after
+    training; `ratios`: of each seed by layer and head, as in `Reader`."""
 
     name: str
     label: str
@@ -153,8 +157,9 @@ class Member:
 
 @dataclass(frozen=True)
 class Family:
-    """The recurrences on the same q, k, v.  For the chosen one: `mask` (n, n) how much of token j's write is left at token i, `matrix`
-    (n, n) with y = matrix v, both of one channel; `residual` of that; `note`: what plays which part, with its source."""
+    """The recurrences on the same q, k, v.  For the chosen one: `mask` (n, n) how much of token j's write is left at
+    token i, `matrix` (n, n) with y = matrix v, both of one channel; `residual` of that; `note`: what plays which part,
+    with its source."""
 
     kind: str
     label: str
@@ -163,18 +168,5 @@ class Family:
     channel: int
     residual: float
     members: tuple[Member, ...]
-    mask: np.ndarray = field(metadata=LARGE)
-    matrix: np.ndarray = field(metadata=LARGE)
-
-
-@dataclass(frozen=True)
-class MemoryResult:
-    """One view: `body` is a Scope, Layer, Conditions, Plane, Selective, Lengths or Family.  `finished`: nothing more will come; `notice`:
-    what was cut or left out, or ""."""
-
-    view: str
-    body: object
-    finished: bool
-    notice: str
-    seconds: float
-    checks: tuple[Check, ...]
+    mask: np.ndarray = field(metadata=UNPRINTED)
+    matrix: np.ndarray = field(metadata=UNPRINTED)

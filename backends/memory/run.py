@@ -1,23 +1,23 @@
-"""One entry for the Memory tab: `run(params)` yields growing results of the view that is asked for; the last one is whole.
+"""The views of the Memory tab.
 
 Each view carries checks on its own input; what they compare is worked out twice by different code.
 """
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 from scipy.signal import cont2discrete
 
+from backends import stop
 from backends.lm import shelf
 from backends.memory import family, hippo, nplr, poles, s4d, selective, signals
 from backends.memory.params import LETTERS, MEMORIES, MOST, RULES, MemoryParams
-from backends.memory.results import Conditions, Course, Layer, MemoryResult, Plane, Recall, Scope
-from backends.shapes import Check
+from backends.memory.results import Conditions, Course, Layer, Plane, Recall, Scope
+from backends.result import Check, Work, check
 
 DRAWN = 400                           # most samples of a signal that are drawn
 BINS = 40                             # of the ages
@@ -25,18 +25,6 @@ SIZES = (2, 4, 8, 12, 16, 24, 32, 48, 64)
 TAPS = 256                            # of the kernels that both diagonalisations give
 REPEATS = 3
 SMALL = 32                            # numbers of the LegT that is held against scipy
-
-
-def run(params: MemoryParams) -> Iterator[MemoryResult]:
-    """Results of `params.view`, each more complete than the one before.  Raises ValueError, one sentence."""
-    began = time.perf_counter()
-    for body, said, checks in VIEWS[params.view](params):
-        yield MemoryResult(params.view, body, checks is not None, said, time.perf_counter() - began, checks or ())
-
-
-def check(name: str, value: float, bound: float, text: str) -> Check:
-    """A check that holds when `value` is at most `bound`."""
-    return Check(name, float(value), bound, bool(value <= bound), text)
 
 
 def _recall(name: str, seen: np.ndarray, at: np.ndarray, params: MemoryParams) -> Recall | None:
@@ -56,7 +44,7 @@ def _recall(name: str, seen: np.ndarray, at: np.ndarray, params: MemoryParams) -
     return Recall(name, MEMORIES[name], tuple(known.tolist()), *(tuple(c) for c in zip(*rows)), total, int(kept.sum()))
 
 
-def _scope(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]:
+def _scope(params: MemoryParams) -> Work:
     signal = signals.source(params)
     seen = signal[: max(1, round(params.head * len(signal)))]
     if not np.any(seen):
@@ -69,7 +57,8 @@ def _scope(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]
     if params.text.strip():
         said.append("This is your own signal; empty its field for the chosen one.")
     if params.size % 2 == 0 and "fourier" in params.memories:
-        said.append(f"The Fourier window uses {params.size - 1} of the {params.size} numbers: waves come in pairs around the constant.")
+        said.append(f"The Fourier window uses {params.size - 1} of the {params.size} numbers: waves come in pairs "
+                    "around the constant.")
     name = "your own" if params.text.strip() else params.signal
     body = Scope(name, len(signal), len(seen), params.size, params.window, RULES[params.rule], tuple(at.tolist()),
                  tuple(signal[at].tolist()), tuple(one for one in found.values() if one is not None))
@@ -82,9 +71,12 @@ def _remembered(params: MemoryParams, seen: np.ndarray) -> tuple[Check, ...]:
     if params.rule == "zoh":
         state = hippo.projected(seen, n)
         doubled = np.abs(hippo.projected(np.repeat(seen, 2), n) - state).max()
-        exact = (check("speed does not matter to LegS", doubled, 1e-9, "largest change of its state at half the signal's speed"),
-                 check("its first number is the mean", abs(state[0] - seen.mean()), 1e-9, "distance from the mean of all samples so far"))
-    return (*exact, check("the steps are scipy's", _unlike_scipy(params), 1e-9,
+        exact = (check("speed does not matter to LegS", doubled, 1e-9,
+                       "largest change of its state at half the signal's speed"),
+                 check("its first number is the mean", abs(state[0] - seen.mean()), 1e-9,
+                       "distance from the mean of all samples so far"))
+    return (*exact,
+            check("the steps are scipy's", _unlike_scipy(params), 1e-9,
                   f"relative difference to cont2discrete: LegT of {min(n, SMALL)} numbers, {RULES[params.rule]}"),
             check("A + v v^T / 2 + I / 2 is skew", nplr.skewness(n), 1e-10, "largest entry of its symmetric part"))
 
@@ -95,10 +87,11 @@ def _unlike_scipy(params: MemoryParams) -> float:
     name = {"forward": "euler", "backward": "backward_diff"}.get(params.rule, params.rule)
     theirs = cont2discrete((a, b[:, None], np.eye(len(a)), np.zeros((len(a), 1))), 1.0, name)
     ours = hippo.discretised(a, b, params.rule)
-    return max(float(np.abs(x - y).max() / np.abs(y).max()) for x, y in zip(ours, (theirs[0], theirs[1][:, 0]), strict=True))
+    return max(float(np.abs(x - y).max() / np.abs(y).max())
+               for x, y in zip(ours, (theirs[0], theirs[1][:, 0]), strict=True))
 
 
-def _layer(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...] | None]]:
+def _layer(params: MemoryParams) -> Work:
     exact = s4d.read_out(*map(torch.from_numpy, poles.placed(params)), params.seed)
     short = s4d.rounded(exact)
     plan = tuple(n for n in (64, 128, 256, 512, 1024, 2048, 4096) if n < params.longest) + (params.longest,)
@@ -117,7 +110,8 @@ def _layer(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...] |
         yield Layer(params.start, params.size, plan, largest, tuple(courses.values())), "", None
     both = (s4d.convolution(exact, noise) - truth).abs().max().item()
     yield Layer(params.start, params.size, plan, largest, tuple(courses.values())), "", (
-        check("three ways, one layer", apart, 1e-4 * max(1.0, largest), f"largest difference of float32 outputs at {plan[-1]} samples"),
+        check("three ways, one layer", apart, 1e-4 * max(1.0, largest),
+              f"largest difference of float32 outputs at {plan[-1]} samples"),
         check("exactly so in float64", both, 1e-10 * max(1.0, largest), "FFT convolution against the recurrence"))
 
 
@@ -125,13 +119,14 @@ def _timed(way: Callable[..., torch.Tensor], one: s4d.Diagonal, signal: torch.Te
     """(outputs, shortest of a few times in seconds, the first of which does not count)."""
     best, _ = float("inf"), way(one, signal[:64])
     for _ in range(REPEATS):
+        stop.check()
         began = time.perf_counter()
         y = way(one, signal)
         best = min(best, time.perf_counter() - began)
     return y, best
 
 
-def _nplr(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]:
+def _nplr(params: MemoryParams) -> Work:
     rows = []
     for n in SIZES:
         c = np.random.default_rng(params.seed).standard_normal(n)
@@ -143,59 +138,73 @@ def _nplr(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]:
     back = whole[2] @ (np.diag(whole[0]) - np.outer(whole[1], whole[1].conj())) @ whole[2].conj().T
     gap = np.abs(back - hippo.legs(SIZES[-1])[0]).max()
     body = Conditions(SIZES, *(tuple(column) for column in zip(*rows)), nplr.skewness(SIZES[-1]))
-    said = "Beyond about 1e16, float64 itself cannot tell how large a condition number is: it is only known to be at least that."
-    yield body, said, (check("A comes back from its parts", gap, 1e-9, "largest difference of U (Lambda - p p*) U* from A at N = 64"),
-                       check("skew but for rank one", body.skew, 1e-10, "largest entry of the symmetric part at N = 64"),
-                       check("the kernel of multiplying", max(body.nplr_error), 1e-8, "largest relative error of the kernel by NPLR"))
+    said = ("Beyond about 1e16, float64 itself cannot tell how large a condition number is: it is only known to be at "
+            "least that.")
+    yield body, said, (check("A comes back from its parts", gap, 1e-9,
+                             "largest difference of U (Lambda - p p*) U* from A at N = 64"),
+                       check("skew but for rank one", body.skew, 1e-10,
+                             "largest entry of the symmetric part at N = 64"),
+                       check("the kernel of multiplying", max(body.nplr_error), 1e-8,
+                             "largest relative error of the kernel by NPLR"))
 
 
-def _poles(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]:
+def _poles(params: MemoryParams) -> Work:
     lam, b = poles.placed(params)
     h, (f, gain) = poles.kernel(lam, b), poles.gain(lam, b)
     slowest = float(np.abs(lam).max())
     steps = np.arange(poles.SHOWN)
     closed = (b[:, None] * lam[:, None] ** steps).sum(0).real
-    body = Plane("own" if params.poles.strip() else params.start, *(tuple(v.tolist()) for v in (lam.real, lam.imag, h, f, gain)), slowest,
+    body = Plane("own" if params.poles.strip() else params.start,
+                 *(tuple(v.tolist()) for v in (lam.real, lam.imag, h, f, gain)), slowest,
                  float(np.log(0.5) / np.log(slowest)) if slowest > 0 else 0.0, MOST)
     said = "These are your own eigenvalues; empty their field for the chosen ones." if params.poles.strip() else ""
     if fast := poles.aliased(params):
-        said = (f"{fast} of the {len(lam)} pairs turn by more than half a cycle from one sample to the next, so they stand where slower "
+        said = (f"{fast} of the {len(lam)} pairs turn by more than half a cycle from one sample to the next, so they "
+                "stand where slower "
                 "ones would: a smaller dt keeps them apart.")
-    yield body, said, (check("the kernel is a sum of powers", np.abs(closed - h).max(), 1e-9, "recurrence against b lambda^l"),
+    yield body, said, (check("the kernel is a sum of powers", np.abs(closed - h).max(), 1e-9,
+                             "recurrence against b lambda^l"),
                        check("the gain is the kernel's", poles.spectrum_gap(lam, b), 1e-8 * max(1.0, float(gain.max())),
                              "FFT of the kernel's first 512 samples against the closed form of as many"))
 
 
-def _selective(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]:
+def _selective(params: MemoryParams) -> Work:
     body = selective.selective(params)
     trained, (places, data) = (selective.SLOTS, selective.DATA), (len(body.string) - len(body.wanted), len(body.wanted))
     said = f"Trained on {trained[0]} places with {trained[1]} data; this string has {places} with {data}."
     yield body, "" if (places, data) == trained else said, (
         check("the matrix is this head", max(one.residual for one in body.readers), 1e-4,
               "relative difference of M times the values from the scan in chunks of 16"),
-        check("the twin's steps never change", np.ptp(body.readers[1].dt, axis=1).max(), 1e-6, "its largest dt less its smallest"))
+        check("the twin's steps never change", np.ptp(body.readers[1].dt, axis=1).max(), 1e-6,
+              "its largest dt less its smallest"))
 
 
-def _lengths(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...] | None]]:
-    body, said = None, "Lines are measured now, on the first seed's models; dots are what all trained seeds reached right after training."
+def _lengths(params: MemoryParams) -> Work:
+    body, said = (None, "Lines are measured now, on the first seed's models; dots are what all trained seeds reached "
+                        "right after training.")
     for body in selective.lengths(params):
         yield body, said, None
     chance = 1 / len(LETTERS)
     near = min(abs(row[0] - one.accuracy[0]) for one in body.reaches[:1] for row in one.recorded)
     counts = {sum(p.numel() for p in shelf.copying(name).parameters()) for name in ("copy-ssd", "copy-lti")}
-    yield body, said, (check("what ships is what was trained", near, 0.03, "accuracy now less accuracy after training, at 1x"),
-                       check("equally many parameters", max(counts) - min(counts), 0, "parameters more in one twin than in the other"),
-                       check("chance is below", chance, body.reaches[0].accuracy[-1], "guessing one of 8 letters, against selective at 8x"))
+    yield body, said, (check("what ships is what was trained", near, 0.03,
+                             "accuracy now less accuracy after training, at 1x"),
+                       check("equally many parameters", max(counts) - min(counts), 0,
+                             "parameters more in one twin than in the other"),
+                       check("chance is below", chance, body.reaches[0].accuracy[-1],
+                             "guessing one of 8 letters, against selective at 8x"))
 
 
-def _family(params: MemoryParams) -> Iterator[tuple[Any, str, tuple[Check, ...]]]:
+def _family(params: MemoryParams) -> Work:
     body = family.family(params.kind, params.tokens, params.channel, params.seed)
     late = float(np.abs(np.triu(body.matrix, 1)).max(initial=0.0))
     yield body, f"{body.label}: {body.note}", (
-        check("the matrix is the recurrence", body.residual, 1e-10, "relative difference of matrix times v from the loop over tokens"),
+        check("the matrix is the recurrence", body.residual, 1e-10,
+              "relative difference of matrix times v from the loop over tokens"),
         check("causal", late, 0, "largest entry above the diagonal"))
 
 
-VIEWS: dict[str, Callable[[MemoryParams], Iterator[tuple[Any, str, Any]]]] = {
-    "scope": _scope, "layer": _layer, "nplr": _nplr, "poles": _poles, "selective": _selective, "lengths": _lengths, "family": _family,
+VIEWS: dict[str, Callable[[MemoryParams], Work]] = {
+    "scope": _scope, "layer": _layer, "nplr": _nplr, "poles": _poles, "selective": _selective, "lengths": _lengths,
+    "family": _family,
 }

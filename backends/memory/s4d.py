@@ -1,4 +1,5 @@
-"""One S4D layer run three ways (arXiv 2206.11893): as a recurrence, as an FFT convolution, as a lower-triangular matrix.
+"""One S4D layer run three ways (arXiv 2206.11893): as a recurrence, as an FFT convolution, as a lower-triangular
+matrix.
 
     lambda_n = exp(dt A_n),  b_n = (lambda_n - 1) / A_n         zero-order hold with B = 1
     x_k = lambda x_{k-1} + b u_k,  y_k = 2 Re sum C_n x_kn + D u_k        N/2 of the N conjugate eigenvalues are kept
@@ -15,10 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backends import stop
+
 
 @dataclass(frozen=True)
 class Diagonal:
-    """A layer of one channel: eigenvalues `lam`, inputs `b`, outputs `c`, each (N/2,) complex, and the direct term `d`."""
+    """A layer of one channel: eigenvalues `lam`, inputs `b`, outputs `c`, each (N/2,) complex, and the direct term
+    `d`."""
 
     lam: Tensor
     b: Tensor
@@ -66,6 +70,7 @@ def recurrence(one: Diagonal, signal: Tensor) -> Tensor:
     """y (L,) of u (L,), sample by sample."""
     x, out = torch.zeros_like(one.lam), []
     for u in signal:
+        stop.check()
         x = one.lam * x + one.b * u
         out.append(2 * (one.c * x).sum().real)
     return torch.stack(out) + one.d * signal if out else signal.clone()

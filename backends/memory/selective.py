@@ -1,9 +1,10 @@
-"""Inside the two shipped models of selective copying: step sizes, implied attention, answers, and accuracy at longer strings.
+"""Inside the two shipped models of selective copying: step sizes, implied attention, answers, and accuracy at longer
+strings.
 
     M_ij = C_i . B_j exp(sum_{j<k<=i} dt_k A) dt_j          per head (Mamba-2, arXiv 2405.21060, equation 16)
 
-The selective model works dt, B and C out from each token; its time-invariant twin has constants instead, and equally many parameters.
-Letters: n tokens, h heads.
+The selective model works dt, B and C out from each token; its time-invariant twin has constants instead, and equally
+many parameters.  Letters: n tokens, h heads.
 """
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def encoded(string: str) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def inside(model: Decoder, tokens: Tensor, layer: int, head: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(dt (h, n) of a layer, from 1, on tokens (n,); of one head M (n, n), values (n, d) and what the scan makes of them (n, d))."""
+    """(dt (h, n) of a layer, from 1, on tokens (n,); of one head M (n, n), values (n, d) and what the scan makes of
+    them (n, d))."""
     x = model.embed(tokens[None])
     for block in model.blocks[: layer - 1]:
         x, _ = block(x)
@@ -56,14 +58,16 @@ def look(name: str, string: str, layer: int, head: int) -> Reader:
     residual = ((matrix @ values - scanned).abs().max() / scanned.abs().max().clamp_min(1e-30)).item()
     p = model(tokens[None])[0, slots:].softmax(-1)
     said, held, noise = p.argmax(-1), tokens[:slots] > READ, tokens == 0
-    ratios = tuple((dt[:, tokens > READ].mean(1) / dt[:, noise].mean(1)).tolist()) if noise.any() else (float("nan"),) * len(dt)
+    ratios = (tuple((dt[:, tokens > READ].mean(1) / dt[:, noise].mean(1)).tolist()) if noise.any()
+              else (float("nan"),) * len(dt))
     weight = matrix[slots:, :slots].abs() * values[:slots].norm(dim=-1)
     reads = weight / weight.sum(1, keepdim=True).clamp_min(1e-30)
     answers = "".join(LETTERS[a - 2] if READ < a < 2 + len(LETTERS) else "?" for a in said.tolist())
     sure = tuple(round(v, 6) for v in p.gather(1, data[:, None])[:, 0].tolist())
     share = (weight[:, held].sum() / weight.sum().clamp_min(1e-30)).item()
     right = int((said == data).sum())
-    return Reader(name, LABELS[name], answers, sure, right, ratios, share, residual, dt.numpy(), reads.numpy(), matrix.numpy())
+    return Reader(name, LABELS[name], answers, sure, right, ratios, share, residual, dt.numpy(), reads.numpy(),
+                  matrix.numpy())
 
 
 def selective(params: MemoryParams) -> Selective:
@@ -75,7 +79,8 @@ def selective(params: MemoryParams) -> Selective:
 
 
 def accuracies(name: str, times: int, count: int, seed: int) -> Iterator[float]:
-    """Share of right read-outs on `count` fresh strings, `times` as long as trained: after each SIZE of them, of those so far."""
+    """Share of right read-outs on `count` fresh strings, `times` as long as trained: after each SIZE of them, of those
+    so far."""
     model, right = shelf.copying(name), 0
     tokens, targets = tasks.selective_copying(count, times * SLOTS, DATA, fixed=name == "copy-fixed", seed=seed)
     for at in range(0, count, SIZE):
@@ -87,8 +92,8 @@ def accuracies(name: str, times: int, count: int, seed: int) -> Iterator[float]:
 
 
 def lengths(params: MemoryParams) -> Iterator[Lengths]:
-    """Accuracy at 1, 2, 4 and 8 times the trained length, measured now; beside it what each trained seed reached.  Comes every PAUSE
-    seconds, the newest share from the strings so far."""
+    """Accuracy at 1, 2, 4 and 8 times the trained length, measured now; beside it what each trained seed reached.
+    Comes every PAUSE seconds, the newest share from the strings so far."""
     kept, found, last = weights.curves(CURVES), dict.fromkeys(LABELS, ()), 0.0
     for times, name in product(TIMES, LABELS):
         before = found[name]

@@ -18,8 +18,10 @@ def made(name: str, length: int, seed: int = 0) -> np.ndarray:
     """A signal (length,) float64 of the name in `params.SIGNALS`, largest value about 1."""
     t = np.arange(length) / max(length, 1)
     random = np.random.default_rng(seed)
-    if name == "waves":               # amplitudes and phases were fitted to known errors of LegS: tests/backends/memory/test_hippo.py
-        return (np.sin(2 * np.pi * 3 * t + 0.4) + 0.5 * np.sin(2 * np.pi * 7 * t + 0.7) + 0.3 * np.cos(2 * np.pi * 11 * t)) / 1.8
+    # amplitudes and phases were fitted to known errors of LegS: tests/backends/memory/test_hippo.py
+    if name == "waves":
+        return (np.sin(2 * np.pi * 3 * t + 0.4) + 0.5 * np.sin(2 * np.pi * 7 * t + 0.7)
+                + 0.3 * np.cos(2 * np.pi * 11 * t)) / 1.8
     if name == "chirp":
         return np.sin(2 * np.pi * (2 * t + 12 * t**2))
     if name == "steps":
@@ -41,7 +43,8 @@ def parsed(text: str) -> np.ndarray:
         values = np.array([float(word) for word in words], np.float64)
     except ValueError:
         bad = next(word for word in words if not _is_number(word))
-        raise ValueError(f"{bad[:30]!r} is not a number; a signal is numbers separated by commas, spaces or lines.") from None
+        raise ValueError(f"{bad[:30]!r} is not a number; a signal is numbers separated by commas, spaces "
+                         "or lines.") from None
     return checked(values)
 
 
@@ -67,7 +70,8 @@ def checked(values: np.ndarray) -> np.ndarray:
 
 
 def fitted(values: np.ndarray, length: int) -> np.ndarray:
-    """The signal scaled to a largest value of 1 on `length` samples: averaged down to them, or joined by straight lines."""
+    """The signal scaled to a largest value of 1 on `length` samples: averaged down to them, or joined by straight
+    lines."""
     values = values / max(np.abs(values).max(), 1e-300)       # before sums, which could overflow
     if len(values) > length:
         edges = np.linspace(0, len(values), length + 1)
@@ -87,7 +91,8 @@ def source(params: MemoryParams) -> np.ndarray:
 
 
 def read(path: Path, most: int = SAMPLES) -> tuple[np.ndarray, str]:
-    """(signal of at most `most` samples, a sentence on what was read) of a WAV or CSV file.  Raises ValueError, one sentence."""
+    """(signal of at most `most` samples, a sentence on what was read) of a WAV or CSV file.  Raises ValueError, one
+    sentence."""
     if path.stat().st_size > MAX_FILE:
         raise ValueError(f"The file is larger than {MAX_FILE // 1_000_000} MB.")
     data = path.read_bytes()
@@ -112,7 +117,8 @@ def _wav(data: bytes) -> tuple[np.ndarray, str]:
 
 
 def _csv(data: bytes) -> tuple[np.ndarray, str]:
-    """(the last column of numbers, which one it was); one or two lines are a row.  A first line of words is a heading."""
+    """(the last column of numbers, which one it was); one or two lines are a row.  A first line of words is a
+    heading."""
     lines = [line.strip() for line in _text(data).splitlines() if line.strip()]
     mark = next((mark for mark in ";\t," if any(mark in line for line in lines)), None)
     rows = [[word.strip(' "') for word in line.rstrip(mark).split(mark)] for line in lines]
@@ -123,7 +129,8 @@ def _csv(data: bytes) -> tuple[np.ndarray, str]:
     if any(len(row) != columns for row in rows):
         raise ValueError("The lines of this file do not all have the same number of columns.")
     decimal = (row[-1] if mark == "," else row[-1].replace(",", ".") for row in rows)
-    return parsed("\n".join(word or "missing" for word in decimal)), f" from the last of {columns} columns" if columns > 1 else ""
+    return (parsed("\n".join(word or "missing" for word in decimal)), f" from the last of {columns} columns"
+            if columns > 1 else "")
 
 
 def _text(data: bytes) -> str:

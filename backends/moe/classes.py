@@ -1,8 +1,8 @@
 """What kind of token each byte of a Python text belongs to, and how much of that the experts know.
 
-Classes come from the standard library's own tokenizer; where it gives up (a text that is no Python, an open string), the rest is
-sorted by characters.  Mutual information is in bits, over assignments of tokens to experts, against classes that are shuffled (each
-token for itself) or moved along the text (their runs stay whole).
+Classes come from the standard library's own tokenizer; where it gives up (a text that is no Python, an open string),
+the rest is sorted by characters.  Mutual information is in bits, over assignments of tokens to experts, against classes
+that are shuffled (each token for itself) or moved along the text (their runs stay whole).
 """
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from backends.lm import corpus
 CLASSES = ("identifier", "keyword", "digit", "indent", "operator", "comment", "string", "space")
 SPACE = CLASSES.index("space")
 KINDS = {tokenize.COMMENT: "comment", tokenize.STRING: "string", tokenize.NUMBER: "digit", tokenize.OP: "operator"}
-ROUGH = re.compile(rb"(?P<indent>(?<![^\n])[ \t]+)|(?P<comment>#[^\n]*)|(?P<string>\"[^\"\n]*\"|'[^'\n]*')|(?P<digit>\d[\w.]*)"
-                   rb"|(?P<identifier>[^\W\d]\w*|[\x80-\xff]+)|(?P<operator>[^\w\s])")
+ROUGH = re.compile(
+    rb"(?P<indent>(?<![^\n])[ \t]+)|(?P<comment>#[^\n]*)|(?P<string>\"[^\"\n]*\"|'[^'\n]*')|(?P<digit>\d[\w.]*)"
+    rb"|(?P<identifier>[^\W\d]\w*|[\x80-\xff]+)|(?P<operator>[^\w\s])")
 SHUFFLES = 20
 
 
@@ -40,13 +41,15 @@ def classes(text: bytes) -> np.ndarray:
 
 
 def _tokens(text: bytes, rows: list[bytes], starts: np.ndarray) -> Iterator[tuple[str, tuple[int, int]]]:
-    """(class, (first byte, one past the last)) of what the tokenizer finds; columns are characters, so they are turned into bytes."""
+    """(class, (first byte, one past the last)) of what the tokenizer finds; columns are characters, so they are turned
+    into bytes."""
     def place(row: int, column: int) -> int:
         return int(starts[row - 1]) + len(rows[row - 1].decode("utf-8")[:column].encode("utf-8"))
 
     seen = 0
     for token in tokenize.generate_tokens(io.StringIO(text.decode("utf-8"), newline="").readline):
-        if token.type in (tokenize.ENCODING, tokenize.ENDMARKER, tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT):
+        if token.type in (tokenize.ENCODING, tokenize.ENDMARKER, tokenize.NEWLINE, tokenize.NL, tokenize.INDENT,
+                          tokenize.DEDENT):
             continue
         first, last = place(*token.start), place(*token.end)
         row = int(starts[token.start[0] - 1])
@@ -102,14 +105,16 @@ def shuffled(kept: np.ndarray, kinds: np.ndarray, seed: int) -> np.ndarray:
 
 
 def shifted(kept: np.ndarray, kinds: np.ndarray, seed: int) -> np.ndarray:
-    """Mutual information with the classes moved along the text, SHUFFLES times by a random way: what neighbours alone would give."""
+    """Mutual information with the classes moved along the text, SHUFFLES times by a random way: what neighbours alone
+    would give."""
     random, t = np.random.default_rng(seed), len(kinds)
     ways = random.integers(t // 20, t - t // 20, SHUFFLES) if t >= 40 else np.arange(1, SHUFFLES + 1)
     return np.array([information(table(kept, np.roll(kinds, way))) for way in ways])
 
 
 def bytewise(kept: np.ndarray, text: np.ndarray, kinds: np.ndarray, seed: int) -> tuple[float, float, float]:
-    """Bits that a byte tells of its experts, bits that its class adds to that, and those that classes shuffled among equal bytes add."""
+    """Bits that a byte tells of its experts, bits that its class adds to that, and those that classes shuffled among
+    equal bytes add."""
     random, own = np.random.default_rng(seed), text.astype(np.int64)
     told = information(crossed(kept, own))
     among = np.lexsort((random.random(len(own)), own))

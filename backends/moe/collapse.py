@@ -1,4 +1,5 @@
-"""How routers share the work while they are trained: small models trained now with several balance weights, and the shipped trainings."""
+"""How routers share the work while they are trained: small models trained now with several balance weights, and the
+shipped trainings."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends import weights
+from backends import stop, weights
 from backends.lm import corpus
 from backends.lm.experts import Routing
 from backends.lm.model import Config, Decoder
@@ -37,7 +38,8 @@ class Racer:
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
-        """Made by the first step: the first one in a process takes torch more than a second, and a look needs none."""
+        """Made by the first step, as a look needs none.  torch's first optimiser in a process imports much."""
+        stop.imported("torch._dynamo")
         return torch.optim.AdamW(self.model.parameters(), RATE, betas=(0.9, 0.95), weight_decay=0.05)
 
     def step(self, tokens: Tensor) -> tuple[float, float, tuple[float, ...]]:
@@ -71,8 +73,10 @@ def loads(routing: Routing) -> tuple[float, ...]:
 
 
 def race(params: MoeParams) -> Iterator[Race]:
-    """The view "race": one small model for each weight, all on the same batches, a point before the first step and every EVERY steps."""
-    racers = {alpha: Racer(float(alpha), params.k, params.steps, params.seed, float(params.zeta)) for alpha in params.alphas}
+    """The view "race": one small model for each weight, all on the same batches, a point before the first step and
+    every EVERY steps."""
+    racers = {alpha: Racer(float(alpha), params.k, params.steps, params.seed, float(params.zeta))
+              for alpha in params.alphas}
     courses = {alpha: Course(alpha, f"α = {alpha}") for alpha in params.alphas}
     with torch.enable_grad():
         for step in range(params.steps + 1):
@@ -82,7 +86,8 @@ def race(params: MoeParams) -> Iterator[Race]:
                 continue
             for alpha, (loss, z, load) in found.items():
                 old = courses[alpha]
-                courses[alpha] = replace(old, steps=(*old.steps, step), loss=(*old.loss, loss), loads=(*old.loads, (load,)), z=(*old.z, z))
+                courses[alpha] = replace(old, steps=(*old.steps, step), loss=(*old.loss, loss),
+                                         loads=(*old.loads, (load,)), z=(*old.z, z))
             yield Race(True, params.steps, EXPERTS, params.k, tuple(courses.values()))
 
 

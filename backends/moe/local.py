@@ -1,9 +1,11 @@
-"""Your text through a Mixtral, OLMoE or Qwen-MoE checkpoint of your own, through `transformers`, which is an optional extra.
+"""Your text through a Mixtral, OLMoE or Qwen-MoE checkpoint of your own, through `transformers`, which is an optional
+extra.
 
     python -m backends.moe.local FOLDER TEXT
 
-FOLDER holds config.json, safetensors weights and a tokenizer; nothing is downloaded and no code of the folder is run.  One JSON line per
-routed layer: the experts' loads, the balance loss in Switch's form (1 = even) and the z-loss; then one per token: its text and experts.
+FOLDER holds config.json, safetensors weights and a tokenizer; nothing is downloaded and no code of the folder is run.
+One JSON line per routed layer: the experts' loads, the balance loss in Switch's form (1 = even) and the z-loss; then
+one per token: its text and experts.
 """
 from __future__ import annotations
 
@@ -35,8 +37,8 @@ class Checkpoint:
 
 
 def load(folder: Path, device: str = "cpu") -> Checkpoint:
-    """The checkpoint in `folder`, float32.  Raises ValueError, one sentence, for what is no mixture of experts that is known here, and
-    ImportError without transformers."""
+    """The checkpoint in `folder`, float32.  Raises ValueError, one sentence, for what is no mixture of experts that is
+    known here, and ImportError without transformers."""
     kind = checkpoints.config(folder, tuple(KINDS))["model_type"]
     network = checkpoints.load(folder, device)
     return Checkpoint(network, getattr(network.config, KINDS[kind]), network.config.num_experts_per_tok)

@@ -1,4 +1,5 @@
-"""What the MoE tab takes: the routers, the rules that they share, and the parameters of the page.  torch is not imported here.
+"""What the MoE tab takes: the routers, the rules that they share, and the parameters of the page.  torch is not
+imported here.
 
 Letters: t tokens, e experts, k experts per token, CF capacity factor, p = softmax of the router's logits.
 """
@@ -12,7 +13,8 @@ from backends.settings import setting
 
 MAX_TEXT = 3600                       # bytes
 EXPERTS, LENGTH = 8, 128              # of the shipped models
-PUBLIC = ("Mixtral-8x7B", "Mixtral-8x22B", "Qwen1.5-MoE-A2.7B", "OLMoE-1B-7B", "Qwen3-30B-A3B", "Qwen3-235B-A22B", "DeepSeek-V3")
+PUBLIC = ("Mixtral-8x7B", "Mixtral-8x22B", "Qwen1.5-MoE-A2.7B", "OLMoE-1B-7B", "Qwen3-30B-A3B", "Qwen3-235B-A22B",
+          "DeepSeek-V3")
 ALPHAS = ("0", "0.001", "0.01", "0.1")
 OPENING = '''def mean(values):
     """Arithmetic mean; 0.0 if there is none."""
@@ -37,8 +39,9 @@ class Counter:
 class Router:
     """One rule by which tokens get experts.
 
-    `k`: the number of experts per token that the rule fixes, 0 = free; `capacity`: whether experts take a limited number of tokens;
-    `causal`: whether no token's routing depends on later ones, served in text order; `note`: one sentence with its source."""
+    `k`: the number of experts per token that the rule fixes, 0 = free; `capacity`: whether experts take a limited
+    number of tokens; `causal`: whether no token's routing depends on later ones, served in text order; `note`: one
+    sentence with its source."""
 
     name: str
     label: str
@@ -49,17 +52,24 @@ class Router:
 
 
 ROUTERS: dict[str, Router] = {router.name: router for router in (
-    Router("mixtral", "Mixtral top-k", "softmax over all, the k largest are renormalised; no token is dropped (arXiv 2401.04088)."),
-    Router("switch", "Switch top-1", "the largest p alone, not renormalised, with capacity CF t / e (arXiv 2101.03961).", 1, True),
-    Router("gshard", "GShard top-2", "the second expert is asked with probability min(1, 2 g2), after all first choices, those of later "
+    Router("mixtral", "Mixtral top-k",
+           "softmax over all, the k largest are renormalised; no token is dropped (arXiv 2401.04088)."),
+    Router("switch", "Switch top-1",
+           "the largest p alone, not renormalised, with capacity CF t / e (arXiv 2101.03961).", 1, True),
+    Router("gshard", "GShard top-2",
+           "the second expert is asked with probability min(1, 2 g2), after all first choices, those of later "
            "tokens too, with capacity (arXiv 2006.16668, algorithm 1).", 2, True, False),
-    Router("stmoe", "ST-MoE top-2", "the second expert is asked with probability min(1, g2 / 0.2), after all first choices, with capacity; "
+    Router("stmoe", "ST-MoE top-2",
+           "the second expert is asked with probability min(1, g2 / 0.2), after all first choices, with capacity; "
            "trained with a z-loss (arXiv 2202.08906; 0.2 as in Mesh TensorFlow).", 2, True, False),
-    Router("shazeer", "Noisy top-k", "normal noise on the logits, then softmax over the k largest (arXiv 1701.06538, equations 3-5); the "
+    Router("shazeer", "Noisy top-k",
+           "normal noise on the logits, then softmax over the k largest (arXiv 1701.06538, equations 3-5); the "
            "models here have no W_noise, so one deviation serves all experts."),
-    Router("choice", "Expert choice", "each expert takes its k t / e best tokens: perfect balance, but a token's experts depend on later "
+    Router("choice", "Expert choice",
+           "each expert takes its k t / e best tokens: perfect balance, but a token's experts depend on later "
            "tokens (arXiv 2202.09368).", causal=False),
-    Router("free", "Bias, no auxiliary loss", "chosen by sigmoid(logit) + bias, weighted by the sigmoids alone, renormalised "
+    Router("free", "Bias, no auxiliary loss",
+           "chosen by sigmoid(logit) + bias, weighted by the sigmoids alone, renormalised "
            "(arXiv 2408.15664; DeepSeek-V3, arXiv 2412.19437, with one group and without its scaling factor)."),
 )}
 LIMITED = tuple(name for name, router in ROUTERS.items() if router.capacity)
@@ -69,10 +79,10 @@ LIMITED = tuple(name for name, router in ROUTERS.items() if router.capacity)
 class Rules:
     """Numbers that the routers share.
 
-    `factor`: CF; `order`: who is served first, "text" = earlier tokens, "priority" = larger p (batch-priority routing, arXiv 2106.05974);
-    `group`: tokens that share the experts' places, 0 = all; `noise`: standard deviation, one or a tensor (t, e); `updates` of the bias by
-    `speed` each.
-    Raises ValueError, one sentence, for what no router can use."""
+    `factor`: CF; `order`: who is served first, "text" = earlier tokens, "priority" = larger p (batch-priority routing,
+    arXiv 2106.05974); `group`: tokens that share the experts' places, 0 = all; `noise`: standard deviation, one or a
+    tensor (t, e); `updates` of the bias by `speed` each.  Raises ValueError, one sentence, for what no router can
+    use."""
 
     k: int = 2
     factor: float = 1.25
@@ -96,20 +106,25 @@ class MoeParams:
 
     view: Literal["text", "classes", "capacity", "plane", "race", "training", "precision", "calculator"] = setting(
         "text", "View", "what is worked out")
-    text: str = setting(OPENING, "Text", f"type or paste your own, at most {MAX_TEXT} bytes; empty: held-out Python", kind="lines",
-                        max_length=MAX_TEXT)
+    text: str = setting(OPENING, "Text", f"type or paste your own, at most {MAX_TEXT} bytes; empty: held-out Python",
+                        kind="lines", max_length=MAX_TEXT)
     counted: Literal["modules", "text"] = setting("modules", "Counted on", "12 kB of held-out modules, or your text")
     model: Literal["moe", "moe-free"] = setting("moe", "Model", "trained with auxiliary losses, or without")
-    router: str = setting("mixtral", "Router", "how logits are used; it was trained with Mixtral's top 2", choices=tuple(ROUTERS))
+    router: str = setting("mixtral", "Router", "how logits are used; it was trained with Mixtral's top 2",
+                          choices=tuple(ROUTERS))
     k: int = setting(2, "Experts per token k", "where the rule leaves it free", (1, EXPERTS))
-    factor: float = setting(1.25, "Capacity factor CF", "an expert takes CF k t / e tokens, rounded down, at least 1", (0.25, 4.0), 0.05)
+    factor: float = setting(1.25, "Capacity factor CF", "an expert takes CF k t / e tokens, rounded down, at least 1",
+                            (0.25, 4.0), 0.05)
     order: Literal["text", "priority"] = setting("text", "Served first", "earlier tokens, or those with the larger p")
-    scope: Literal["text", "window"] = setting("text", "Places are shared by", f"the whole text, or each window of {LENGTH} bytes")
-    touch: Literal["leave", "disable", "force"] = setting("leave", "One expert", "leave all, disable one, or send all through it")
+    scope: Literal["text", "window"] = setting("text", "Places are shared by",
+                                               f"the whole text, or each window of {LENGTH} bytes")
+    touch: Literal["leave", "disable", "force"] = setting("leave", "One expert",
+                                                          "leave all, disable one, or send all through it")
     expert: int = setting(0, "Which expert", "numbered from 0", (0, EXPERTS - 1))
     layer: Literal["both", "2", "4"] = setting("both", "In layer", "which of the two routed layers")
     noise: float = setting(1.0, "Noise", "standard deviation on the logits: noisy top-k", (0.0, 4.0), 0.05)
-    updates: int = setting(200, "Bias updates", "rounds in which the bias follows the loads of these tokens", (0, 1000), 10)
+    updates: int = setting(200, "Bias updates", "rounds in which the bias follows the loads of these tokens",
+                           (0, 1000), 10)
     speed: float = setting(0.01, "Bias speed", "u of one update", (0.001, 0.1), 0.001)
     count: int = setting(160, "Tokens", "points of the plane", (16, 256))
     sharp: float = setting(6.0, "Sharpness", "what the plane's logits are multiplied by", (0.5, 40.0), 0.5)
@@ -121,7 +136,8 @@ class MoeParams:
     public: str = setting("Mixtral-8x7B", "Public model", "whose memory and cost are worked out", choices=PUBLIC)
     batch: int = setting(1, "Sequences", "read side by side while generating", (1, 256))
     context: int = setting(4096, "Context", "tokens of each kept in the cache", kind="number")
-    bandwidth: float = setting(1.0, "Memory bandwidth", "TB/s, for the least time that reading the weights takes", (0.05, 20.0), 0.05)
+    bandwidth: float = setting(1.0, "Memory bandwidth", "TB/s, for the least time that reading the weights takes",
+                               (0.05, 20.0), 0.05)
     seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
 
     def __post_init__(self) -> None:

@@ -1,4 +1,5 @@
-"""A text through a shipped model, its router's logits used by any rule: who computes what, and what that does to the loss.
+"""A text through a shipped model, its router's logits used by any rule: who computes what, and what that does to the
+loss.
 
 The text is cut into windows of the trained length, read side by side; a window knows nothing of those before it.
 """
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backends import stop
 from backends.lm import corpus, shelf
 from backends.lm.experts import Experts
 from backends.lm.model import Decoder
@@ -26,8 +28,8 @@ Rule = Callable[[int, Tensor], Routed]
 
 @dataclass(frozen=True)
 class Visit:
-    """One routed layer: its number from 1, the router's input (t, D) and logits (t, e), where the tokens went, and the residual stream
-    (t, D) before the experts' answers are added and after."""
+    """One routed layer: its number from 1, the router's input (t, D) and logits (t, e), where the tokens went, and the
+    residual stream (t, D) before the experts' answers are added and after."""
 
     layer: int
     hidden: Tensor
@@ -68,7 +70,8 @@ def held(seed: int, size: int = CROP) -> Tensor:
 
 
 def rule_of(params: MoeParams, rules: Rules) -> Rule:
-    """The rule that the parameters ask for, by these numbers, in both layers or with one expert disabled or forced in some."""
+    """The rule that the parameters ask for, by these numbers, in both layers or with one expert disabled or forced in
+    some."""
     def rule(layer: int, logits: Tensor) -> Routed:
         touched = params.touch != "leave" and params.layer in ("both", str(layer))
         if touched and params.touch == "force":
@@ -106,7 +109,8 @@ def without(name: str, logits: Tensor, rules: Rules, expert: int) -> Routed:
         out[..., keep] = x
         return out
 
-    return replace(routed, **{name: whole(getattr(routed, name)) for name in ("probabilities", "wanted", "kept", "gates", "bias")})
+    return replace(routed, **{name: whole(getattr(routed, name))
+                              for name in ("probabilities", "wanted", "kept", "gates", "bias")})
 
 
 @torch.no_grad()
@@ -135,6 +139,7 @@ def answer(experts: Experts, hidden: Tensor, routed: Routed) -> Tensor:
     """(t, D): the sum of each kept expert's answer times its gate; 0 for a token that none took."""
     y = torch.zeros_like(hidden)
     for e in range(EXPERTS):
+        stop.check()
         token = routed.kept[:, e].nonzero()[:, 0]
         out = F.gelu(hidden[token] @ experts.up[e]) @ experts.down[e]
         y = y.index_add(0, token, out * routed.gates[token, e, None])

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backends.settings import LARGE
-from backends.shapes import Check
+from backends.settings import UNPRINTED
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One routed layer on t tokens.  `asked`, `kept`: assignments by expert; `capacity`: places of each expert in all groups together,
-    None without a limit; `partly`, `lost`: tokens of which some or all experts had no place; `balance`, `first`, `mixtral`, `z`,
-    `importance`, `load`: the losses of `routers.Losses`.  Arrays: `main` (t,) the expert with the largest gate, 255 = none; `state` (t,)
-    0 kept, 1 partly, 2 lost; `p` (t, e) the router's probabilities or, of the bias router, its sigmoid scores."""
+    """One routed layer on t tokens.  `asked`, `kept`: assignments by expert; `capacity`: places of each expert in all
+    groups together, None without a limit; `partly`, `lost`: tokens of which some or all experts had no place;
+    `balance`, `first`, `mixtral`, `z`, `importance`, `load`: the losses of `routers.Losses`.  Arrays: `main` (t,) the
+    expert with the largest gate, 255 = none; `state` (t,) 0 kept, 1 partly, 2 lost; `p` (t, e) the router's
+    probabilities or, of the bias router, its sigmoid scores."""
 
     layer: int
     asked: tuple[int, ...]
@@ -32,16 +32,17 @@ class Layer:
     importance: float
     load: float
     bias: tuple[float, ...]
-    main: np.ndarray = field(metadata=LARGE)
-    state: np.ndarray = field(metadata=LARGE)
-    p: np.ndarray = field(metadata=LARGE)
-    gates: np.ndarray = field(metadata=LARGE)
+    main: np.ndarray = field(metadata=UNPRINTED)
+    state: np.ndarray = field(metadata=UNPRINTED)
+    p: np.ndarray = field(metadata=UNPRINTED)
+    gates: np.ndarray = field(metadata=UNPRINTED)
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text of `tokens` bytes through one model.  `loss`: mean over its bytes with these rules, `unlimited`: with the same rules and a
-    place for every token, `trained`: as the model was trained; `labels`: what each byte is shown as."""
+    """A text of `tokens` bytes through one model.  `loss`: mean over its bytes with these rules, `unlimited`: with the
+    same rules and a place for every token, `trained`: as the model was trained; `labels`: what each byte is shown
+    as."""
 
     model: str
     router: str
@@ -52,15 +53,16 @@ class Text:
     unlimited: float
     trained: float
     layers: tuple[Layer, ...]
-    labels: tuple[str, ...] = field(metadata=LARGE)
+    labels: tuple[str, ...] = field(metadata=UNPRINTED)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Assignments of one layer by expert and class (e, c).  `bits`: mutual information of expert and class; `control`, `highest`: its mean
-    and largest value with shuffled classes; `shifted`: its mean with the classes moved along the text, whose runs stay whole; `entropy`: of
-    the classes, the most there can be; `byte`: bits that the byte itself tells of the expert; `beyond`: bits that the class adds to the
-    byte, `within`: the same with classes shuffled among equal bytes; `top`: by expert, the bytes that go there more than their share."""
+    """Assignments of one layer by expert and class (e, c).  `bits`: mutual information of expert and class; `control`,
+    `highest`: its mean and largest value with shuffled classes; `shifted`: its mean with the classes moved along the
+    text, whose runs stay whole; `entropy`: of the classes, the most there can be; `byte`: bits that the byte itself
+    tells of the expert; `beyond`: bits that the class adds to the byte, `within`: the same with classes shuffled among
+    equal bytes; `top`: by expert, the bytes that go there more than their share."""
 
     layer: int
     counts: tuple[tuple[int, ...], ...]
@@ -88,9 +90,9 @@ class Classes:
 
 @dataclass(frozen=True)
 class Trade:
-    """One order of service over capacity factors; shares are means over the layers.  `dropped`: of assignments; `lost`: of tokens;
-    `padding`: of places that stay empty; `places`: per token; `flops`: of these places, 4 D F each, in all routed layers together, per
-    token; `loss`: nats per byte; `where`: dropped share by place in the text."""
+    """One order of service over capacity factors; shares are means over the layers.  `dropped`: of assignments; `lost`:
+    of tokens; `padding`: of places that stay empty; `places`: per token; `flops`: of these places, 4 D F each, in all
+    routed layers together, per token; `loss`: nats per byte; `where`: dropped share by place in the text."""
 
     order: str
     dropped: tuple[float, ...] = ()
@@ -104,8 +106,9 @@ class Trade:
 
 @dataclass(frozen=True)
 class Capacity:
-    """Capacity factors `plan` (those of `factors` are done), for both orders; `at`: the factor of `where`, `bins`: middles of its
-    places; `unlimited`: loss of the same rule with a place for every token, `trained`: as the model was trained."""
+    """Capacity factors `plan` (those of `factors` are done), for both orders; `at`: the factor of `where`, `bins`:
+    middles of its places; `unlimited`: loss of the same rule with a place for every token, `trained`: as the model was
+    trained."""
 
     model: str
     router: str
@@ -136,14 +139,14 @@ class Plane:
 
     prototypes: tuple[tuple[float, float], ...]
     sharp: float
-    points: np.ndarray = field(metadata=LARGE)
+    points: np.ndarray = field(metadata=UNPRINTED)
     panels: tuple[Panel, ...] = ()
 
 
 @dataclass(frozen=True)
 class Course:
-    """One training: at each of `steps` the loss, of each layer the loads as shares (summing to 1), and, where it is live, the router's mean
-    logsumexp^2."""
+    """One training: at each of `steps` the loss, of each layer the loads as shares (summing to 1), and, where it is
+    live, the router's mean logsumexp^2."""
 
     name: str
     label: str
@@ -167,8 +170,8 @@ class Course:
 
 @dataclass(frozen=True)
 class Race:
-    """Trainings that run side by side up to `plan` steps, or shipped ones (`live` false); `dense`: the loss of a dense twin at each
-    step."""
+    """Trainings that run side by side up to `plan` steps, or shipped ones (`live` false); `dense`: the loss of a dense
+    twin at each step."""
 
     live: bool
     plan: int
@@ -180,8 +183,9 @@ class Race:
 
 @dataclass(frozen=True)
 class Rounding:
-    """One model's router weights times each of `scales`: what bfloat16 does to it.  `error`: largest change of a probability; `mean`: mean
-    change; `first`, `pair`: share of tokens whose first expert, or set of k, is another; `z`: mean logsumexp^2 at that scale."""
+    """One model's router weights times each of `scales`: what bfloat16 does to it.  `error`: largest change of a
+    probability; `mean`: mean change; `first`, `pair`: share of tokens whose first expert, or set of k, is another; `z`:
+    mean logsumexp^2 at that scale."""
 
     model: str
     label: str
@@ -201,16 +205,3 @@ class Precision:
     k: int
     scales: tuple[float, ...]
     models: tuple[Rounding, ...]
-
-
-@dataclass(frozen=True)
-class MoeResult:
-    """One view: `body` is a Text, Classes, Capacity, Plane, Race, Precision or a `calculator.Bill`.  `finished`: nothing more will come;
-    `notice`: what was cut or left out, one sentence, or ""."""
-
-    view: str
-    body: object
-    finished: bool
-    notice: str
-    seconds: float
-    checks: tuple[Check, ...]

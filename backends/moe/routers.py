@@ -1,8 +1,8 @@
 """Seven routers by their exact rules, from logits to who computes what with which weight.
 
-A rule gives `wanted` (which experts a token asks for, and in which rank) and `weights`; an expert's places are then filled first choices
-first, in the order of `Rules.order`, until its capacity is reached.  A token that gets none passes through the residual alone: its row
-of gates is zero.
+A rule gives `wanted` (which experts a token asks for, and in which rank) and `weights`; an expert's places are then
+filled first choices first, in the order of `Rules.order`, until its capacity is reached.  A token that gets none passes
+through the residual alone: its row of gates is zero.
 """
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backends import stop
 from backends.moe.params import ROUTERS, Rules
 from backends.shapes import check
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Auxiliary losses of one routing; f shares of tokens, P mean softmax probabilities, CV2 squared coefficient of variation.
+    """Auxiliary losses of one routing; f shares of tokens, P mean softmax probabilities, CV2 squared coefficient of
+    variation.
 
-    `switch`: e sum f P with f the share of all assignments, 1 when balanced (Switch, equations 4-6, generalised to k); `first`: the same
-    with the first choices alone, as GShard's algorithm 1 (there divided by e^2) and ST-MoE have it; `mixtral`: k times `switch`, as
-    transformers counts it; `z`: mean logsumexp^2; `importance`: CV2 of the summed gates (Shazeer, equations 6-7); `load`: CV2 of the
-    loads, for the noisy router of the smooth estimate (Shazeer, appendix A)."""
+    `switch`: e sum f P with f the share of all assignments, 1 when balanced (Switch, equations 4-6, generalised to k);
+    `first`: the same with the first choices alone, as GShard's algorithm 1 (there divided by e^2) and ST-MoE have it;
+    `mixtral`: k times `switch`, as transformers counts it; `z`: mean logsumexp^2; `importance`: CV2 of the summed gates
+    (Shazeer, equations 6-7); `load`: CV2 of the loads, for the noisy router of the smooth estimate (Shazeer, appendix
+    A)."""
 
     switch: Tensor
     first: Tensor
@@ -36,9 +39,9 @@ class Losses:
 
 @dataclass(frozen=True)
 class Routed:
-    """Where t tokens went: router probabilities (of the bias router: sigmoid scores), the experts they asked for, those that took them, and
-    the weight of each expert's answer (0 where it did not).  `capacity`: places of each expert in each group, None without a limit; `bias`:
-    what was added before choosing."""
+    """Where t tokens went: router probabilities (of the bias router: sigmoid scores), the experts they asked for, those
+    that took them, and the weight of each expert's answer (0 where it did not).  `capacity`: places of each expert in
+    each group, None without a limit; `bias`: what was added before choosing."""
 
     probabilities: Annotated[Tensor, "t e"]
     wanted: Annotated[Tensor, "t e"]
@@ -60,7 +63,8 @@ def places(tokens: int, experts: int, k: int, factor: float) -> int:
 
 
 def route(name: str, logits: Tensor, rules: Rules) -> Routed:
-    """Route logits (t, e) by the rule called `name`.  Raises ValueError, one sentence, for k > e, no tokens or an unknown name."""
+    """Route logits (t, e) by the rule called `name`.  Raises ValueError, one sentence, for k > e, no tokens or an
+    unknown name."""
     if name not in ROUTERS:
         raise ValueError(f"There is no router called {name!r}.")
     t, e = logits.shape
@@ -137,8 +141,9 @@ def noisy(logits: Tensor, rules: Rules) -> Tensor:
 
 
 def smooth(logits: Tensor, k: int, rules: Rules) -> Tensor:
-    """Load (e,): the number of tokens that an expert can expect when its own noise alone is drawn anew, Phi((logit - kth largest H of the
-    others) / deviation) summed over tokens (Shazeer, equations 8-10).  Differentiable by the logits."""
+    """Load (e,): the number of tokens that an expert can expect when its own noise alone is drawn anew, Phi((logit -
+    kth largest H of the others) / deviation) summed over tokens (Shazeer, equations 8-10).  Differentiable by the
+    logits."""
     t, e = logits.shape
     if k == e:
         return torch.full((e,), float(t))
@@ -160,9 +165,11 @@ RULES = {"mixtral": mixtral, "switch": switch, "gshard": gshard, "stmoe": stmoe,
 
 
 def balanced(scores: Tensor, k: int, rules: Rules) -> Tensor:
-    """The bias (e,) after `updates` rounds b += u sign(mean load - load) on these very tokens (arXiv 2408.15664, algorithm 1)."""
+    """The bias (e,) after `updates` rounds b += u sign(mean load - load) on these very tokens (arXiv 2408.15664,
+    algorithm 1)."""
     bias = torch.zeros(scores.shape[1])
     for _ in range(rules.updates):
+        stop.check()
         load = torch.bincount((scores + bias).topk(k, -1).indices.flatten(), minlength=scores.shape[1]).float()
         bias = bias + rules.speed * (load.mean() - load).sign()
     return bias
@@ -174,7 +181,8 @@ def chosen(p: Tensor, each: int) -> Tensor:
 
 
 def fill(asked: Tensor, p: Tensor, k: int, rules: Rules) -> tuple[Tensor, tuple[int, ...]]:
-    """(kept (t, e), capacity of each group): places are given to first choices, then to second ones, in the order of the rules."""
+    """(kept (t, e), capacity of each group): places are given to first choices, then to second ones, in the order of
+    the rules."""
     t, e = p.shape
     size = rules.group or t
     kept, capacity = [], []
@@ -196,8 +204,8 @@ def _filled(asked: Tensor, p: Tensor, capacity: int, order: str) -> Tensor:
 
 
 def losses(logits: Tensor, wanted: Tensor, gates: Tensor, first: Tensor, load: Tensor | None = None) -> Losses:
-    """The auxiliary losses of a routing, differentiable by the logits where the gates are.  `first`: what was wanted most, (t, e); `load`:
-    (e,), without it the number of tokens that want each expert."""
+    """The auxiliary losses of a routing, differentiable by the logits where the gates are.  `first`: what was wanted
+    most, (t, e); `load`: (e,), without it the number of tokens that want each expert."""
     k, p = wanted.float().sum(-1).mean(), logits.softmax(-1).mean(0)
     every, one = (logits.shape[1] * (x.float().sum(0) / x.sum() * p).sum() for x in (wanted, first))
     load = wanted.float().sum(0) if load is None else load

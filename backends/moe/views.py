@@ -31,8 +31,8 @@ def layer(number: int, routed: Routed) -> Layer:
     state = torch.where(took == 0, 2, torch.where(took < asked.sum(-1), 1, 0))
     main = torch.where(took == 0, NONE, routed.gates.argmax(-1))
     ls = routed.losses
-    return Layer(number, tuple(asked.sum(0).tolist()), tuple(kept.sum(0).tolist()), sum(routed.capacity) if routed.capacity else None,
-                 int((state == 1).sum()), int((state == 2).sum()),
+    return Layer(number, tuple(asked.sum(0).tolist()), tuple(kept.sum(0).tolist()), sum(routed.capacity)
+                 if routed.capacity else None, int((state == 1).sum()), int((state == 2).sum()),
                  *(v.item() for v in (ls.switch, ls.first, ls.mixtral, ls.z, ls.importance, ls.load)),
                  tuple(routed.bias.tolist()), main.to(torch.uint8).numpy(), state.to(torch.uint8).numpy(),
                  routed.probabilities.numpy(), routed.gates.numpy())
@@ -60,7 +60,8 @@ def text(params: MoeParams) -> tuple[Text, Reading, Tensor]:
 
 
 def labels(data: bytes) -> tuple[str, ...]:
-    """What each byte is shown as: its character; of a character of several bytes, the first shows it and the others a dot."""
+    """What each byte is shown as: its character; of a character of several bytes, the first shows it and the others a
+    dot."""
     out: list[str] = []
     for char in data.decode("utf-8", "surrogateescape"):
         size = len(char.encode("utf-8", "surrogateescape"))
@@ -70,14 +71,16 @@ def labels(data: bytes) -> tuple[str, ...]:
 
 
 def table(params: MoeParams) -> Classes:
-    """The view "classes": experts against token classes, on held-out modules or the user's text, as the model was trained."""
+    """The view "classes": experts against token classes, on held-out modules or the user's text, as the model was
+    trained."""
     if params.counted == "text":
         tokens, where = source(params)
         data = np.array(tokens.tolist(), np.uint8)
         kinds = classes.classes(data.tobytes())
     else:
         (data, kinds), where = classes.held_out(), HELD
-    tables = tuple(_table(number, kept, kinds, data, params.seed) for number, kept in took(params.model, data.tobytes()))
+    tables = tuple(_table(number, kept, kinds, data, params.seed)
+                   for number, kept in took(params.model, data.tobytes()))
     return Classes(params.model, where, len(data), classes.CLASSES, tables)
 
 
@@ -91,8 +94,9 @@ def took(model: str, data: bytes) -> tuple[tuple[int, np.ndarray], ...]:
 def _table(number: int, kept: np.ndarray, kinds: np.ndarray, data: np.ndarray, seed: int) -> Table:
     counts, control = classes.table(kept, kinds), classes.shuffled(kept, kinds, seed)
     top = tuple(tuple(shown(b) for b in row) for row in classes.favourites(kept, data))
-    return Table(number, tuple(map(tuple, counts.tolist())), classes.information(counts), float(control.mean()), float(control.max()),
-                 float(classes.shifted(kept, kinds, seed).mean()), classes.entropy(kinds), *classes.bytewise(kept, data, kinds, seed), top)
+    return Table(number, tuple(map(tuple, counts.tolist())), classes.information(counts), float(control.mean()),
+                 float(control.max()), float(classes.shifted(kept, kinds, seed).mean()), classes.entropy(kinds),
+                 *classes.bytewise(kept, data, kinds, seed), top)
 
 
 def shown(byte: int) -> str:
@@ -107,7 +111,8 @@ def limited(params: MoeParams) -> str:
 
 
 def capacity(params: MoeParams) -> Iterator[Capacity]:
-    """The view "capacity": what is dropped, what stays empty, what it costs, and the loss, for both orders, factor by factor."""
+    """The view "capacity": what is dropped, what stays empty, what it costs, and the loss, for both orders, factor by
+    factor."""
     tokens, where = source(params)
     name, at = limited(params), params.factor
     factors = tuple(sorted({*FACTORS, at}))
@@ -122,7 +127,8 @@ def capacity(params: MoeParams) -> Iterator[Capacity]:
             rules = replace(params.rules, factor=factor, order=order)
             found = read(own, tokens, lambda _, logits, rules=rules: route(name, logits, rules))
             trades[order] = _more(trade, found, tokens, place, factor == at)
-        yield Capacity(params.model, name, where, len(tokens), *base, factors, factors[:done], at, middles, tuple(trades.values()))
+        yield Capacity(params.model, name, where, len(tokens), *base, factors, factors[:done], at, middles,
+                       tuple(trades.values()))
 
 
 def _more(trade: Trade, found: Reading, tokens: Tensor, place: int, whole: bool) -> Trade:
@@ -145,7 +151,8 @@ def _shares(routed: Routed) -> dict[str, float]:
 
 
 def precision(params: MoeParams) -> Precision:
-    """The view "precision": both models' routers with their weights times a scale, in bfloat16 throughout against float32."""
+    """The view "precision": both models' routers with their weights times a scale, in bfloat16 throughout against
+    float32."""
     tokens, where = source(params)
     return Precision(where, len(tokens), params.k, SCALES, tuple(_rounding(name, tokens, params.k) for name in LABELS))
 
@@ -163,9 +170,9 @@ def _rounding(name: str, tokens: Tensor, k: int) -> Rounding:
 
 @torch.no_grad()
 def rounded(hidden: Tensor, weight: Tensor, k: int) -> tuple[float, float, float, float, float]:
-    """(largest and mean change of a probability, share of other first experts, of other sets of k, mean logsumexp^2) of a router in
-    bfloat16, product and softmax both, against float32.  hidden (t, D), weight (e, D).  Experts are compared by their logits: of large
-    ones the probabilities underflow to ties in float32 too."""
+    """(largest and mean change of a probability, share of other first experts, of other sets of k, mean logsumexp^2) of
+    a router in bfloat16, product and softmax both, against float32.  hidden (t, D), weight (e, D).  Experts are
+    compared by their logits: of large ones the probabilities underflow to ties in float32 too."""
     exact, rough = hidden @ weight.T, hidden.bfloat16() @ weight.bfloat16().T
     gap = (rough.softmax(-1).float() - exact.softmax(-1)).abs()
     first = (rough.argmax(-1) != exact.argmax(-1)).float().mean().item()

@@ -1,8 +1,9 @@
 """Runs a Plan: q, k, v (b, h, n, d) -> y, causal, queries in chunks, so that memory is chunk x n per head.
 
-Pure frequencies go through scaled_dot_product_attention.  With far keys, a chunk has two rotations: near scores for its last keys, far
-scores for the earlier ones, and both only where a key is near for one query of the chunk and far for another.  What is not kept is never
-looked at.  Angles are float32: positions reach 65,536, whose products with theta are exact to 4e-3 radians at worst.
+Pure frequencies go through scaled_dot_product_attention.  With far keys, a chunk has two rotations: near scores for its
+last keys, far scores for the earlier ones, and both only where a key is near for one query of the chunk and far for
+another.  What is not kept is never looked at.  Angles are float32: positions reach 65,536, whose products with theta
+are exact to 4e-3 radians at worst.
 """
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from backends.lm import rotary
 from backends.rope.methods import METHODS, Plan
 
 NARROW = 64                 # smallest chunk of queries where only a window of keys is kept
-CACHED = 1 << 19            # scores of a chunk that a processor's cache holds: larger chunks are slower, up to two times
+# scores of a chunk that a processor's cache holds: larger chunks are slower, up to two times
+CACHED = 1 << 19
 
 
 def attend(plan: Plan, q: Tensor, k: Tensor, v: Tensor, chunk: int = 256) -> Tensor:
@@ -22,7 +24,8 @@ def attend(plan: Plan, q: Tensor, k: Tensor, v: Tensor, chunk: int = 256) -> Ten
 
     Raises ValueError for a method that is only drawn."""
     if not METHODS[plan.name].runs:
-        raise ValueError(f"{METHODS[plan.name].label} is shown and not run: there is no model here that was trained for it.")
+        raise ValueError(f"{METHODS[plan.name].label} is shown and not run: there is no model here that was "
+                         "trained for it.")
     n = k.shape[2]
     first = n - q.shape[2]
     at = torch.arange(n, device=q.device, dtype=torch.float32)
@@ -51,7 +54,8 @@ def _plain(q: Tensor, k: Tensor, v: Tensor, chunk: int) -> Tensor:
     m, n = q.shape[2], k.shape[2]
     if m == n:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    out = [F.scaled_dot_product_attention(q[:, :, a:e], k[:, :, : n - m + e], v[:, :, : n - m + e], attn_mask=_causal(a, e, n - m, q))
+    out = [F.scaled_dot_product_attention(q[:, :, a:e], k[:, :, : n - m + e], v[:, :, : n - m + e],
+                                          attn_mask=_causal(a, e, n - m, q))
            for a, e in _chunks(m, chunk)]
     return torch.cat(out, 2)
 
@@ -74,7 +78,8 @@ def _mixed(window: int, near: Pair, far: Pair, v: Tensor, chunk: int) -> Tensor:
     near, far = (near[0] * root, near[1].transpose(-1, -2)), (far[0] * root, far[1].transpose(-1, -2))
     for a, e in _chunks(m, chunk):
         low, high = n - m + a, n - m + e                             # positions of these queries
-        old, young = max(0, high - window), max(0, low - window + 1)        # keys < old are far for one, keys >= young near for one
+        # keys < old are far for one, keys >= young near for one
+        old, young = max(0, high - window), max(0, low - window + 1)
         scores = near[0].new_empty(*near[0].shape[:2], e - a, high)
         scores[..., young:] = near[0][:, :, a:e] @ near[1][..., young:high]
         if old:

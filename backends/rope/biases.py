@@ -1,9 +1,11 @@
-"""Additive biases of the methods that are drawn and not run: each takes queries i and keys j (integers that broadcast) -> (h, ...).
+"""Additive biases of the methods that are drawn and not run: each takes queries i and keys j (integers that broadcast)
+-> (h, ...).
 
-alibi     -2^(-8h/H) (i - j) in head h = 1 .. H; other slopes where H is no power of two      (arXiv 2108.12409; transformers, bloom)
-kerple    -r1 ln(1 + r2 (i - j)); both are learned, drawn with r1 = r2 = 1                      (arXiv 2205.09921)
-sandwich  p_i . p_j = sum_m cos((i - j) / 10000^(2m/d)), drawn with d = 32                      (arXiv 2212.10356)
-xpos      no bias: the factor mean_m x_m^((i - j) / 512), x_m = (2m + 0.4 d) / (1.4 d), by which the pairs fade (arXiv 2212.10554)
+alibi     -2^(-8h/H) (i - j) in head h = 1 .. H; other slopes where H is no power of two    (2108.12409; bloom's code)
+kerple    -r1 ln(1 + r2 (i - j)); both are learned, drawn with r1 = r2 = 1                  (arXiv 2205.09921)
+sandwich  p_i . p_j = sum_m cos((i - j) / 10000^(2m/d)), drawn with d = 32                  (arXiv 2212.10356)
+xpos      no bias: the factor mean_m x_m^((i - j) / 512), x_m = (2m + 0.4 d) / (1.4 d), by which the pairs fade
+                                                                                            (arXiv 2212.10554)
 """
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ XPOS_SPAN = 512
 
 
 def alibi_slopes(heads: int) -> Tensor:
-    """(h,): 2^(-8h/H) for a power of two; else those of the next lower power, then every second slope of the next higher one."""
+    """(h,): 2^(-8h/H) for a power of two; else those of the next lower power, then every second slope of the next
+    higher one."""
     lower = 2 ** int(math.log2(heads))
     first = [2 ** (-8 * h / lower) for h in range(1, lower + 1)]
     second = [2 ** (-8 * h / (2 * lower)) for h in range(1, 2 * lower + 1, 2)]

@@ -1,13 +1,16 @@
-"""The RoPE calculator: for a model with given head dimension, base and trained length, what each method does to every pair of channels.
+"""The RoPE calculator: for a model with given head dimension, base and trained length, what each method does to every
+pair of channels.
 
-Pair i turns by theta_i per token; its wavelength is 2 pi / theta_i tokens, and it makes L / wavelength turns within the trained length L.
-A pair of less than one turn has seen only an arc.  At the target length, with frequency theta' and the largest distance D, it is
+Pair i turns by theta_i per token; its wavelength is 2 pi / theta_i tokens, and it makes L / wavelength turns within the
+trained length L.  A pair of less than one turn has seen only an arc.  At the target length, with frequency theta' and
+the largest distance D, it is
 
-stretched  its arc theta' D is longer than the trained arc theta L, and it never went round: it meets angles nobody trained
-squeezed   it did go round in training, so it needed no help, but was slowed down: neighbouring tokens come closer together
+stretched  its arc theta' D is longer than the trained arc theta L, and it never went round: it meets untrained angles
+squeezed   it did go round in training, so it needed no help, but was slowed down: neighbouring tokens come closer
 safe       neither: every angle is known, and no detail is lost without need
 
-`rope_parameters` are the blocks of transformers 5: what it has no type for, but what only changes frequencies, is written as longrope.
+`rope_parameters` are the blocks of transformers 5: what it has no type for, but what only changes frequencies, is
+written as longrope.
 """
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from backends.lm import rotary
 from backends.rope import distances, frequencies
 from backends.rope.methods import DEFAULT, Plan, plan
 from backends.rope.params import CALCULATED, METHODS, Rules, check_model
-from backends.settings import LARGE
+from backends.settings import UNPRINTED
 
 State = Literal["safe", "stretched", "squeezed"]
 NO_BLOCK = "rope_parameters cannot say this: it needs other attention code."
@@ -30,15 +33,16 @@ NO_BLOCK = "rope_parameters cannot say this: it needs other attention code."
 
 @dataclass(frozen=True)
 class Row:
-    """One method on the model.  `theta`: radians per token; `reach`: the largest effective distance in tokens; `arc`: theta times reach,
-    radians; `logit`: factor on the logits of the last query; `block`: rope_parameters of transformers 5, None where it has none;
-    `positions`: max_position_embeddings to go with it; `remark`: what else to know, or ""."""
+    """One method on the model.  `theta`: radians per token; `reach`: the largest effective distance in tokens; `arc`:
+    theta times reach, radians; `logit`: factor on the logits of the last query; `block`: rope_parameters of
+    transformers 5, None where it has none; `positions`: max_position_embeddings to go with it; `remark`: what else to
+    know, or ""."""
 
     name: str
     label: str
     theta: Annotated[Tensor, "p"]
     reach: float
-    arc: Annotated[Tensor, "p"] = field(metadata=LARGE)
+    arc: Annotated[Tensor, "p"] = field(metadata=UNPRINTED)
     states: tuple[State, ...]
     logit: float
     block: dict[str, Any] | None
@@ -48,8 +52,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Calculation:
-    """The model's pairs (p of them, fastest first) and one row per method.  `wavelength` in tokens, `turns` within the trained length,
-    `arc`: radians that were trained, `unfinished`: the pairs that never went round, `scale`: s."""
+    """The model's pairs (p of them, fastest first) and one row per method.  `wavelength` in tokens, `turns` within the
+    trained length, `arc`: radians that were trained, `unfinished`: the pairs that never went round, `scale`: s."""
 
     head_dim: int
     base: float
@@ -58,7 +62,7 @@ class Calculation:
     scale: float
     wavelength: Annotated[Tensor, "p"]
     turns: Annotated[Tensor, "p"]
-    arc: Annotated[Tensor, "p"] = field(metadata=LARGE)
+    arc: Annotated[Tensor, "p"] = field(metadata=UNPRINTED)
     unfinished: tuple[int, ...]
     rows: tuple[Row, ...]
 
@@ -67,7 +71,8 @@ def calculate(head_dim: int, base: float, trained: int, target: int, methods: tu
               rules: Rules = DEFAULT, partial: float = 1.0) -> Calculation:
     """Every method on the pairs of a model that was trained on `trained` tokens and shall read `target`.
 
-    `head_dim`: rotated channels per head; `partial`: their share of the head, kept in the blocks.  Raises ValueError, one sentence."""
+    `head_dim`: rotated channels per head; `partial`: their share of the head, kept in the blocks.  Raises ValueError,
+    one sentence."""
     check_model(head_dim, base, trained, target)
     s = rules.scale or target / trained
     rules = replace(rules, base=base, trained=trained, scale=s)
@@ -86,7 +91,8 @@ def _row(name: str, target: int, d: int, rules: Rules, partial: float, trained_a
     block, remark = rope_parameters(p, d, rules, partial)
     logit = 1.0 if p.logit is None else p.logit(torch.tensor([target - 1.0])).item()
     positions = rules.trained if name == "dynamic" else target
-    return Row(name, METHODS[name].label, p.theta, reach, arc, states(p.theta, arc, trained_arc, d, rules), logit, block, positions, remark)
+    return Row(name, METHODS[name].label, p.theta, reach, arc, states(p.theta, arc, trained_arc, d, rules), logit,
+               block, positions, remark)
 
 
 def states(theta: Tensor, arc: Tensor, trained_arc: Tensor, d: int, rules: Rules) -> tuple[State, ...]:
@@ -95,11 +101,13 @@ def states(theta: Tensor, arc: Tensor, trained_arc: Tensor, d: int, rules: Rules
     whole = frequencies.turns(old, rules.trained) >= 1
     stretched = ~whole & (arc > trained_arc * (1 + 1e-6))
     squeezed = whole & (theta < old * (1 - 1e-6))
-    return tuple("stretched" if a else "squeezed" if b else "safe" for a, b in zip(stretched.tolist(), squeezed.tolist()))
+    return tuple("stretched" if a else "squeezed" if b else "safe"
+                 for a, b in zip(stretched.tolist(), squeezed.tolist()))
 
 
 def rope_parameters(p: Plan, d: int, rules: Rules, partial: float = 1.0) -> tuple[dict[str, Any] | None, str]:
-    """(block, remark) of a plan with `rules` whose scale is set: the dict to paste into a config.json of transformers 5, or None."""
+    """(block, remark) of a plan with `rules` whose scale is set: the dict to paste into a config.json of transformers
+    5, or None."""
     if METHODS[p.name].family not in ("none", "frequencies"):
         return None, NO_BLOCK
     made, remark = _block(p, d, rules)
@@ -117,14 +125,17 @@ def _block(p: Plan, d: int, rules: Rules) -> tuple[dict[str, Any], str]:
         base = frequencies.ntk_base(d, rules.base, 2 * s if p.name == "ntk2" and s > 1 else s)
         return {"rope_type": "default", "rope_theta": base}, "A larger base is all there is to it."
     if p.name == "dynamic":
-        return {"rope_type": "dynamic", "factor": rules.factor}, "max_position_embeddings has to stay at the trained length."
+        return ({"rope_type": "dynamic", "factor": rules.factor},
+                "max_position_embeddings has to stay at the trained length.")
     if p.name == "yarn_hf":
         turns = {"beta_fast": rules.beta_fast, "beta_slow": rules.beta_slow}
         return {"rope_type": "yarn", "factor": s, **length, **turns}, ""
     if p.name == "parts":
         ends = {"low_freq_factor": 1.0, "high_freq_factor": rules.tau}
-        return {"rope_type": "llama3", "factor": s, **length, **ends}, "Llama 3's rule is NTK-by-parts with tau = high_freq_factor."
+        return {"rope_type": "llama3", "factor": s, **length,
+                **ends}, "Llama 3's rule is NTK-by-parts with tau = high_freq_factor."
     factors = [float(f"{f:.9g}") for f in (rotary.frequencies(d, rules.base).double() / p.theta.double()).tolist()]
     logit = frequencies.yarn_logit(s) if p.name == "yarn" else 1.0
-    return ({"rope_type": "longrope", "factor": s, **length, "short_factor": factors, "long_factor": factors, "attention_factor": logit},
+    return ({"rope_type": "longrope", "factor": s, **length, "short_factor": factors, "long_factor": factors,
+             "attention_factor": logit},
             "transformers has no type for it; longrope takes any factor per pair.")

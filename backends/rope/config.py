@@ -1,7 +1,8 @@
-"""What a Hugging Face `config.json` says about RoPE: head dimension, base, trained and target length, in old and new spelling.
+"""What a Hugging Face `config.json` says about RoPE: head dimension, base, trained and target length, in old and new
+spelling.
 
-New (transformers 5): everything in `rope_parameters`; old: `rope_theta` beside `rope_scaling`, whose type may be called `type`.
-Nested configs are entered at `text_config`, parameters per layer type at `full_attention`.
+New (transformers 5): everything in `rope_parameters`; old: `rope_theta` beside `rope_scaling`, whose type may be called
+`type`.  Nested configs are entered at `text_config`, parameters per layer type at `full_attention`.
 """
 from __future__ import annotations
 
@@ -25,8 +26,9 @@ LIMIT = 2**31
 
 @dataclass(frozen=True)
 class Model:
-    """A model with RoPE.  `head_dim`: rotated channels per head; `partial`: their share of the head; `trained`, `target`: tokens it was
-    trained on and shall read; `block`: its own rope_parameters; `notice`: what was assumed or left out, or ""."""
+    """A model with RoPE.  `head_dim`: rotated channels per head; `partial`: their share of the head; `trained`,
+    `target`: tokens it was trained on and shall read; `block`: its own rope_parameters; `notice`: what was assumed or
+    left out, or ""."""
 
     head_dim: int
     base: float
@@ -51,12 +53,14 @@ def read_config(source: Path | str) -> Model:
     trained, target = _lengths(config, block, notices)
     rotated = int(whole * partial)
     check_model(rotated, base, trained, target)
-    notices.append(_own({"rope_theta": base, "original_max_position_embeddings": trained, **block}, rotated, trained, target))
+    notices.append(_own({"rope_theta": base, "original_max_position_embeddings": trained, **block}, rotated,
+                        trained, target))
     return Model(rotated, base, trained, target, partial, block, " ".join(filter(None, notices)))
 
 
 def _own(block: dict[str, Any], d: int, trained: int, target: int) -> str:
-    """What the model's own block does to its pairs, in a sentence; "" for plain RoPE.  Raises ValueError when it lacks a number."""
+    """What the model's own block does to its pairs, in a sentence; "" for plain RoPE.  Raises ValueError when it lacks
+    a number."""
     kind = block.get("rope_type", "default")
     if kind == "default":
         return ""
@@ -64,12 +68,14 @@ def _own(block: dict[str, Any], d: int, trained: int, target: int) -> str:
         return f"Its own rope_type {kind!r} is not known here and is left out."
     theta, _ = from_block(block, d, target, trained if kind == "dynamic" else target)
     slowed = int((theta < rotary.frequencies(d, block["rope_theta"]) * (1 - 1e-6)).sum())
-    return f"Its own rope_type {kind} slows {slowed} of {d // 2} pairs at {target} tokens; the methods here start from its plain RoPE."
+    return (f"Its own rope_type {kind} slows {slowed} of {d // 2} pairs at {target} tokens; the methods here start "
+            "from its plain RoPE.")
 
 
 def from_block(block: dict[str, Any], d: int, n: int, longest: int) -> tuple[Tensor, float]:
-    """(theta (d/2,) in radians per token, factor on cos and sin) of a rope_parameters block for n tokens; `longest`: the model's
-    max_position_embeddings.  Raises ValueError for a type that is not known here and for missing numbers."""
+    """(theta (d/2,) in radians per token, factor on cos and sin) of a rope_parameters block for n tokens; `longest`:
+    the model's max_position_embeddings.  Raises ValueError for a type that is not known here and for missing
+    numbers."""
     kind, base = block.get("rope_type", "default"), _number(block, "rope_theta", 1, 1e12, BASE)
     theta = rotary.frequencies(d, base)
     if kind == "default":
@@ -84,28 +90,33 @@ def from_block(block: dict[str, Any], d: int, n: int, longest: int) -> tuple[Ten
     raise ValueError(f"The rope_type {str(kind)[:40]!r} is not known here.")
 
 
-def _yarn(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int, n: int) -> tuple[Tensor, float]:
+def _yarn(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int,
+          n: int) -> tuple[Tensor, float]:
     s = _number(block, "factor", 1, 1e6, longest / first)
     fast, slow = _number(block, "beta_fast", 0, 1e6, 32.0), _number(block, "beta_slow", 0, 1e6, 1.0)
     changed = frequencies.yarn(2 * len(theta), base, first, s, fast, slow, block.get("truncate", True) is not False)
     above, below = (_number(block, key, 0, 1e3, None) for key in ("mscale", "mscale_all_dim"))
-    both = frequencies.yarn_logit(s, above) / frequencies.yarn_logit(s, below) if above and below else frequencies.yarn_logit(s)
+    both = (frequencies.yarn_logit(s, above) / frequencies.yarn_logit(s, below) if above and below
+            else frequencies.yarn_logit(s))
     return changed, _number(block, "attention_factor", 0, 1e3, both)
 
 
-def _llama3(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int, n: int) -> tuple[Tensor, float]:
+def _llama3(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int,
+            n: int) -> tuple[Tensor, float]:
     low, high = _need(block, "low_freq_factor"), _need(block, "high_freq_factor")
     if high <= low:
         raise ValueError("high_freq_factor must be larger than low_freq_factor in this config.json.")
     return frequencies.by_parts(theta, first, _need(block, "factor"), high, low), 1.0
 
 
-def _longrope(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int, n: int) -> tuple[Tensor, float]:
+def _longrope(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int,
+              n: int) -> tuple[Tensor, float]:
     given = block.get("long_factor" if n > first else "short_factor")
     if not isinstance(given, list | tuple) or not all(_finite(f) for f in given):
         raise ValueError("A longrope block needs short_factor and long_factor, one number per pair each.")
     s = _number(block, "factor", 1, 1e6, longest / first)
-    return frequencies.longrope(theta, tuple(given)), _number(block, "attention_factor", 0, 1e3, frequencies.longrope_logit(s, first))
+    return frequencies.longrope(theta, tuple(given)), _number(block, "attention_factor", 0, 1e3,
+                                                              frequencies.longrope_logit(s, first))
 
 
 def _need(block: dict[str, Any], key: str) -> float:
@@ -163,7 +174,8 @@ def _head(config: dict[str, Any]) -> int:
         raise ValueError("This config.json has neither head_dim nor both hidden_size and num_attention_heads.")
     width, heads = _whole("hidden_size", width), _whole("num_attention_heads", heads)
     if width % heads:
-        raise ValueError(f"The hidden_size {width} of this config.json is no multiple of its {heads} num_attention_heads.")
+        raise ValueError(f"The hidden_size {width} of this config.json is no multiple of its {heads} "
+                         "num_attention_heads.")
     return width // heads
 
 
@@ -179,7 +191,8 @@ def _lengths(config: dict[str, Any], block: dict[str, Any], notices: list[str]) 
         trained = _whole("max_position_embeddings", longest)
         return trained, min(LIMIT, math.ceil(trained * factor))
     trained = _whole("original_max_position_embeddings", first)
-    return trained, max(trained, _whole("max_position_embeddings", longest) if longest else min(LIMIT, math.ceil(trained * factor)))
+    return trained, max(trained, _whole("max_position_embeddings", longest) if longest
+                        else min(LIMIT, math.ceil(trained * factor)))
 
 
 def _number(found: dict[str, Any], key: str, low: float, high: float, default: float | None) -> float | None:

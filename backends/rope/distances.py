@@ -1,6 +1,8 @@
-"""The picture of a method: how far away it makes key j look from query i, and which of that the model never saw in training.
+"""The picture of a method: how far away it makes key j look from query i, and which of that the model never saw in
+training.
 
-Frequencies stretch distances too: to pair p, theta'_p (i - j) is what theta_p would turn over theta'_p / theta_p (i - j) tokens.
+Frequencies stretch distances too: to pair p, theta'_p (i - j) is what theta_p would turn over theta'_p / theta_p (i -
+j) tokens.
 """
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from torch import Tensor
 from backends.lm import rotary
 from backends.rope import biases
 from backends.rope.methods import METHODS, Plan, Rules, plan
-from backends.settings import LARGE
+from backends.settings import UNPRINTED
 
 CELLS = 128
 
@@ -23,8 +25,9 @@ CELLS = 128
 class Painted:
     """One method over n tokens, at `at` of them: `value[a, b]` of query at[a] and key at[b], NaN for later keys.
 
-    `unit`: "tokens" (effective distance of the pair), "bias" (added to the logits of the first head) or "factor" (on the score).
-    `hidden`: earlier keys that are not looked at; `outside`: seen keys at an angle that the pair never had in training."""
+    `unit`: "tokens" (effective distance of the pair), "bias" (added to the logits of the first head) or "factor" (on
+    the score).  `hidden`: earlier keys that are not looked at; `outside`: seen keys at an angle that the pair never had
+    in training."""
 
     name: str
     label: str
@@ -32,9 +35,9 @@ class Painted:
     n: int
     pair: int
     at: Annotated[Tensor, "m"]
-    value: Annotated[Tensor, "m m"] = field(metadata=LARGE)
-    hidden: Annotated[Tensor, "m m"] = field(metadata=LARGE)
-    outside: Annotated[Tensor, "m m"] = field(metadata=LARGE)
+    value: Annotated[Tensor, "m m"] = field(metadata=UNPRINTED)
+    hidden: Annotated[Tensor, "m m"] = field(metadata=UNPRINTED)
+    outside: Annotated[Tensor, "m m"] = field(metadata=UNPRINTED)
 
 
 def paint(name: str, n: int, d: int, rules: Rules, pair: int | None = None, cells: int = CELLS) -> Painted:
@@ -48,10 +51,12 @@ def paint(name: str, n: int, d: int, rules: Rules, pair: int | None = None, cell
     unit, value = _values(p, i, j, pair, d, rules)
     seen = p.visible(i, j)
     outside = seen & (unit == "tokens") & _unseen(value, pair, d, rules)
-    return Painted(name, METHODS[name].label, unit, n, pair, at, value.float().masked_fill(j > i, torch.nan), (j <= i) & ~seen, outside)
+    return Painted(name, METHODS[name].label, unit, n, pair, at, value.float().masked_fill(j > i, torch.nan),
+                   (j <= i) & ~seen, outside)
 
 
-def _values(p: Plan, i: Tensor, j: Tensor, pair: int, d: int, rules: Rules) -> tuple[Literal["tokens", "bias", "factor"], Tensor]:
+def _values(p: Plan, i: Tensor, j: Tensor, pair: int, d: int,
+            rules: Rules) -> tuple[Literal["tokens", "bias", "factor"], Tensor]:
     if p.bias is not None:
         return "bias", p.bias(i, j)[0]
     if p.name == "xpos":
@@ -78,13 +83,18 @@ def _windows(p: Plan) -> list[int]:
 
 
 def slowly(p: Plan, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention of un-rotated q, k, v (b, h, n, d) worked out from the distances that are drawn, one angle for each pair, in float64."""
+    """Attention of un-rotated q, k, v (b, h, n, d) worked out from the distances that are drawn, one angle for each
+    pair, in float64."""
     n, d = q.shape[-2:]
     at = torch.arange(n)
     i, j = at[:, None], at
     angle = p.distance(i, j)[..., None] * p.theta.double()
     (a, b), (c, e) = (x.double().chunk(2, -1) for x in (q, k))
-    real = torch.einsum("bhip,bhjp,ijp->bhij", a, c, angle.cos()) + torch.einsum("bhip,bhjp,ijp->bhij", b, e, angle.cos())
-    turned = torch.einsum("bhip,bhjp,ijp->bhij", a, e, angle.sin()) - torch.einsum("bhip,bhjp,ijp->bhij", b, c, angle.sin())
+
+    def dot(x: Tensor, y: Tensor, turned: Tensor) -> Tensor:
+        return torch.einsum("bhip,bhjp,ijp->bhij", x, y, turned)
+
+    real = dot(a, c, angle.cos()) + dot(b, e, angle.cos())
+    turned = dot(a, e, angle.sin()) - dot(b, c, angle.sin())
     factor = 1.0 if p.logit is None else p.logit(at.double())[:, None]
     return ((real + turned) * factor * d ** -0.5).masked_fill(~p.visible(i, j), -torch.inf).softmax(-1) @ v.double()

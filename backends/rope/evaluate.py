@@ -1,8 +1,9 @@
-"""Trained decoders with a method in place of their own attention: losses of the same bytes from ever more context, and along one text.
+"""Trained decoders with a method in place of their own attention: losses of the same bytes from ever more context, and
+along one text.
 
-A Reader takes a text in pieces.  It keeps keys and values un-rotated, so a piece is rotated by the plan of the whole text, and reading in
-pieces gives what reading at once gives (held together by tests).  Memory: keys and values of each layer, and the scores of one chunk.
-Letters: b texts, n bytes of context, L trained length.
+A Reader takes a text in pieces.  It keeps keys and values un-rotated, so a piece is rotated by the plan of the whole
+text, and reading in pieces gives what reading at once gives (held together by tests).  Memory: keys and values of each
+layer, and the scores of one chunk.  Letters: b texts, n bytes of context, L trained length.
 """
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ TAIL = 64
 LENGTHS = (64, 128, 256, 512, 1024, 2048, 3072, 4096)
 TOGETHER = 4096             # tokens of all texts that are read at once: more is slower, and takes more memory
 PIECE = 1024                # bytes that are read at once along a long text
-ALONGSIDE = 1 << 17         # bytes of a long text times methods that are read side by side: 4 KB of keys and values each
+# bytes of a long text times methods that are read side by side: 4 KB of keys and values each
+ALONGSIDE = 1 << 17
 POINTS = 96                # of a curve along a text, at most
 BYTE_MODELS = ("rope-lm", "logn-lm", "keynorm-lm")
 OWN = "your own text"
@@ -57,7 +59,8 @@ class Reader:
         return F.linear(self.model.norm(x), self.model.embed.weight)
 
     def _kept(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys and values of a layer, these ones added: written into room for the whole text, which is taken once."""
+        """All keys and values of a layer, these ones added: written into room for the whole text, which is taken
+        once."""
         first, end = self.seen, self.seen + k.shape[2]
         if layer == len(self.past):
             self.past.append(tuple(x.new_empty(*x.shape[:2], self.n, x.shape[3]) for x in (k, v)))
@@ -67,7 +70,8 @@ class Reader:
 
 
 def last_losses(model: Decoder, tokens: Tensor, name: str, rules: Rules, tail: int = TAIL) -> tuple[Tensor, Tensor]:
-    """(loss in nats, guessed right), each (b, tail): the last `tail` of tokens (b, n + 1), predicted from the n before the last."""
+    """(loss in nats, guessed right), each (b, tail): the last `tail` of tokens (b, n + 1), predicted from the n before
+    the last."""
     n = tokens.shape[1] - 1
     groups = tokens.split(max(1, TOGETHER // n))
     parts = [scored(Reader(model, name, n, rules).read(group[:, :-1], tail), group[:, -tail:]) for group in groups]
@@ -89,13 +93,15 @@ def runnable(params: RopeParams, models: tuple[str, ...] = BYTE_MODELS) -> tuple
 
 
 def texts(params: RopeParams) -> tuple[Tensor, tuple[int, ...], str]:
-    """(tokens (b, longest + 1), context lengths, where they are from).  Raises ValueError for a text shorter than the tail."""
+    """(tokens (b, longest + 1), context lengths, where they are from).  Raises ValueError for a text shorter than the
+    tail."""
     wanted = tuple(n for n in LENGTHS if n <= params.longest * params.rules.trained)
     if not params.text:
         return held_out(params, params.samples, wanted[-1] + 1), wanted, source(params)
     own = shelf.tokens(params.text)
     if len(own) <= TAIL:
-        raise ValueError(f"Your text has {len(own)} bytes; at least {TAIL + 1} are needed: the last {TAIL} are what is predicted.")
+        raise ValueError(f"Your text has {len(own)} bytes; at least {TAIL + 1} are needed: the last {TAIL} are what "
+                         "is predicted.")
     lengths = tuple(n for n in wanted if n < len(own))
     return tails(own, lengths[-1], params.samples), lengths, OWN
 
@@ -112,8 +118,10 @@ def source(params: RopeParams) -> str:
 
 
 def tails(own: Tensor, n: int, samples: int) -> Tensor:
-    """At most `samples` windows (b, n + 1) of one text (m,), m > n: the last one, and others that end evenly spread before it."""
-    ends = sorted({round(e) for e in torch.linspace(n + 1, len(own), samples).tolist()} | {len(own)}, reverse=True)[:samples]
+    """At most `samples` windows (b, n + 1) of one text (m,), m > n: the last one, and others that end evenly spread
+    before it."""
+    ends = sorted({round(e) for e in torch.linspace(n + 1, len(own), samples).tolist()} | {len(own)},
+                  reverse=True)[:samples]
     return torch.stack([own[e - n - 1 : e] for e in ends])
 
 
@@ -139,8 +147,9 @@ def means(found: Found) -> Found:
 
 
 def extended(line: Line, n: int, found: Found, own: Found) -> Line:
-    """`line` with one more length; found: loss and accuracy of each text (b,); own: what the untouched model makes of each within its
-    trained length, by which texts differ before any method acts.  The band has that taken out, so that it is the spread of the effect."""
+    """`line` with one more length; found: loss and accuracy of each text (b,); own: what the untouched model makes of
+    each within its trained length, by which texts differ before any method acts.  The band has that taken out, so that
+    it is the spread of the effect."""
     more = {"lengths": (n,)}
     for field, x, plain in zip(("loss", "accuracy"), found, own):
         gap = x - plain
@@ -152,7 +161,8 @@ def extended(line: Line, n: int, found: Found, own: Found) -> Line:
 def live(params: RopeParams) -> Iterator[Live]:
     """The view "live": one whole text, PIECE bytes at a time, each method laid out for the whole length.
 
-    All bytes before are context, however long the text is.  As many methods go side by side as ALONGSIDE allows; the others follow."""
+    All bytes before are context, however long the text is.  As many methods go side by side as ALONGSIDE allows; the
+    others follow."""
     names, own = runnable(params), shelf.tokens(params.text)
     if params.text and len(own) <= TAIL:
         raise ValueError(f"Your text has {len(own)} bytes; at least {TAIL + 1} are needed.")
@@ -192,7 +202,8 @@ def _smoothed(track: Track, values: Tensor, size: int) -> Track:
 
 
 def tax(params: RopeParams) -> Iterator[Tax]:
-    """The view "tax": every method laid out for `longest` trained lengths, on texts of one: mean loss less the untouched model's."""
+    """The view "tax": every method laid out for `longest` trained lengths, on texts of one: mean loss less the
+    untouched model's."""
     names, trained = runnable(params, ("rope-lm",)), params.rules.trained
     if params.text:
         short = replace(params, longest=1)
@@ -207,7 +218,8 @@ def tax(params: RopeParams) -> Iterator[Tax]:
     for name in names:
         loss = _mean(tokens, name, rules)
         gap = loss - base
-        prices += (Price(name, METHODS[name].label, loss.mean().item(), *(f(gap).item() for f in (torch.mean, torch.min, torch.max))),)
+        prices += (Price(name, METHODS[name].label, loss.mean().item(),
+                         *(f(gap).item() for f in (torch.mean, torch.min, torch.max))),)
         yield Tax(trained, trained, rules.scale, len(tokens), base.mean().item(), prices)
 
 

@@ -1,8 +1,8 @@
 """The frequencies theta_i, in radians per token, after each method that changes them: tensors (d/2,), float32.
 
-Letters: d head dimension, b base, L trained length, s scale, r_i = theta_i L / 2 pi the turns that pair i makes within L.
-Everything is worked out in float64 and rounded once; s = 1 gives the frequencies back bit by bit.
-Held together with `transformers.modeling_rope_utils` 5.18 by tests: linear, dynamic, yarn, llama3 and longrope.
+Letters: d head dimension, b base, L trained length, s scale, r_i = theta_i L / 2 pi the turns that pair i makes within
+L.  Everything is worked out in float64 and rounded once; s = 1 gives the frequencies back bit by bit.  Held together
+with `transformers.modeling_rope_utils` 5.18 by tests: linear, dynamic, yarn, llama3 and longrope.
 """
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ def turns(theta: Tensor, trained: float) -> Tensor:
 
 
 def ntk(d: int, base: float, s: float) -> Tensor:
-    """Base b s^(d/(d-2)): the fastest pair stays, the slowest becomes theta / s (kexue.fm/archives/9675).  ValueError for d = 2."""
+    """Base b s^(d/(d-2)): the fastest pair stays, the slowest becomes theta / s (kexue.fm/archives/9675).  ValueError
+    for d = 2."""
     return rotary.frequencies(d, ntk_base(d, base, s))
 
 
 def ntk_base(d: int, base: float, s: float) -> float:
     """b s^(d/(d-2)).  Raises ValueError for d = 2, whose only pair is both the fastest and the slowest."""
     if d == 2:
-        raise ValueError("NTK-aware scaling needs a head dimension above 2: a single pair cannot be both untouched and divided by s.")
+        raise ValueError("NTK-aware scaling needs a head dimension above 2: a single pair cannot be both untouched and "
+                         "divided by s.")
     return base * s ** (d / (d - 2))
 
 
@@ -37,7 +39,8 @@ def dynamic_base(d: int, base: float, factor: float, n: float, trained: float) -
 
 
 def mixed(theta: Tensor, s: float, c: float) -> Tensor:
-    """theta_m / exp(a m^c), m = 1 .. d/2, a (d/2)^c = ln s (kexue.fm/archives/9706): c = 0 divides all by s, c = 1 is NTK-fixed."""
+    """theta_m / exp(a m^c), m = 1 .. d/2, a (d/2)^c = ln s (kexue.fm/archives/9706): c = 0 divides all by s, c = 1 is
+    NTK-fixed."""
     m = torch.arange(1, len(theta) + 1, dtype=torch.float64)
     return _rounded(theta.double() / (math.log(s) * (m / len(theta)) ** c).exp())
 
@@ -50,9 +53,10 @@ def by_parts(theta: Tensor, trained: float, s: float, high: float, low: float = 
     return _rounded(theta.double() * (kept + (1 - kept) / s))
 
 
-def yarn(d: int, base: float, trained: float, s: float, fast: float = 32.0, slow: float = 1.0, truncate: bool = True) -> Tensor:
-    """YaRN as transformers has it: the share that stays falls linearly in the pair's index i, from where a pair makes `fast` turns to
-    where it makes `slow`, both ends rounded outwards (`truncate`)."""
+def yarn(d: int, base: float, trained: float, s: float, fast: float = 32.0, slow: float = 1.0,
+         truncate: bool = True) -> Tensor:
+    """YaRN as transformers has it: the share that stays falls linearly in the pair's index i, from where a pair makes
+    `fast` turns to where it makes `slow`, both ends rounded outwards (`truncate`)."""
     low, high = (d * math.log(trained / (2 * math.pi * r)) / (2 * math.log(base)) for r in (fast, slow))
     if truncate:
         low, high = math.floor(low), math.ceil(high)
@@ -62,7 +66,8 @@ def yarn(d: int, base: float, trained: float, s: float, fast: float = 32.0, slow
 
 
 def longrope(theta: Tensor, factors: tuple[float, ...]) -> Tensor:
-    """theta_i / factor_i: LongRoPE's rescaling, whose factors were searched for (arXiv 2402.13753).  ValueError unless one per pair."""
+    """theta_i / factor_i: LongRoPE's rescaling, whose factors were searched for (arXiv 2402.13753).  ValueError unless
+    one per pair."""
     if len(factors) != len(theta) or not all(f > 0 and math.isfinite(f) for f in factors):
         raise ValueError(f"LongRoPE needs {len(theta)} factors above 0, one per pair.")
     return _rounded(theta.double() / torch.tensor(factors, dtype=torch.float64))

@@ -2,9 +2,10 @@
 
     python -m backends.rope.local FOLDER TEXT --methods none,pi,yarn,rerope_logn --longest 4
 
-FOLDER holds config.json, safetensors weights and a tokenizer; nothing is downloaded and no code of the folder is run.  The model's own
-rotary embedding is held still and its attention is `backends.rope.attend`, so every method runs, also those that rope_parameters cannot
-say.  One JSON line per point: loss in nats and share of right guesses over the same last tokens of the text.
+FOLDER holds config.json, safetensors weights and a tokenizer; nothing is downloaded and no code of the folder is run.
+The model's own rotary embedding is held still and its attention is `backends.rope.attend`, so every method runs, also
+those that rope_parameters cannot say.  One JSON line per point: loss in nats and share of right guesses over the same
+last tokens of the text.
 """
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ BEGUN = (0.25, 0.5)          # the first context lengths, in trained lengths; th
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A causal language model of transformers that reads with our attention, in evaluation mode, and what its config.json says."""
+    """A causal language model of transformers that reads with our attention, in evaluation mode, and what its
+    config.json says."""
 
     folder: Path
     network: nn.Module
@@ -52,9 +54,10 @@ class Still(nn.Module):
         return cos, torch.zeros_like(cos)
 
 
-def attention(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, plan: Plan, scaling: float,
-              **more: Any) -> tuple[Tensor, None]:
-    """`attend` as transformers calls it: query (b, h, n, d), key and value (b, groups, n, d), none rotated -> (b, n, h, d)."""
+def attention(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, plan: Plan,
+              scaling: float, **more: Any) -> tuple[Tensor, None]:
+    """`attend` as transformers calls it: query (b, h, n, d), key and value (b, groups, n, d), none rotated -> (b, n, h,
+    d)."""
     if mask is not None or abs(scaling * query.shape[-1] ** 0.5 - 1) > 1e-6:
         raise ValueError("This model masks or scales its attention in a way of its own, which is not known here.")
     times = query.shape[1] // key.shape[1]
@@ -62,8 +65,8 @@ def attention(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask
 
 
 def load(folder: Path, device: str = "cpu") -> Checkpoint:
-    """The checkpoint in `folder`, float32.  Raises ValueError, one sentence, for what is no Llama-type model with plain RoPE, and
-    ImportError without transformers."""
+    """The checkpoint in `folder`, float32.  Raises ValueError, one sentence, for what is no Llama-type model with plain
+    RoPE, and ImportError without transformers."""
     described = checked(folder)
     try:
         from transformers import AttentionInterface
@@ -76,7 +79,8 @@ def load(folder: Path, device: str = "cpu") -> Checkpoint:
 
 
 def checked(folder: Path) -> Model:
-    """What the folder's config.json says.  Raises ValueError, one sentence, unless it is a Llama-type model with plain RoPE."""
+    """What the folder's config.json says.  Raises ValueError, one sentence, unless it is a Llama-type model with plain
+    RoPE."""
     config = checkpoints.config(folder, LLAMAS)
     described = read_config(folder / "config.json")
     if described.block.get("rope_type", "default") != "default" or described.partial != 1:
@@ -88,7 +92,8 @@ def checked(folder: Path) -> Model:
 
 
 @torch.no_grad()
-def last_losses(checkpoint: Checkpoint, tokens: Tensor, name: str, rules: Rules, tail: int = evaluate.TAIL) -> tuple[Tensor, Tensor]:
+def last_losses(checkpoint: Checkpoint, tokens: Tensor, name: str, rules: Rules,
+                tail: int = evaluate.TAIL) -> tuple[Tensor, Tensor]:
     """(loss in nats, guessed right), each (b, tail), as `evaluate.last_losses`, one text at a time."""
     p, parts = plan(name, tokens.shape[1] - 1, checkpoint.described.head_dim, rules), []
     for text in tokens.to(checkpoint.network.device).split(1):
@@ -100,20 +105,24 @@ def last_losses(checkpoint: Checkpoint, tokens: Tensor, name: str, rules: Rules,
 
 def rules_for(described: Model, **more: Any) -> Rules:
     """The rules for the model: w a quarter of the trained length, tau 32, unless `more` says otherwise."""
-    return Rules(**{"window": max(1, described.trained // 4), "tau": 32.0, "base": described.base, "trained": described.trained} | more)
+    return Rules(**{"window": max(1, described.trained // 4), "tau": 32.0, "base": described.base,
+                    "trained": described.trained} | more)
 
 
 def curve(checkpoint: Checkpoint, tokens: Tensor, methods: tuple[str, ...], rules: Rules, longest: int = 4,
           samples: int = 1) -> Iterator[Curve]:
     """Growing curves over tokens (n,) of one text, short contexts first, a quarter to `longest` trained lengths.
 
-    Raises ValueError for a method that does not run on a model that was trained with plain RoPE, and for a text that is too short."""
+    Raises ValueError for a method that does not run on a model that was trained with plain RoPE, and for a text that is
+    too short."""
     wrong = [name for name in methods if name not in ON_ROPE]
     if wrong or not methods:
-        raise ValueError(f"The method {wrong[0]!r} cannot be run on this model." if wrong else "Please choose at least one method.")
+        raise ValueError(f"The method {wrong[0]!r} cannot be run on this model." if wrong
+                         else "Please choose at least one method.")
     lengths = tuple(n for n in _lengths(rules.trained, longest) if evaluate.TAIL <= n < len(tokens))
     if not lengths:
-        raise ValueError(f"The text has {len(tokens)} tokens; more than {max(evaluate.TAIL, rules.trained // 4)} are needed.")
+        raise ValueError(f"The text has {len(tokens)} tokens; more than {max(evaluate.TAIL, rules.trained // 4)} "
+                         "are needed.")
     texts = evaluate.tails(tokens, lengths[-1], samples)
     lines = {name: Line(name, METHODS[name].label) for name in methods}
     whole = max([n for n in lengths if n <= rules.trained], default=lengths[0])
@@ -128,7 +137,8 @@ def curve(checkpoint: Checkpoint, tokens: Tensor, methods: tuple[str, ...], rule
 def _lengths(trained: int, longest: int) -> list[int]:
     """Context lengths: parts of the trained length, then its doubles, `longest` times it last."""
     doubles = {2**k for k in range(longest.bit_length())} | {longest}
-    return [int(share * trained) for share in BEGUN] + [times * trained for times in sorted(doubles) if times <= longest]
+    return [int(share * trained) for share in BEGUN] + [times * trained for times in sorted(doubles)
+                                                        if times <= longest]
 
 
 def main() -> None:
@@ -145,7 +155,8 @@ def main() -> None:
     try:
         checkpoint = load(a.folder, a.device)
         rules = rules_for(checkpoint.described, **({"window": a.window} if a.window else {}))
-        (tokens, _), methods = checkpoints.encoded(a.folder, a.text.read_text("utf-8", "replace")), tuple(a.methods.split(","))
+        (tokens, _), methods = checkpoints.encoded(a.folder,
+                                                   a.text.read_text("utf-8", "replace")), tuple(a.methods.split(","))
         for found in curve(checkpoint, tokens, methods, rules, a.longest, a.samples):
             print(json.dumps(_newest(found)), flush=True)
     except (ValueError, OSError, ImportError) as error:
@@ -156,7 +167,8 @@ def _newest(found: Curve) -> dict[str, Any]:
     """The last point of the line that grew last: of those with the most points, the last in order."""
     most = max(len(line.lengths) for line in found.lines)
     line = [line for line in found.lines if len(line.lengths) == most][-1]
-    return {"method": line.method, "length": line.lengths[-1], "loss": round(line.loss[-1], 4), "accuracy": round(line.accuracy[-1], 4)}
+    return {"method": line.method, "length": line.lengths[-1], "loss": round(line.loss[-1], 4),
+            "accuracy": round(line.accuracy[-1], 4)}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Each method as a Plan: which frequency, which distance, which keys and which factor on the logits.
 
 score(i, j) = logit(i) (R_theta(distance(i, j)) q_i . k_j) / sqrt(d) for j <= i and visible(i, j); softmax over j.
-Every distance here is i - j for near keys and query(i) - key(j) for far ones, so two rotations are enough (kexue.fm/archives/9708).
-Letters: i query, j key, L trained length, s = n / L, w window.
+Every distance here is i - j for near keys and query(i) - key(j) for far ones, so two rotations are enough
+(kexue.fm/archives/9708).  Letters: i query, j key, L trained length, s = n / L, w window.
 """
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ class Keep:
 class Plan:
     """A method at one length and head dimension.
 
-    `theta`: radians per token, float32, zeros where nothing is rotated; `far`: None if every distance is i - j; `keep`: None if every
-    earlier key is seen; `logit`: factor on the logits of the queries at positions (n,), None for 1; `bias`: (i, j) -> (h, ...) added to
-    the logits of head h, only of methods that are drawn and never run; `cache`: whether positions are counted in the cache."""
+    `theta`: radians per token, float32, zeros where nothing is rotated; `far`: None if every distance is i - j; `keep`:
+    None if every earlier key is seen; `logit`: factor on the logits of the queries at positions (n,), None for 1;
+    `bias`: (i, j) -> (h, ...) added to the logits of head h, only of methods that are drawn and never run; `cache`:
+    whether positions are counted in the cache."""
 
     name: str
     theta: Annotated[Tensor, "p"]

@@ -20,8 +20,8 @@ BASE, TRAINED = 10_000.0, 256       # of the shipped models
 class Method:
     """One way to read more tokens than a model was trained on.
 
-    `runs`: whether it is run on a trained model, called `model`; else only its distances or biases are drawn.  `note`: one sentence with
-    its source; `model`: whose weights it needs."""
+    `runs`: whether it is run on a trained model, called `model`; else only its distances or biases are drawn.  `note`:
+    one sentence with its source; `model`: whose weights it needs."""
 
     name: str
     label: str
@@ -36,50 +36,72 @@ def _method(name: str, label: str, family: Family, note: str, runs: bool = True,
 
 
 METHODS: dict[str, Method] = {method.name: method for method in (
-    _method("none", "RoPE, untouched", "none", "pair i turns by theta_i per token, at any length (arXiv 2104.09864, equation 34)."),
-    _method("pi", "Position interpolation", "frequencies", "theta_i / s: all positions are squeezed into L (Chen 2023, arXiv 2306.15595)."),
+    _method("none", "RoPE, untouched", "none",
+            "pair i turns by theta_i per token, at any length (arXiv 2104.09864, equation 34)."),
+    _method("pi", "Position interpolation", "frequencies",
+            "theta_i / s: all positions are squeezed into L (Chen 2023, arXiv 2306.15595)."),
     _method("ntk", "NTK-aware (s)", "frequencies",
-            "base s^(d/(d-2)): the fastest pair is untouched, the slowest exactly divided by s (bloc97 2023; kexue.fm/archives/9675)."),
+            "base s^(d/(d-2)): the fastest pair is untouched, the slowest exactly divided by s (bloc97 2023; "
+            "kexue.fm/archives/9675)."),
     _method("ntk2", "NTK-aware (2s)", "frequencies",
-            "the same with 2s in place of s where s > 1, since about half of s is what it really gains (kexue.fm/archives/9948)."),
+            "the same with 2s in place of s where s > 1, since about half of s is what it really gains "
+            "(kexue.fm/archives/9948)."),
     _method("ntk_mixed", "NTK-mixed", "frequencies",
-            "pair m is divided by exp(a m^c), a (d/2)^c = ln s: c = 0 is interpolation, c = 1 is NTK-fixed (kexue.fm/archives/9706)."),
+            "pair m is divided by exp(a m^c), a (d/2)^c = ln s: c = 0 is interpolation, c = 1 is NTK-fixed "
+            "(kexue.fm/archives/9706)."),
     _method("parts", "NTK-by-parts", "frequencies",
-            "pairs of over tau trained turns are untouched, of under one divided by s, linear in turns between (arXiv 2309.00071)."),
+            "pairs of over tau trained turns are untouched, of under one divided by s, linear in turns between (arXiv "
+            "2309.00071)."),
     _method("yarn", "YaRN (article)", "frequencies",
-            "NTK-by-parts and all logits times (0.1 ln s + 1)^2 (Peng 2023, arXiv 2309.00071, as read in kexue.fm/archives/9948)."),
+            "NTK-by-parts and all logits times (0.1 ln s + 1)^2 (Peng 2023, arXiv 2309.00071, as read in "
+            "kexue.fm/archives/9948)."),
     _method("yarn_hf", "YaRN (transformers)", "frequencies",
-            "its ramp is linear in the pair's index, with rounded ends: not the article's frequencies (transformers 5.18, yarn)."),
+            "its ramp is linear in the pair's index, with rounded ends: not the article's frequencies (transformers "
+            "5.18, yarn)."),
     _method("dynamic", "Dynamic NTK", "frequencies",
-            "base (f n/L - (f - 1))^(d/(d-2)) from the present length n: untouched up to L (transformers 5.18, dynamic)."),
-    _method("logn", "log n", "logits", "queries at position n times max(1, ln n / ln L), at test time only (kexue.fm/archives/8823)."),
+            "base (f n/L - (f - 1))^(d/(d-2)) from the present length n: untouched up to L (transformers "
+            "5.18, dynamic)."),
+    _method("logn", "log n", "logits",
+            "queries at position n times max(1, ln n / ln L), at test time only (kexue.fm/archives/8823)."),
     _method("rerope", "ReRoPE", "distances", "no distance is larger than w: min(i - j, w) (kexue.fm/archives/9708)."),
-    _method("rerope_logn", "ReRoPE + log n", "distances", "min(i - j, w), and log n at test time (kexue.fm/archives/9708)."),
-    _method("leaky", "Leaky ReRoPE", "distances", "beyond w distances grow k times slower: w + (i - j - w) / k (kexue.fm/archives/9708)."),
+    _method("rerope_logn", "ReRoPE + log n", "distances",
+            "min(i - j, w), and log n at test time (kexue.fm/archives/9708)."),
+    _method("leaky", "Leaky ReRoPE", "distances",
+            "beyond w distances grow k times slower: w + (i - j - w) / k (kexue.fm/archives/9708)."),
     _method("selfextend", "Self-Extend", "distances",
-            "beyond w whole groups of G tokens share a position: floor(i/G) + w - floor(w/G) - floor(j/G) (Jin 2024, arXiv 2401.01325)."),
+            "beyond w whole groups of G tokens share a position: floor(i/G) + w - floor(w/G) - floor(j/G) (Jin 2024, "
+            "arXiv 2401.01325)."),
     _method("window", "Window", "cache",
             "only the last w keys are kept: what lies further back is gone (the baseline of arXiv 2309.17453)."),
     _method("sinks", "StreamingLLM", "cache",
-            "the first keys and the last w are kept, and positions are counted in this cache (Xiao 2023, arXiv 2309.17453)."),
+            "the first keys and the last w are kept, and positions are counted in this cache (Xiao 2023, arXiv "
+            "2309.17453)."),
     _method("sinks_text", "Sinks at text positions", "cache",
             "the same keys, but the first stay at their place in the text: a known mistake, their distance outgrows L "
             "(not what arXiv 2309.17453 does)."),
     _method("lminfinite", "LM-Infinite", "cache",
-            "the first keys and the last L are kept, the first at distance L at most (Han 2023, arXiv 2308.16137, and its code)."),
-    _method("logn_trained", "log n, trained so", "training", "queries at position n times log_L n, from the first step of training on "
+            "the first keys and the last L are kept, the first at distance L at most (Han 2023, arXiv 2308.16137, and "
+            "its code)."),
+    _method("logn_trained", "log n, trained so", "training",
+            "queries at position n times log_L n, from the first step of training on "
             "(kexue.fm/archives/8823).", model="logn-lm"),
-    _method("logn_rerope", "log n, trained so, + ReRoPE", "training", "min(i - j, w) on the model that was trained with log n "
+    _method("logn_rerope", "log n, trained so, + ReRoPE", "training",
+            "min(i - j, w) on the model that was trained with log n "
             "(kexue.fm/archives/9708).", model="logn-lm"),
-    _method("keynorm", "KeyNorm, trained so", "training", "keys of length 1 and no 1/sqrt(d), in training too (kexue.fm/archives/9859).",
+    _method("keynorm", "KeyNorm, trained so", "training",
+            "keys of length 1 and no 1/sqrt(d), in training too (kexue.fm/archives/9859).",
             model="keynorm-lm"),
-    _method("alibi", "ALiBi", "bias", "no rotation; logits minus 2^(-8h/H) (i - j) in head h of H; trained so (Press, arXiv 2108.12409).",
+    _method("alibi", "ALiBi", "bias",
+            "no rotation; logits minus 2^(-8h/H) (i - j) in head h of H; trained so (Press, arXiv 2108.12409).",
             runs=False),
     _method("kerple", "KERPLE", "bias", "no rotation; logits minus r1 ln(1 + r2 (i - j)), both learned, drawn with 1 "
             "(Chi 2022, arXiv 2205.09921).", runs=False),
-    _method("sandwich", "Sandwich", "bias", "no rotation; logits plus p_i . p_j of sinusoidal p (Chi 2022, arXiv 2212.10356).", runs=False),
-    _method("xpos", "xPos", "training", "RoPE, each pair also fades with distance by its own power (Sun, arXiv 2212.10554).", runs=False),
-    _method("hwfa", "HWFA", "training", "all layers but the last see a window, the last sees all without positions; trained so "
+    _method("sandwich", "Sandwich", "bias",
+            "no rotation; logits plus p_i . p_j of sinusoidal p (Chi 2022, arXiv 2212.10356).", runs=False),
+    _method("xpos", "xPos", "training",
+            "RoPE, each pair also fades with distance by its own power (Sun, arXiv 2212.10554).", runs=False),
+    _method("hwfa", "HWFA", "training",
+            "all layers but the last see a window, the last sees all without positions; trained so "
             "(kexue.fm/archives/9603); drawn: a window layer.", runs=False),
 )}
 RUNNING = tuple(name for name, method in METHODS.items() if method.runs)
@@ -91,9 +113,9 @@ CALCULATED = tuple(name for name, method in METHODS.items() if method.family in 
 class Rules:
     """Numbers that the methods share; each method uses some.  Lengths are in tokens, frequencies in radians per token.
 
-    `scale`: s, 0 = from the length, n / `trained` but at least 1; `leak`, `group`: k and G, 0 = 2s; `tau`: turns from which NTK-by-parts
-    leaves a pair alone; `beta_fast`, `beta_slow`: the same two turns in transformers' YaRN; `mix`: c; `factor`: f of Dynamic NTK.
-    Raises ValueError, one sentence, for what no method can use."""
+    `scale`: s, 0 = from the length, n / `trained` but at least 1; `leak`, `group`: k and G, 0 = 2s; `tau`: turns from
+    which NTK-by-parts leaves a pair alone; `beta_fast`, `beta_slow`: the same two turns in transformers' YaRN; `mix`:
+    c; `factor`: f of Dynamic NTK.  Raises ValueError, one sentence, for what no method can use."""
 
     window: int = 64
     leak: float = 0.0
@@ -134,21 +156,26 @@ def _wrong(rules: Rules) -> tuple[tuple[bool, str], ...]:
 
 @dataclass(frozen=True)
 class RopeParams:
-    """Settings of the RoPE tab.  `base`, `trained`, `target` and `head_dim` describe the model of the clocks and of the calculator; what
-    is run on the shipped models uses their own."""
+    """Settings of the RoPE tab.  `base`, `trained`, `target` and `head_dim` describe the model of the clocks and of the
+    calculator; what is run on the shipped models uses their own."""
 
     view: Literal["curve", "clocks", "distance", "passkey", "sinks", "tax", "live", "calculator"] = setting(
         "curve", "View", "what is worked out")
-    methods: tuple[str, ...] = setting(("none", "pi", "ntk2", "yarn", "rerope_logn", "window"), "Methods", "those compared", kind="json")
-    text: str = setting("", "Text", f"your own, at most {MAX_TEXT} bytes; empty: held-out Python", kind="lines", max_length=MAX_TEXT)
-    repeat: int = setting(0, "Repeat", "0: plain; else each held-out text is its first so many bytes over and over", (0, 240))
+    methods: tuple[str, ...] = setting(("none", "pi", "ntk2", "yarn", "rerope_logn", "window"), "Methods",
+                                       "those compared", kind="json")
+    text: str = setting("", "Text", f"your own, at most {MAX_TEXT} bytes; empty: held-out Python", kind="lines",
+                        max_length=MAX_TEXT)
+    repeat: int = setting(0, "Repeat", "0: plain; else each held-out text is its first so many bytes over and over",
+                          (0, 240))
     scale: float = setting(0.0, "Scale s", "0: from the length, tested over trained; else at least 1", (0.0, 64.0), 0.5)
     window: int = setting(64, "Window w", "tokens: ReRoPE, Leaky, Self-Extend, window, sinks", (1, 4096))
     leak: float = setting(0.0, "Leak k", "Leaky ReRoPE beyond w; 0: 2s", (0.0, 64.0), 0.5)
     group: int = setting(0, "Group G", "Self-Extend beyond w; 0: 2s", (0, 64))
-    tau: float = setting(8.0, "Turns tau", "pairs of more trained turns are left alone: NTK-by-parts, YaRN", (1.05, 64.0), 0.05)
+    tau: float = setting(8.0, "Turns tau", "pairs of more trained turns are left alone: NTK-by-parts, YaRN",
+                         (1.05, 64.0), 0.05)
     beta_fast: float = setting(32.0, "beta fast", "the same in transformers' YaRN", (1.05, 64.0), 0.05)
-    beta_slow: float = setting(1.0, "beta slow", "turns below which a pair is interpolated: transformers' YaRN", (0.05, 8.0), 0.05)
+    beta_slow: float = setting(1.0, "beta slow", "turns below which a pair is interpolated: transformers' YaRN",
+                               (0.05, 8.0), 0.05)
     mix: float = setting(0.625, "Exponent c", "NTK-mixed: 0 is interpolation, 1 is NTK-fixed", (0.0, 2.0), 0.005)
     factor: float = setting(2.0, "Factor f", "Dynamic NTK", (1.0, 64.0), 0.5)
     sinks: int = setting(4, "Sinks", "first tokens that are kept", (0, 16))
@@ -160,8 +187,10 @@ class RopeParams:
     base: float = setting(BASE, "Base", "rope_theta of that model", kind="number")
     trained: int = setting(TRAINED, "Trained length", "tokens that model was trained on", kind="number")
     target: int = setting(8 * TRAINED, "Target length", "tokens it shall read", kind="number")
-    partial: float = setting(1.0, "Rotated share", "of the head's channels, as partial_rotary_factor says", (0.05, 1.0), 0.05)
-    method: str = setting("yarn_hf", "Block for", "the method whose rope_parameters are written out", choices=CALCULATED)
+    partial: float = setting(1.0, "Rotated share", "of the head's channels, as partial_rotary_factor says",
+                             (0.05, 1.0), 0.05)
+    method: str = setting("yarn_hf", "Block for", "the method whose rope_parameters are written out",
+                          choices=CALCULATED)
     seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
 
     def __post_init__(self) -> None:
@@ -200,7 +229,8 @@ class RopeParams:
 def check_model(head_dim: int, base: float, trained: int, target: int) -> None:
     """Raises ValueError, one sentence, unless the four numbers can belong to a model with RoPE."""
     if head_dim % 2 or not 2 <= head_dim <= 1024:
-        raise ValueError(f"The head dimension must be an even number from 2 to 1024, not {head_dim}: RoPE turns pairs of channels.")
+        raise ValueError(f"The head dimension must be an even number from 2 to 1024, not {head_dim}: RoPE turns pairs "
+                         "of channels.")
     if not 1 < base <= 1e12:
         raise ValueError(f"The base must be larger than 1 and at most 1e12, not {base:g}.")
     if not 2 <= trained <= 2**31:

@@ -1,7 +1,8 @@
-"""The passkey grid: five digits are hidden among words, at any depth of texts of any length, and have to be said at the end.
+"""The passkey grid: five digits are hidden among words, at any depth of texts of any length, and have to be said at the
+end.
 
-Two methods read the same texts; the model was trained on 24 to 256 tokens (`backends.train.lengths`).  A text counts when all five digits
-are guessed right, each after the true ones before it.
+Two methods read the same texts; the model was trained on 24 to 256 tokens (`backends.train.lengths`).  A text counts
+when all five digits are guessed right, each after the true ones before it.
 """
 from __future__ import annotations
 

@@ -1,22 +1,24 @@
 """Figures that others published, with their source: shown beside what is measured here, and never mixed with it.
 
-Su's models have 100 M parameters (GAU, 24 layers) and were trained on 512 tokens; the figures are next-token accuracies in %.
-"tested" rows use log n at test time only, "trained" rows from the first step on.  CosA with log n stands twice in the article, with 48.95
-and with 48.39: the first is quoted.
+Su's models have 100 M parameters (GAU, 24 layers) and were trained on 512 tokens; the figures are next-token accuracies
+in %.  "tested" rows use log n at test time only, "trained" rows from the first step on.  CosA with log n stands twice
+in the article, with 48.95 and with 48.39: the first is quoted.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-SU_SOURCE = "Su Jianlin, kexue.fm/archives/9706, 9708, 9731 and 9859, reviewed in 9948: trained on 512 tokens, accuracy in %"
+SU_SOURCE = ("Su Jianlin, kexue.fm/archives/9706, 9708, 9731 and 9859, reviewed in 9948: trained on 512 tokens, "
+             "accuracy in %")
 LLAMA2_SOURCE = "Su Jianlin, kexue.fm/archives/9708: LLaMA2-13B, loss"
-STREAMING_SOURCE = "Xiao 2023, arXiv 2309.17453: LLaMA-2-13B, perplexity on the first book of PG19, cache of 1024 tokens"
+STREAMING_SOURCE = ("Xiao 2023, arXiv 2309.17453: LLaMA-2-13B, perplexity on the first book of PG19, cache of "
+                    "1024 tokens")
 
 
 @dataclass(frozen=True)
 class Published:
-    """One row.  `method`: ours that is nearest, "" if none; `label`: the author's; accuracies in %: at 512 tokens, at 4096 tokens of
-    repeated text, at 4096 tokens of text that does not repeat."""
+    """One row.  `method`: ours that is nearest, "" if none; `label`: the author's; accuracies in %: at 512 tokens, at
+    4096 tokens of repeated text, at 4096 tokens of text that does not repeat."""
 
     method: str
     label: str
@@ -63,5 +65,6 @@ LLAMA2: tuple[tuple[str, dict[int, float]], ...] = (
 )
 """Loss by context length in tokens."""
 
-STREAMING: tuple[tuple[str, float], ...] = (("0 + 1024: a window", 5158.07), ("4 + 1020: four sinks", 5.40), ("4 newlines + 1020", 5.60))
+STREAMING: tuple[tuple[str, float], ...] = (("0 + 1024: a window", 5158.07), ("4 + 1020: four sinks", 5.40),
+                                            ("4 newlines + 1020", 5.60))
 """Perplexity by what the cache holds: first tokens + last tokens."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from backends.settings import LARGE
-from backends.shapes import Check
+from backends.settings import UNPRINTED
 
 
 @dataclass(frozen=True)
 class Line:
-    """One method: at each of `lengths` the mean over texts.  `.._low` and `.._high`: the same mean, moved by as much as the text that is
-    hit least and the one that is hit most differ from it; how hard each text is for the untouched model within L is taken out."""
+    """One method: at each of `lengths` the mean over texts.  `.._low` and `.._high`: the same mean, moved by as much as
+    the text that is hit least and the one that is hit most differ from it; how hard each text is for the untouched
+    model within L is taken out."""
 
     method: str
     label: str
@@ -29,7 +29,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """The same last `tail` bytes of `samples` texts, predicted from ever more context; `plan`: all lengths that are to come."""
+    """The same last `tail` bytes of `samples` texts, predicted from ever more context; `plan`: all lengths that are to
+    come."""
 
     trained: int
     tail: int
@@ -63,7 +64,8 @@ class Live:
 
 @dataclass(frozen=True)
 class Grid:
-    """Passkey retrieval: `right[a][b]` of `samples` texts were answered with all digits at depths[a] and lengths[b]; None: not run yet."""
+    """Passkey retrieval: `right[a][b]` of `samples` texts were answered with all digits at depths[a] and lengths[b];
+    None: not run yet."""
 
     method: str
     label: str
@@ -72,7 +74,8 @@ class Grid:
 
 @dataclass(frozen=True)
 class Passkey:
-    """Two grids over the same texts.  `depths`: share of the text before the key, 0 at its start; `chance`: of guessing all digits."""
+    """Two grids over the same texts.  `depths`: share of the text before the key, 0 at its start; `chance`: of guessing
+    all digits."""
 
     trained: int
     depths: tuple[float, ...]
@@ -84,7 +87,8 @@ class Passkey:
 
 @dataclass(frozen=True)
 class Regime:
-    """What the cache of the sink toy held, and the mean loss of the tokens beyond the window, with its range over texts."""
+    """What the cache of the sink toy held, and the mean loss of the tokens beyond the window, with its range over
+    texts."""
 
     name: str
     label: str
@@ -95,10 +99,11 @@ class Regime:
 
 @dataclass(frozen=True)
 class Sinks:
-    """The sink toy on `samples` texts of `length` tokens.  `idle` and `busy`: mean attention on the first token, from ordinary words and
-    from triggers, over positions from `window` on; `uniform`: what equal weights would give; `drained`: length of the first token's value
-    over the mean length of all words'; `weights[i][j]`: attention of one text's first tokens, `words` their numbers and `triggers` which
-    of them are; `verdict`: one sentence, worked out from the figures."""
+    """The sink toy on `samples` texts of `length` tokens.  `idle` and `busy`: mean attention on the first token, from
+    ordinary words and from triggers, over positions from `window` on; `uniform`: what equal weights would give;
+    `drained`: length of the first token's value over the mean length of all words'; `weights[i][j]`: attention of one
+    text's first tokens, `words` their numbers and `triggers` which of them are; `verdict`: one sentence, worked out
+    from the figures."""
 
     trained: int
     length: int
@@ -110,14 +115,15 @@ class Sinks:
     drained: float
     words: tuple[int, ...]
     triggers: tuple[bool, ...]
-    weights: tuple[tuple[float, ...], ...] = field(metadata=LARGE)
+    weights: tuple[tuple[float, ...], ...] = field(metadata=UNPRINTED)
     regimes: tuple[Regime, ...] = ()
     verdict: str = ""
 
 
 @dataclass(frozen=True)
 class Price:
-    """What a method costs on texts no longer than the trained length: mean loss over all bytes minus the untouched model's, nats."""
+    """What a method costs on texts no longer than the trained length: mean loss over all bytes minus the untouched
+    model's, nats."""
 
     method: str
     label: str
@@ -137,16 +143,3 @@ class Tax:
     samples: int
     base_loss: float
     prices: tuple[Price, ...]
-
-
-@dataclass(frozen=True)
-class RopeResult:
-    """One view: `body` is a Curve, Live, Passkey, Sinks, Tax, a `calculator.Calculation` (clocks, calculator) or a tuple of
-    `distances.Painted` (distance).  `finished`: nothing more will come; `notice`: what was cut or left out, one sentence, or ""."""
-
-    view: str
-    body: object
-    finished: bool
-    notice: str
-    seconds: float
-    checks: tuple[Check, ...]

@@ -1,10 +1,9 @@
-"""One entry for the RoPE tab: `run(params)` yields growing results of the view that is asked for; the last one is whole.
+"""The views of the RoPE tab.
 
 Each view carries checks on its own input; what they compare is worked out twice by different code.
 """
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,34 +11,17 @@ from typing import Any
 import torch
 
 from backends.lm import rotary, shelf, tasks
+from backends.result import Check, Work, check
 from backends.rope import calculator, distances, evaluate, passkey, sinks
 from backends.rope.attend import attend
 from backends.rope.evaluate import Reader
 from backends.rope.methods import METHODS, Rules, plan
 from backends.rope.params import RopeParams
-from backends.rope.results import RopeResult
-from backends.shapes import Check
 
 PROBE = 96                  # tokens of the small texts that checks read
 FEW = 48                    # of those whose every pair of tokens is worked out by itself
 MAX_FREQUENCIES = 9 * 512    # of one result: pairs times methods
 STRETCH = 8.0               # what the methods are laid out for in those checks
-
-
-def run(params: RopeParams) -> Iterator[RopeResult]:
-    """Results of `params.view`, each more complete than the one before.  Raises ValueError, one sentence."""
-    began, body, checks = time.perf_counter(), None, ()
-    for body in VIEWS[params.view](params):
-        yield RopeResult(params.view, body, False, notice(params), time.perf_counter() - began, ())
-    if body is not None:
-        checks = CHECKS[params.view](params, body)
-        yield RopeResult(params.view, body, True, notice(params), time.perf_counter() - began, checks)
-
-
-def whole(params: RopeParams) -> RopeResult:
-    """The last result of `run`."""
-    *_, last = run(params)
-    return last
 
 
 def notice(params: RopeParams) -> str:
@@ -63,21 +45,12 @@ def _calculated(params: RopeParams) -> Iterator[calculator.Calculation]:
     most = MAX_FREQUENCIES * 2 // params.head_dim
     if len(names) > most:
         raise ValueError(f"Please choose at most {most} methods for heads of {params.head_dim} channels.")
-    yield calculator.calculate(params.head_dim, params.base, params.trained, params.target, names, params.real, params.partial)
+    yield calculator.calculate(params.head_dim, params.base, params.trained, params.target, names, params.real,
+                               params.partial)
 
 
 def _painted(params: RopeParams) -> Iterator[tuple[distances.Painted, ...]]:
     yield tuple(distances.paint(name, params.target, params.head_dim, params.real) for name in params.methods)
-
-
-VIEWS: dict[str, Callable[[RopeParams], Iterator[Any]]] = {
-    "curve": evaluate.curve, "live": evaluate.live, "tax": evaluate.tax, "passkey": passkey.grids, "sinks": sinks.lab,
-    "clocks": _calculated, "calculator": _calculated, "distance": _painted,
-}
-
-
-def _check(name: str, value: float, bound: float, text: str) -> Check:
-    return Check(name, value, bound, value <= bound, text)
 
 
 def _untouched(name: str, tokens: torch.Tensor) -> Check:
@@ -85,7 +58,8 @@ def _untouched(name: str, tokens: torch.Tensor) -> Check:
     model = shelf.model(name)
     with torch.no_grad():
         gap = (Reader(model, "none", tokens.shape[1], Rules()).read(tokens) - model(tokens)).abs().max().item()
-    return _check("untouched is the model itself", gap, 1e-3, "the largest difference of a logit to the model's own forward pass")
+    return check("untouched is the model itself", gap, 1e-3,
+                 "the largest difference of a logit to the model's own forward pass")
 
 
 def _causal(name: str, methods: tuple[str, ...], tokens: torch.Tensor, rules: Rules) -> Check:
@@ -97,7 +71,7 @@ def _causal(name: str, methods: tuple[str, ...], tokens: torch.Tensor, rules: Ru
         model = shelf.model(name if METHODS[method].model == "rope-lm" else METHODS[method].model)
         old, new = (Reader(model, method, tokens.shape[1], rules).read(x)[:, :-1] for x in (tokens, other))
         gap = max(gap, (old - new).abs().max().item())
-    return _check("the past stays", gap, 1e-4, "how much earlier logits change when the last token does")
+    return check("the past stays", gap, 1e-4, "how much earlier logits change when the last token does")
 
 
 def _pieces(methods: tuple[str, ...], tokens: torch.Tensor, rules: Rules) -> Check:
@@ -107,7 +81,8 @@ def _pieces(methods: tuple[str, ...], tokens: torch.Tensor, rules: Rules) -> Che
         at_once, slowly = (Reader(shelf.model(METHODS[method].model), method, tokens.shape[1], rules) for _ in range(2))
         parts = torch.cat([slowly.read(part) for part in tokens.split((7, 30, tokens.shape[1] - 37), 1)], 1)
         gap = max(gap, (at_once.read(tokens) - parts).abs().max().item())
-    return _check("pieces are the whole", gap, 1e-3, "the largest difference of a logit between reading in pieces and at once")
+    return check("pieces are the whole", gap, 1e-3,
+                 "the largest difference of a logit between reading in pieces and at once")
 
 
 def _read(params: RopeParams, body: Any) -> tuple[Check, ...]:
@@ -120,7 +95,8 @@ def _read(params: RopeParams, body: Any) -> tuple[Check, ...]:
 
 def _taxed(params: RopeParams, body: Any) -> tuple[Check, ...]:
     free = [abs(price.tax) for price in body.prices if price.method in ("none", "dynamic", "logn")]
-    same = [_check("free inside the trained length", max(free), 1e-6, "the largest tax of what changes nothing there")] if free else []
+    same = ([check("free inside the trained length", max(free), 1e-6, "the largest tax of what changes nothing there")]
+            if free else [])
     return *same, *_read(params, body)
 
 
@@ -134,12 +110,14 @@ def _sunk(params: RopeParams, body: Any) -> tuple[Check, ...]:
     tokens, _ = tasks.backcopy(1, PROBE, seed=params.seed)
     other, model = tokens.clone(), shelf.model("sink")
     other[:, 0] = 1
-    rules, late = replace(params.rules, trained=body.trained, window=min(params.window, PROBE // 2)), min(params.window, PROBE // 2)
+    rules, late = (replace(params.rules, trained=body.trained, window=min(params.window, PROBE // 2)),
+                   min(params.window, PROBE // 2))
     old, new = (Reader(model, "window", PROBE, rules).read(x)[:, late:] for x in (tokens, other))
     rows = max(abs(sum(row) - 1) for row in body.weights)
-    return (_untouched("sink", tokens), _check("rows sum to 1", rows, 1e-5, "the largest distance of a row of the map from 1"),
-            _check("what left the window is gone", (old - new).abs().max().item(), 1e-4,
-                   "how much logits beyond the window change when the first token does"))
+    return (_untouched("sink", tokens),
+            check("rows sum to 1", rows, 1e-5, "the largest distance of a row of the map from 1"),
+            check("what left the window is gone", (old - new).abs().max().item(), 1e-4,
+                  "how much logits beyond the window change when the first token does"))
 
 
 def _laid_out(params: RopeParams, body: Any) -> tuple[Check, ...]:
@@ -147,17 +125,22 @@ def _laid_out(params: RopeParams, body: Any) -> tuple[Check, ...]:
     d, rules = params.head_dim, replace(params.real, scale=1.0)
     old = rotary.frequencies(d, params.base)
     names = [row.name for row in body.rows if row.name != "dynamic"]
-    gap = max(((plan(name, params.trained, d, rules).theta - old).abs() / old).max().item() for name in names) if names else 0.0
-    checks = [_check("s = 1 changes nothing", gap, 1e-6, "the largest relative change of a frequency at the trained length")]
+    gap = (max(((plan(name, params.trained, d, rules).theta - old).abs() / old).max().item() for name in names)
+           if names else 0.0)
+    checks = [check("s = 1 changes nothing", gap, 1e-6,
+                    "the largest relative change of a frequency at the trained length")]
     for row in body.rows:
         if row.name == "ntk":
-            ends = max(abs(row.theta[0].item() / old[0].item() - 1), abs(row.theta[-1].item() * body.scale / old[-1].item() - 1))
-            checks.append(_check("NTK's ends", ends, 1e-5, "the fastest pair untouched, the slowest divided by s, relative error"))
+            ends = max(abs(row.theta[0].item() / old[0].item() - 1),
+                       abs(row.theta[-1].item() * body.scale / old[-1].item() - 1))
+            checks.append(check("NTK's ends", ends, 1e-5,
+                                "the fastest pair untouched, the slowest divided by s, relative error"))
     return tuple(checks)
 
 
 def _drawn(params: RopeParams, body: Any) -> tuple[Check, ...]:
-    """The distances that are drawn against the attention that runs, pair by pair in float64, on random q, k, v of FEW tokens."""
+    """The distances that are drawn against the attention that runs, pair by pair in float64, on random q, k, v of FEW
+    tokens."""
     random = torch.Generator().manual_seed(params.seed)
     q, k, v = (torch.randn(1, 1, FEW, params.head_dim, generator=random) for _ in range(3))
     rules, gap = replace(params.real, window=min(params.window, FEW // 3), trained=min(params.trained, FEW // 2)), 0.0
@@ -166,10 +149,23 @@ def _drawn(params: RopeParams, body: Any) -> tuple[Check, ...]:
         p = plan(name, FEW, params.head_dim, rules)
         gap = max(gap, (attend(p, q, k, v) - distances.slowly(p, q, k, v)).abs().max().item())
     text = "the attention that runs against one worked out pair by pair from the distances"
-    return (_check("what is drawn is what runs", gap, 1e-3, text),) if ran else ()
+    return (check("what is drawn is what runs", gap, 1e-3, text),) if ran else ()
 
 
-CHECKS: dict[str, Callable[[RopeParams, Any], tuple[Check, ...]]] = {
-    "curve": _read, "live": _read, "tax": _taxed, "passkey": _found, "sinks": _sunk, "clocks": _laid_out, "calculator": _laid_out,
-    "distance": _drawn,
+def _view(work: Callable[[RopeParams], Iterator[Any]],
+          checks: Callable[..., tuple[Check, ...]]) -> Callable[[RopeParams], Work]:
+    """A view whose results are the bodies of `work`; the last one comes again with its checks."""
+    def steps(params: RopeParams) -> Work:
+        body, said = None, notice(params)
+        for body in work(params):
+            yield body, said, None
+        yield body, said, checks(params, body)
+
+    return steps
+
+
+VIEWS: dict[str, Callable[[RopeParams], Work]] = {
+    "curve": _view(evaluate.curve, _read), "live": _view(evaluate.live, _read), "tax": _view(evaluate.tax, _taxed),
+    "passkey": _view(passkey.grids, _found), "sinks": _view(sinks.lab, _sunk), "clocks": _view(_calculated, _laid_out),
+    "calculator": _view(_calculated, _laid_out), "distance": _view(_painted, _drawn),
 }

@@ -1,7 +1,8 @@
 """The sink lab: where an attention head looks when it has nothing to do, and what that costs once the place is gone.
 
-The toy (bigram-backcopy, arXiv 2410.13835) copies the word before a trigger; after any other word its one head has no work.  StreamingLLM
-(arXiv 2309.17453) found that large models then look at the first token, and fail when a sliding window drops it.
+The toy (bigram-backcopy, arXiv 2410.13835) copies the word before a trigger; after any other word its one head has no
+work.  StreamingLLM (arXiv 2309.17453) found that large models then look at the first token, and fail when a sliding
+window drops it.
 """
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ SUNK = 0.5                  # attention on the first token from which it counts 
 
 
 def masses(model: Decoder, tokens: Tensor, first: int) -> tuple[float, float, Tensor]:
-    """(idle, busy, weights): mean attention on token 0 from ordinary words and from triggers at positions >= `first` of tokens (b, n),
-    and the one head's weights (b, n, n)."""
+    """(idle, busy, weights): mean attention on token 0 from ordinary words and from triggers at positions >= `first` of
+    tokens (b, n), and the one head's weights (b, n, n)."""
     weights = torch.stack([model.trace(row).layers[0].matrix[0, 0] for row in tokens])
     triggers = (tokens > 0) & (tokens <= tasks.TRIGGERS)
     late = torch.arange(tokens.shape[1]) >= first
@@ -34,7 +35,8 @@ def masses(model: Decoder, tokens: Tensor, first: int) -> tuple[float, float, Te
 def drained(model: Decoder) -> float:
     """Length of the first token's value over the mean length of the words' values."""
     block = model.blocks[0]
-    values = block.mixer.parts(block.before(model.embed(torch.arange(tasks.BACKCOPY_VOCAB)[None])))[2][0, 0].norm(dim=-1)
+    words = model.embed(torch.arange(tasks.BACKCOPY_VOCAB)[None])
+    values = block.mixer.parts(block.before(words))[2][0, 0].norm(dim=-1)
     return (values[0] / values[1:].mean()).item()
 
 
@@ -42,7 +44,8 @@ def lab(params: RopeParams) -> Iterator[Sinks]:
     """The view "sinks", one regime more each time.  Raises ValueError for a window that nothing lies beyond."""
     model, trained = shelf.model("sink"), shelf.LENGTHS["sink"].length
     if params.window >= trained:
-        raise ValueError(f"The window must be smaller than {trained} tokens here, the length that the toy was trained on.")
+        raise ValueError(f"The window must be smaller than {trained} tokens here, the length that the toy was "
+                         "trained on.")
     tokens, targets = tasks.backcopy(params.samples, trained, seed=(1 << 41) + params.seed)
     idle, busy, weights = masses(model, tokens, params.window)
     words = tokens[0, :SHOWN].tolist()
@@ -70,7 +73,8 @@ def _verdict(found: Sinks) -> str:
     if found.idle <= SUNK:
         there = f"No sink here: idle queries give the first token {found.idle:.2f} of their weight."
     else:
-        there = f"A sink: idle queries give the first token {found.idle:.2f} of their weight, busy ones {found.busy:.4f}."
+        there = (f"A sink: idle queries give the first token {found.idle:.2f} of their weight, busy ones "
+                 f"{found.busy:.4f}.")
     if len(found.regimes) < 2:
         return there
     cost = found.regimes[1].loss - found.regimes[0].loss

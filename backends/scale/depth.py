@@ -5,13 +5,13 @@ the rest   with a branch F(x) = W_2 f(W_1 x), D -> 4 D -> D:
 sum        x + F(x)
 post       norm(x + F(x))                                    Vaswani 2017
 pre        x + F(norm(x))                                    Xiong et al. 2020 (arXiv 2002.04745)
-deepnorm   norm(alpha x + F(x)), W_1 and W_2 times beta      Wang et al. 2022 (arXiv 2203.00555): alpha = L^(1/4), beta = (4 L)^(-1/4)
-                                                             for L branches: (2 N)^(1/4), (8 N)^(-1/4) of an encoder, N = L / 2
+deepnorm   norm(alpha x + F(x)), W_1 and W_2 times beta      Wang et al. 2022 (arXiv 2203.00555)
 rezero     x + a F(x), a = 0                                 Bachlechner et al. 2020 (arXiv 2003.04887)
-fixup      x + F(x), W_1 times L^(-1/2), W_2 = 0             Zhang et al. 2019 (arXiv 1901.09321) for two matrices a branch; its biases and
-                                                             multipliers start at 0 and 1 and change nothing here
-norm is RMSNorm.  Linear layers: E[y^2] = m E[w^2] E[x^2] with fan-in m.  NTK parametrisation (Jacot 2018, arXiv 1806.07572): W = s V with
-V ~ N(0, 1): the same function, other gradients and steps.
+fixup      x + F(x), W_1 times L^(-1/2), W_2 = 0             Zhang et al. 2019 (arXiv 1901.09321)
+DeepNorm: alpha = L^(1/4), beta = (4 L)^(-1/4) for L branches, that is (2 N)^(1/4), (8 N)^(-1/4) of an encoder, N = L/2.
+Fixup: for two matrices a branch; its biases and multipliers start at 0 and 1 and change nothing here.
+norm is RMSNorm.  Linear layers: E[y^2] = m E[w^2] E[x^2] with fan-in m.  NTK parametrisation (Jacot 2018, arXiv
+1806.07572): W = s V with V ~ N(0, 1): the same function, other gradients and steps.
 """
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ WIDTH, BATCH, WIDER, DEEPEST = 64, 64, 4, 64
 STEP = 0.001                          # of Adam, for the jump
 CUT = 0.7737413035760965              # variance of N(0, 1) cut at 2
 ACTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "linear": lambda x: x, "relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "selu": F.selu}
+    "linear": lambda x: x, "relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
+    "selu": F.selu}
 
 
 @lru_cache
@@ -42,22 +43,25 @@ def moment(name: str) -> float:
 
 
 def deviation(init: str, rows: int, columns: int) -> float:
-    """Standard deviation of the entries of W (rows, columns), fan-in `columns`; of an orthogonal one, that of its larger side's."""
-    variance = {"lecun": 1 / columns, "t5": 1 / columns, "he": 2 / columns, "xavier": 2 / (rows + columns), "small": 0.02**2,
+    """Standard deviation of the entries of W (rows, columns), fan-in `columns`; of an orthogonal one, that of its
+    larger side's."""
+    variance = {"lecun": 1 / columns, "t5": 1 / columns, "he": 2 / columns, "xavier": 2 / (rows + columns),
+                "small": 0.02**2,
                 "orthogonal": 1 / max(rows, columns)}
     return variance[init] ** 0.5
 
 
 def cut(shape: tuple[int, ...], random: torch.Generator, corrected: bool) -> Tensor:
-    """N(0, 1) cut at 2 sigma by inverting its distribution function; with `corrected` over sqrt(CUT), so that the variance is 1."""
+    """N(0, 1) cut at 2 sigma by inverting its distribution function; with `corrected` over sqrt(CUT), so that the
+    variance is 1."""
     end = math.erf(2 / math.sqrt(2))
     made = torch.empty(shape).uniform_(-end, end, generator=random).erfinv_().mul_(math.sqrt(2)).clamp_(-2, 2)
     return made.div_(CUT**0.5) if corrected else made
 
 
 def orthogonal(rows: int, columns: int, random: torch.Generator) -> Tensor:
-    """The matrix of `nn.init.orthogonal_`: the Q of a Gaussian draw.  By Cholesky where one side is at least twice the other:
-    well conditioned, and faster."""
+    """The matrix of `nn.init.orthogonal_`: the Q of a Gaussian draw.  By Cholesky where one side is at least twice the
+    other: well conditioned, and faster."""
     if 2 * min(rows, columns) > max(rows, columns):
         return nn.init.orthogonal_(torch.empty(rows, columns), generator=random)
     made = torch.randn(rows, columns, generator=random)
@@ -78,8 +82,10 @@ def drawn(init: str, draw: str, rows: int, columns: int, random: torch.Generator
 
 @lru_cache(maxsize=4)
 def pairs(init: str, draw: str, plain: bool, seed: int) -> tuple[tuple[tuple[Tensor, float], ...], ...]:
-    """(V, s) of every matrix of a stack of DEEPEST layers, kept so that a moved setting draws nothing anew; fewer layers are its first."""
-    random, shapes = torch.Generator().manual_seed(seed), ((WIDTH, WIDTH),) if plain else ((WIDER * WIDTH, WIDTH), (WIDTH, WIDER * WIDTH))
+    """(V, s) of every matrix of a stack of DEEPEST layers, kept so that a moved setting draws nothing anew; fewer
+    layers are its first."""
+    random, shapes = (torch.Generator().manual_seed(seed), ((WIDTH, WIDTH),) if plain
+                      else ((WIDER * WIDTH, WIDTH), (WIDTH, WIDER * WIDTH)))
     return tuple(tuple(drawn(init, draw, *shape, random) for shape in shapes) for _ in range(DEEPEST))
 
 
@@ -133,7 +139,8 @@ def _wired(norm: str, branch: Callable[[Tensor], Tensor], count: int) -> Callabl
 
 
 def depth(params: ScaleParams) -> Depth:
-    """One forward and one backward pass; the loss is a random linear function of the last layer, coefficients N(0, 1)."""
+    """One forward and one backward pass; the loss is a random linear function of the last layer, coefficients N(0,
+    1)."""
     layers, matrices = stack(params)
     x, coefficients = _inputs(params.seed)
     states = [x.requires_grad_()]
@@ -145,13 +152,14 @@ def depth(params: ScaleParams) -> Depth:
     sizes = [tuple(s.detach().double().square().mean().item() for s in states),
              tuple(s.grad.double().square().mean().item() for s in states)]
     known = moment(params.activation)
-    return Depth(params.layers, params.norm, *sizes, tuple(first), tuple(second), known, known**-0.5 if params.tuned else 1.0,
-                 matrices[0][0].jump)
+    return Depth(params.layers, params.norm, *sizes, tuple(first), tuple(second), known,
+                 known**-0.5 if params.tuned else 1.0, matrices[0][0].jump)
 
 
 @torch.no_grad()
 def forward(params: ScaleParams) -> tuple[tuple[float, ...], float]:
-    """(second moments from the input on, relative jump of the first matrix) of the same stack, without a backward pass."""
+    """(second moments from the input on, relative jump of the first matrix) of the same stack, without a backward
+    pass."""
     layers, matrices = stack(params)
     states = [_inputs(params.seed)[0]]
     for layer in layers:

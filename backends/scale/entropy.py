@@ -4,8 +4,8 @@ sqrt     q.k / sqrt(d)
 logn     q.k log n / (log 512 sqrt(d))          Su 8823: the entropy should not depend on n
 keynorm  q.k / |k|                               Su 9859
 cosine   4 log n q.k / (|q| |k|)                 Su 9859
-Source: independent N(0, 1) entries, or the q and k (rotated by RoPE) of one head of the byte model "bytes-softmax" on held-out text.  Keys
-are nested: the rows for n use the last n keys up to the query.
+Source: independent N(0, 1) entries, or the q and k (rotated by RoPE) of one head of the byte model "bytes-softmax" on
+held-out text.  Keys are nested: the rows for n use the last n keys up to the query.
 """
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from backends import stop
 from backends.scale.params import SCALES, ScaleParams
 from backends.scale.results import Curve, Entropy
 from backends.scale.saturate import entropy
@@ -29,8 +30,8 @@ MODEL = "softmax"                     # bytes-softmax on the shelf
 
 @dataclass(frozen=True)
 class Products:
-    """`dots` q.k (m, n), lengths `q` (m, 1) of the queries and `k` (m, n) or (1, n) of the keys, their dimension `d`; `last`: the queries
-    and the last REFERENCE keys themselves."""
+    """`dots` q.k (m, n), lengths `q` (m, 1) of the queries and `k` (m, n) or (1, n) of the keys, their dimension `d`;
+    `last`: the queries and the last REFERENCE keys themselves."""
 
     dots: Tensor
     q: Tensor
@@ -60,24 +61,32 @@ def drawn(d: int, seed: int) -> Products:
     """Independent N(0, 1) entries; the keys a part at a time."""
     made = torch.Generator().manual_seed(seed)
     q = torch.randn(QUERIES, d, generator=made)
-    parts = [products(q, torch.randn(PART, d, generator=made)) for _ in range(LENGTHS[-1] // PART)]
-    return Products(torch.cat([one.dots for one in parts], 1), parts[0].q, torch.cat([one.k for one in parts], 1), d, parts[-1].last)
+    parts = []
+    for _ in range(LENGTHS[-1] // PART):
+        stop.check()
+        parts.append(products(q, torch.randn(PART, d, generator=made)))
+    return Products(torch.cat([one.dots for one in parts], 1), parts[0].q, torch.cat([one.k for one in parts], 1), d,
+                    parts[-1].last)
 
 
 def trained(layer: int, head: int, seed: int) -> Products:
-    """One head of the byte model on held-out text, layer and head from 1: each query with its keys, the last one its own token."""
+    """One head of the byte model on held-out text, layer and head from 1: each query with its keys, the last one its
+    own token."""
     from backends.lm import corpus, shelf
 
     model, longest = shelf.load(MODEL), TRAINED[-1]
     one = model.trace(corpus.windows(True, 1, longest + QUERIES, seed)[0]).layers[layer - 1]
     q, k = one.q[0, head - 1], one.k[0, head - 1]
     ends = range(longest, longest + QUERIES)
-    return products(torch.stack([q[end] for end in ends]), torch.stack([k[end + 1 - longest : end + 1] for end in ends]))
+    return products(torch.stack([q[end] for end in ends]),
+                    torch.stack([k[end + 1 - longest : end + 1] for end in ends]))
 
 
 def chosen(params: ScaleParams) -> Products:
     """Of the source that is set."""
-    return drawn(params.d, params.seed) if params.source == "random" else trained(params.layer, params.head, params.seed)
+    if params.source == "random":
+        return drawn(params.d, params.seed)
+    return trained(params.layer, params.head, params.seed)
 
 
 def curves(params: ScaleParams, of: Products) -> Iterator[Entropy]:

@@ -3,13 +3,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backends.shapes import Check
-
 
 @dataclass(frozen=True)
 class Rows:
-    """Attention rows at one head dimension.  `top`: mean largest weight; `entropy`: mean, nats; `saturated`: share of rows whose largest
-    weight is above 0.99; `jacobian`: 10, 25, 50, 75 and 90 % quantile of the Frobenius norm of the softmax Jacobian."""
+    """Attention rows at one head dimension.  `top`: mean largest weight; `entropy`: mean, nats; `saturated`: share of
+    rows whose largest weight is above 0.99; `jacobian`: 10, 25, 50, 75 and 90 % quantile of the Frobenius norm of the
+    softmax Jacobian."""
 
     d: int
     top: float
@@ -20,8 +19,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Dial:
-    """Attention at one d, and the sweep over d with the same exponent and with 0.5.  `edges`, `counts`: histogram of the logits; `sigma`:
-    their standard deviation expected of independent entries; `row`: one row's weights, largest first; `inside`: share within 3 sigma."""
+    """Attention at one d, and the sweep over d with the same exponent and with 0.5.  `edges`, `counts`: histogram of
+    the logits; `sigma`: their standard deviation expected of independent entries; `row`: one row's weights, largest
+    first; `inside`: share within 3 sigma."""
 
     d: int
     n: int
@@ -39,9 +39,9 @@ class Dial:
 
 @dataclass(frozen=True)
 class Course:
-    """One route of training: loss of each step so far, nats; `start`: standard deviation of the logits before the first step; `top`: mean
-    largest attention weight then; `last`: mean loss of the last tenth of the steps; `below`: first step with a loss under
-    1 nat, 0 when there was none."""
+    """One route of training: loss of each step so far, nats; `start`: standard deviation of the logits before the first
+    step; `top`: mean largest attention weight then; `last`: mean loss of the last tenth of the steps; `below`: first
+    step with a loss under 1 nat, 0 when there was none."""
 
     name: str
     label: str
@@ -63,10 +63,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Depth:
-    """A stack at initialisation, by layer from 0 (its input) to L: `forward` second moment of the activations, `backward` second moment of
-    the gradient of a random linear loss with respect to them; `weights`: root mean square gradient of each layer's first matrix and of its
-    last one; `moment`: of the activation at N(0, 1); `jump`: of a step of Adam of 0.001 in every weight, the relative change of the first
-    matrix, and `other`: under the other parametrisation (standard or NTK)."""
+    """A stack at initialisation, by layer from 0 (its input) to L: `forward` second moment of the activations,
+    `backward` second moment of the gradient of a random linear loss with respect to them; `weights`: root mean square
+    gradient of each layer's first matrix and of its last one; `moment`: of the activation at N(0, 1); `jump`: of a step
+    of Adam of 0.001 in every weight, the relative change of the first matrix, and `other`: under the other
+    parametrisation (standard or NTK)."""
 
     layers: int
     label: str
@@ -101,8 +102,8 @@ class Entropy:
 
 @dataclass(frozen=True)
 class Growth:
-    """One parametrisation: by width, root mean square change of the coordinates after the last step, of hidden states, attention logits and
-    output logits."""
+    """One parametrisation: by width, root mean square change of the coordinates after the last step, of hidden states,
+    attention logits and output logits."""
 
     name: str
     label: str
@@ -113,7 +114,8 @@ class Growth:
 
 @dataclass(frozen=True)
 class Widths:
-    """Coordinate check; `slopes`: by parametrisation, the powers of the width with which hidden, attention and output changes grow."""
+    """Coordinate check; `slopes`: by parametrisation, the powers of the width with which hidden, attention and output
+    changes grow."""
 
     plan: tuple[int, ...]
     widths: tuple[int, ...]
@@ -124,24 +126,12 @@ class Widths:
 
 @dataclass(frozen=True)
 class Truncated:
-    """Draws cut at 2 sigma.  `edges`, `counts`: histograms of the plain cut and the corrected one; `factor`: the variance left, exactly;
-    `found`: measured for normal, cut, corrected, and for torch.nn.init.trunc_normal_(std=0.02) with its absolute cut-offs, over 0.02^2."""
+    """Draws cut at 2 sigma.  `edges`, `counts`: histograms of the plain cut and the corrected one; `factor`: the
+    variance left, exactly; `found`: measured for normal, cut, corrected, and for torch.nn.init.trunc_normal_(std=0.02)
+    with its absolute cut-offs, over 0.02^2."""
 
     edges: tuple[float, ...]
     counts: tuple[tuple[int, ...], ...]
     factor: float
     correction: float
     found: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class ScaleResult:
-    """One view: `body` is a Dial, Training, Depth, Entropy, Widths or Truncated.  `finished`: nothing more will come; `notice`: what is
-    left out or must be known, or ""."""
-
-    view: str
-    body: object
-    finished: bool
-    notice: str
-    seconds: float
-    checks: tuple[Check, ...]

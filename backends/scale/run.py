@@ -1,50 +1,33 @@
-"""One entry for the Scale tab: `run(params)` yields growing results of the view that is asked for; the last one is whole.
+"""The views of the Scale tab.
 
 Each view carries checks on its own input; what they compare is worked out twice by different code.
 """
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends import threads
+from backends.result import Check, Work, check
 from backends.scale import depth, entropy, saturate, toy, training, width
 from backends.scale.params import ScaleParams
-from backends.scale.results import Dial, Entropy, Rows, ScaleResult, Truncated
-from backends.shapes import Check
+from backends.scale.results import Dial, Entropy, Rows, Truncated
 
 QUERIES = 256                         # fewest rows of the dial
 CELLS = 2**16                         # weights in the rows of one d, unless that makes fewer rows
 BARS = 41
 SAMPLES = 100_000                     # of the truncated normal
-View = Iterator[tuple[Any, str, tuple[Check, ...] | None]]
-
-
-def run(params: ScaleParams) -> Iterator[ScaleResult]:
-    """Results of `params.view`, each more complete than the one before.  Raises ValueError, one sentence."""
-    began = time.perf_counter()
-    steps = VIEWS[params.view](params)
-    while (step := threads.alone(next, steps, None)) is not None:
-        body, said, checks = step
-        yield ScaleResult(params.view, body, checks is not None, said, time.perf_counter() - began, checks or ())
-
-
-def check(name: str, value: float, bound: float, text: str) -> Check:
-    """A check that holds when `value` is at most `bound`."""
-    return Check(name, float(value), bound, bool(value <= bound), text)
 
 
 @lru_cache(maxsize=12)
 def _raw(d: int, n: int, seed: int) -> Tensor:
-    """q.k of entries N(0, 1), kept so that exponent and spread move at once; more rows where they are short, for steadier figures."""
+    """q.k of entries N(0, 1), kept so that exponent and spread move at once; more rows where they are short, for
+    steadier figures."""
     return saturate.logits(d, n, 0.0, 1.0, max(QUERIES, min(4 * QUERIES, CELLS // n)), seed)
 
 
@@ -58,7 +41,7 @@ def _sweep(n: int, seed: int, spread: float, exponent: float) -> tuple[Rows, ...
     return tuple(saturate.rows(_at(d, n, seed, spread, exponent), d) for d in saturate.SWEEP)
 
 
-def _dial(params: ScaleParams) -> View:
+def _dial(params: ScaleParams) -> Work:
     scores = _at(params.d, params.n, params.seed, params.spread, params.exponent)
     sigma = params.spread**2 * params.d ** (0.5 - params.exponent)
     reach = max(4 * sigma, 1e-3)
@@ -67,7 +50,8 @@ def _dial(params: ScaleParams) -> View:
     sweeps = [_sweep(params.n, params.seed, params.spread, p) for p in (params.exponent, 0.5)]
     here: Rows = saturate.rows(scores, params.d)
     body = Dial(
-        params.d, params.n, params.exponent, sigma, scores.std().item(), (scores.abs() <= 3 * sigma).double().mean().item(),
+        params.d, params.n, params.exponent, sigma, scores.std().item(),
+        (scores.abs() <= 3 * sigma).double().mean().item(),
         tuple(torch.linspace(-reach, reach, BARS + 1).tolist()), tuple(int(c) for c in counts),
         tuple(row.sort(descending=True).values.tolist()), here, *sweeps)
     yield body, _words(here, params), _dial_checks(params, row)
@@ -75,7 +59,8 @@ def _dial(params: ScaleParams) -> View:
 
 def _words(here: Rows, params: ScaleParams) -> str:
     """What the dial shows, in one sentence."""
-    return (f"Here the largest weight is {here.top:.3f} on average, the entropy {here.entropy:.2f} of {math.log(params.n):.2f} nats, and "
+    return (f"Here the largest weight is {here.top:.3f} on average, the entropy {here.entropy:.2f} of "
+            f"{math.log(params.n):.2f} nats, and "
             f"{100 * here.saturated:.1f} % of the rows are saturated (largest weight above 0.99).")
 
 
@@ -85,14 +70,18 @@ def _dial_checks(params: ScaleParams, row: Tensor) -> tuple[Check, ...]:
     wanted = torch.autograd.functional.jacobian(lambda x: x.softmax(-1), logits)
     gap = (saturate.jacobian_norm(row) - torch.linalg.matrix_norm(wanted)).abs().item()
     made = torch.Generator().manual_seed(params.seed)
-    q, k = (params.spread * torch.randn(1, 1, size, params.d, generator=made, dtype=torch.float64) for size in (4, params.n))
+    q, k = (params.spread * torch.randn(1, 1, size, params.d, generator=made, dtype=torch.float64)
+            for size in (4, params.n))
     ours = (q @ k.mT * params.d**-params.exponent).softmax(-1)
-    theirs = F.scaled_dot_product_attention(q, k, torch.eye(params.n, dtype=torch.float64)[None, None], scale=params.d**-params.exponent)
-    return (check("the Jacobian's norm", gap, 1e-6, "sqrt(sum p^2 - 2 sum p^3 + (sum p^2)^2) against autograd, first row"),
-            check("torch's attention agrees", (ours - theirs).abs().max(), 1e-9, "scaled_dot_product_attention with scale = d^-p"))
+    theirs = F.scaled_dot_product_attention(q, k, torch.eye(params.n, dtype=torch.float64)[None, None],
+                                            scale=params.d**-params.exponent)
+    return (check("the Jacobian's norm", gap, 1e-6,
+                  "sqrt(sum p^2 - 2 sum p^3 + (sum p^2)^2) against autograd, first row"),
+            check("torch's attention agrees", (ours - theirs).abs().max(), 1e-9,
+                  "scaled_dot_product_attention with scale = d^-p"))
 
 
-def _training(params: ScaleParams) -> View:
+def _training(params: ScaleParams) -> Work:
     body = None
     for body in training.training(params):
         yield body, "", None
@@ -104,12 +93,14 @@ def _training(params: ScaleParams) -> View:
         first, second, third = (model(tokens) for model in models)
         later = (models[0](other) - first)[:, :-1].abs().max()
     yield body, "", (
-        check("T5's route starts as the same function", (first - second).abs().max(), 1e-3, "difference to 1/sqrt(d) before training"),
-        check("no scale is another function", 0.01 - (first - third).abs().max(), 0.0, "0.01 less its largest difference to 1/sqrt(d)"),
+        check("T5's route starts as the same function", (first - second).abs().max(), 1e-3,
+              "difference to 1/sqrt(d) before training"),
+        check("no scale is another function", 0.01 - (first - third).abs().max(), 0.0,
+              "0.01 less its largest difference to 1/sqrt(d)"),
         check("causal", later, 1e-5, "what the last token changes before itself"))
 
 
-def _depth(params: ScaleParams) -> View:
+def _depth(params: ScaleParams) -> Work:
     moments, other = depth.forward(replace(params, ntk=not params.ntk))
     body = replace(depth.depth(params), other=other)
     gap = max(abs(a - b) / max(a, b) for a, b in zip(body.forward, moments, strict=True) if max(a, b) > 1e-30)
@@ -118,29 +109,36 @@ def _depth(params: ScaleParams) -> View:
     found = depth.ACTS[params.activation](sample).square().mean().item()
     said = "No gradient at all reaches the input: in float32 it has died out." if not any(body.backward[:1]) else ""
     yield body, said, (
-        check("NTK parametrisation is the same function", gap, 0.01, "largest relative difference of a layer's second moment"),
-        check("the activation's second moment", abs(found / body.moment - 1), 0.05, "50 000 draws against the integral, relative"))
+        check("NTK parametrisation is the same function", gap, 0.01,
+              "largest relative difference of a layer's second moment"),
+        check("the activation's second moment", abs(found / body.moment - 1), 0.05,
+              "50 000 draws against the integral, relative"))
 
 
-def _entropy(params: ScaleParams) -> View:
+def _entropy(params: ScaleParams) -> Work:
     body, of = None, entropy.chosen(params)
     for body in entropy.curves(params, of):
         yield body, "", None
-    said = "This model was trained on 256 bytes: what lies further back it has never seen." if params.source == "bytes" else ""
+    said = ("This model was trained on 256 bytes: what lies further back it has never seen."
+            if params.source == "bytes" else "")
     yield body, said, _entropy_checks(body, of)
 
 
 def _entropy_checks(body: Entropy, of: entropy.Products) -> tuple[Check, ...]:
-    """The shown curves against torch's attention on the same q and k; the shown cosines with every q and k made longer or shorter."""
+    """The shown curves against torch's attention on the same q and k; the shown cosines with every q and k made longer
+    or shorter."""
     rows, most = {curve.name: curve.entropy for curve in body.curves}, entropy.REFERENCE
     above = max(h - math.log(n) for row in rows.values() for h, n in zip(row, body.lengths, strict=True))
     q, k = (x.double() for x in of.last)
-    apart = max(abs(rows["logn"][body.lengths.index(n)] - _attended(q, k[..., -n:, :], math.log(n, most) * of.d**-0.5)) for n in (64, most))
+    apart = max(abs(rows["logn"][body.lengths.index(n)] - _attended(q, k[..., -n:, :], math.log(n, most) * of.d**-0.5))
+                for n in (64, most))
     longer = entropy.products(q * torch.linspace(0.5, 3, len(q))[:, None], k * torch.linspace(4, 0.25, most)[:, None])
     free = (entropy.scaled("cosine", longer, most) - entropy.scaled("cosine", of, most)).abs().max()
     return (check("no more than log n", above, 1e-9, "largest entropy less log n"),
-            check("log n is torch's attention", apart, 1e-4, "entropies at 64 and 512 keys, with scale = log n / (log 512 sqrt(d))"),
-            check("cosine knows no lengths", free, 1e-3, "change of these scores at 512 keys when each q and k is made longer or shorter"))
+            check("log n is torch's attention", apart, 1e-4,
+                  "entropies at 64 and 512 keys, with scale = log n / (log 512 sqrt(d))"),
+            check("cosine knows no lengths", free, 1e-3,
+                  "change of these scores at 512 keys when each q and k is made longer or shorter"))
 
 
 def _attended(q: Tensor, k: Tensor, scale: float) -> float:
@@ -150,16 +148,17 @@ def _attended(q: Tensor, k: Tensor, scale: float) -> float:
     return torch.special.entr(weights).sum(-1).mean().item()
 
 
-def _width(params: ScaleParams) -> View:
+def _width(params: ScaleParams) -> Work:
     body = None
     for body in width.widths(params):
         yield body, "", None
     first, second = body.growths
     apart = max(abs(getattr(first, part)[0] - getattr(second, part)[0]) for part in ("hidden", "attention", "output"))
-    yield body, "", (check("the same model at the base width", apart, 1e-4, f"largest difference of the changes at width {width.BASE}"),)
+    yield body, "", (check("the same model at the base width", apart, 1e-4,
+                           f"largest difference of the changes at width {width.BASE}"),)
 
 
-def _truncated(params: ScaleParams) -> View:
+def _truncated(params: ScaleParams) -> Work:
     made = torch.Generator().manual_seed(params.seed)
     draws = [torch.randn(SAMPLES, generator=made), *(depth.cut((SAMPLES,), made, c) for c in (False, True))]
     torchs = torch.nn.init.trunc_normal_(torch.empty(SAMPLES), std=0.02, generator=made) / 0.02
@@ -168,10 +167,12 @@ def _truncated(params: ScaleParams) -> View:
     tail = math.exp(-2) * 2 / math.sqrt(2 * math.pi)
     exact = 1 - 2 * tail / math.erf(2 / math.sqrt(2))
     body = Truncated(tuple(torch.linspace(-3, 3, 61).tolist()), counts, exact, exact**-0.5, found)
-    yield body, "", (check("the variance that the cut leaves", abs(found[1] - exact), 0.015, "100 000 draws against the formula"),
+    yield body, "", (check("the variance that the cut leaves", abs(found[1] - exact), 0.015,
+                           "100 000 draws against the formula"),
                      check("corrected back to 1", abs(found[2] - 1), 0.015, "100 000 draws"))
 
 
-VIEWS: dict[str, Callable[[ScaleParams], View]] = {
-    "dial": _dial, "training": _training, "depth": _depth, "entropy": _entropy, "width": _width, "truncated": _truncated,
+VIEWS: dict[str, Callable[[ScaleParams], Work]] = {
+    "dial": _dial, "training": _training, "depth": _depth, "entropy": _entropy, "width": _width,
+    "truncated": _truncated,
 }

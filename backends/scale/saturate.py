@@ -1,7 +1,8 @@
 """How softmax saturates as d grows: rows of attention over Gaussian q and k, and the norm of the softmax Jacobian.
 
-Vaswani et al. 2017 (arXiv 1706.03762, section 3.2.1): entries with variance 1 give logits q.k of variance d.  The Jacobian of a row p is
-J = diag(p) - p p^T; its Frobenius norm has |J|^2 = sum p^2 - 2 sum p^3 + (sum p^2)^2, which rounding can take below 0 once p is one-hot.
+Vaswani et al. 2017 (arXiv 1706.03762, section 3.2.1): entries with variance 1 give logits q.k of variance d.  The
+Jacobian of a row p is J = diag(p) - p p^T; its Frobenius norm has |J|^2 = sum p^2 - 2 sum p^3 + (sum p^2)^2, which
+rounding can take below 0 once p is one-hot.
 """
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ SWEEP = (4, 16, 64, 128, 256, 1024)
 
 
 def logits(d: int, n: int, exponent: float, spread: float, queries: int, seed: int) -> Tensor:
-    """Logits (queries, n) of q and k with independent entries N(0, spread^2), over d^exponent; max(GROUP, d / 8) queries share n keys:
-    the larger d, the less their rows have in common."""
+    """Logits (queries, n) of q and k with independent entries N(0, spread^2), over d^exponent; max(GROUP, d / 8)
+    queries share n keys: the larger d, the less their rows have in common."""
     group = max(GROUP, d // 8)
     groups = -(-queries // group)
     made = torch.Generator().manual_seed(seed)
@@ -42,4 +43,5 @@ def rows(scores: Tensor, d: int) -> Rows:
     p = scores.double().softmax(-1)
     top = p.amax(-1)
     spread = torch.quantile(jacobian_norm(p), torch.tensor(QUANTILES, dtype=p.dtype))
-    return Rows(d, top.mean().item(), entropy(p).mean().item(), (top > 0.99).double().mean().item(), tuple(spread.tolist()))
+    return Rows(d, top.mean().item(), entropy(p).mean().item(), (top > 0.99).double().mean().item(),
+                tuple(spread.tolist()))

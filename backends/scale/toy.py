@@ -1,13 +1,14 @@
 """A two-layer pre-norm decoder small enough to train while one watches, and its task: say a random string again.
 
-x = x + attention(RMSNorm(x)); x = x + W_2 GELU(W_1 RMSNorm(x)).  No biases; learned positions; weights N(0, 1/fan-in), embeddings N(0, 1).
+x = x + attention(RMSNorm(x)); x = x + W_2 GELU(W_1 RMSNorm(x)).  No biases; learned positions; weights N(0, 1/fan-in),
+embeddings N(0, 1).
 The routes differ in what stands before softmax and in the first W_q alone:
 sqrt   q.k / sqrt(d), W_q of variance 1/D            (Vaswani 2017, arXiv 1706.03762)
 none   q.k, W_q of variance 1/D
 t5     q.k, W_q of variance 1/(D d)                  (T5's `_init_weights`; the logits start as those of sqrt)
 mup    q.k / d, W_q of variance 1/D                  (Yang et al. 2022, arXiv 2203.03466, definition 4.1)
-Letters: D width, d head dimension, V symbols.  Task: V^n strings of n symbols written twice; the second copy is predicted, so a model
-must look back by n - 1 places.
+Letters: D width, d head dimension, V symbols.  Task: V^n strings of n symbols written twice; the second copy is
+predicted, so a model must look back by n - 1 places.
 """
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The routes of `toy` trained side by side on the same batches, a few steps at a time.
 
-Optimisers: Adam; Adam whose step is multiplied by each matrix's own root mean square, as Adafactor's relative steps are (Shazeer and Stern
-2018, arXiv 1804.04235, section 8), and by sqrt(D), so that a matrix of variance 1/D moves as under Adam; SGD with momentum.
+Optimisers: Adam; Adam whose step is multiplied by each matrix's own root mean square, as Adafactor's relative steps are
+(Shazeer and Stern 2018, arXiv 1804.04235, section 8), and by sqrt(D), so that a matrix of variance 1/D moves as under
+Adam; SGD with momentum.
 """
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 import torch
 
+from backends import stop
 from backends.scale import toy
 from backends.scale.params import ROUTES, ScaleParams
 from backends.scale.results import Course, Training
@@ -28,6 +30,7 @@ class Runner:
         self.route, self.params = route, params
         self.model = toy.made(route, width, HEADS, params.seed)
         weights = list(self.model.parameters())
+        stop.imported("torch._dynamo")                  # as torch's first optimiser in a process does
         kinds = {"sgd": lambda: torch.optim.SGD(weights, momentum=0.9)}
         self.optimizer = kinds.get(params.optimizer, lambda: torch.optim.Adam(weights, betas=(0.9, 0.98)))()
         self.losses: list[float] = []
@@ -66,7 +69,8 @@ class Runner:
         tail = self.losses[-max(1, len(self.losses) // 10):]
         last = sum(tail) / len(tail) if tail else float("nan")
         below = next((step + 1 for step, v in enumerate(self.losses) if v < BELOW), 0)
-        return Course(self.route, ROUTES[self.route], tuple(round(v, 5) for v in self.losses), self.start, self.top, last, below)
+        return Course(self.route, ROUTES[self.route], tuple(round(v, 5) for v in self.losses), self.start,
+                      self.top, last, below)
 
 
 def training(params: ScaleParams) -> Iterator[Training]:

@@ -1,8 +1,9 @@
 """Coordinate check: how far hidden states, attention logits and outputs move in a few steps of Adam, against the width.
 
-Standard: every matrix N(0, 1/fan-in), one learning rate, logits q.k / sqrt(d).  muP for Adam (Yang et al. 2022, arXiv 2203.03466, table 3
-and definition 4.1): inner matrices take the rate times BASE / D, logits are q.k / d times sqrt(d at BASE), the output matrix has standard
-deviation 1 / D times sqrt(BASE), and its rate falls as BASE / D too; both are the same model at D = BASE.  Head count is fixed, so d grows.
+Standard: every matrix N(0, 1/fan-in), one learning rate, logits q.k / sqrt(d).  muP for Adam (Yang et al. 2022, arXiv
+2203.03466, table 3 and definition 4.1): inner matrices take the rate times BASE / D, logits are q.k / d times sqrt(d at
+BASE), the output matrix has standard deviation 1 / D times sqrt(BASE), and its rate falls as BASE / D too; both are the
+same model at D = BASE.  Head count is fixed, so d grows.
 """
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 
 import torch
 
+from backends import stop
 from backends.scale import toy
 from backends.scale.params import ScaleParams
 from backends.scale.results import Growth, Widths
@@ -30,6 +32,7 @@ def started(kind: str, width: int, rate: float, seed: int) -> tuple[toy.Toy, tor
             model.out.weight.mul_((BASE / width) ** 0.5)
         for mix in model.mix:
             mix.scale = (BASE / HEADS) ** 0.5 / (width / HEADS)
+    stop.imported("torch._dynamo")                      # as torch's first optimiser in a process does
     slower = BASE / width if kind == "mup" else 1.0
     return model, torch.optim.Adam([{"params": matrices, "lr": rate * slower}, {"params": tables, "lr": rate}])
 
@@ -69,6 +72,8 @@ def widths(params: ScaleParams) -> Iterator[Widths]:
         for name in NAMES:
             found[name].append(moved(name, width, params))
         done = list(WIDTHS[: at + 1])
-        growths = tuple(Growth(name, NAMES[name], *(tuple(column) for column in zip(*rows, strict=True))) for name, rows in found.items())
-        slopes = tuple(tuple(slope(done, list(column)) for column in (g.hidden, g.attention, g.output)) for g in growths)
+        growths = tuple(Growth(name, NAMES[name], *(tuple(column) for column in zip(*rows, strict=True)))
+                        for name, rows in found.items())
+        slopes = tuple(tuple(slope(done, list(column)) for column in (g.hidden, g.attention, g.output))
+                       for g in growths)
         yield Widths(WIDTHS, tuple(done), STEPS, growths, slopes)

@@ -2,4 +2,5 @@
 
 
 class SegmentError(ValueError):
-    """A prompt, picture, parameter or checkpoint that cannot be used; the message is one sentence that names the reason."""
+    """A prompt, picture, parameter or checkpoint that cannot be used; the message is one sentence that names the
+    reason."""

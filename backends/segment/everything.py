@@ -11,6 +11,10 @@ threshold moves by +-`stability_score_offset` (IoU of the two at least `stabilit
 has nearly the same *box* (box IoU over `box_nms_thresh`; a ring and its content collide).  `crop_n_layers` = n repeats
 it all on 4, 16, ... overlapping crops, each of which runs the encoder again.  `min_mask_region_area` fills holes and
 removes islands *inside* a mask that are smaller than so many pixels; it is not a minimum size of masks.
+
+`skip_covered` is the quick way, near the list of the official generator but not equal to it: points are clicked from
+coarse to fine, those of whose surroundings enough is known (`tuned.COVERS`) are left out, masks are filtered at low
+resolution before they are upscaled (`sift`), and the decoder runs in bfloat16 where that pays (`quick`).
 """
 from __future__ import annotations
 
@@ -20,19 +24,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy import ndimage
 from segment_anything.utils.amg import build_all_layer_point_grids, generate_crop_boxes, is_box_near_crop_edge
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 from torchvision.ops.boxes import batched_nms
 
-from backends.segment import rle
+from backends import stop
+from backends.segment import quick, rle, sift
+from backends.segment.clean import remove_small_regions
 from backends.segment.errors import SegmentError
 
 if TYPE_CHECKING:
     from backends.segment.segmenter import Embedding, Segmenter
-
-EIGHT_NEIGHBOURS = np.ones((3, 3), int)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Params:
     crop_overlap_ratio: float = 512 / 1500
     crop_n_points_downscale_factor: int = 1
     min_mask_region_area: int = 0
+    skip_covered: bool = False
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
@@ -61,7 +65,8 @@ class Params:
 
 
 LIMITS: dict[str, tuple[float, float]] = {
-    "points_per_side": (1, 128), "points_per_batch": (1, 1024), "pred_iou_thresh": (0, 1), "stability_score_thresh": (0, 1),
+    "points_per_side": (1, 128), "points_per_batch": (1, 1024), "pred_iou_thresh": (0, 1),
+    "stability_score_thresh": (0, 1),
     "stability_score_offset": (0, 100), "box_nms_thresh": (0, 1), "crop_n_layers": (0, 3), "crop_nms_thresh": (0, 1),
     "crop_overlap_ratio": (0, 0.9), "crop_n_points_downscale_factor": (1, 8), "min_mask_region_area": (0, 10**8),
 }
@@ -69,7 +74,8 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """One mask that passed the filters: column-major run lengths of the whole picture, box xyxy in its pixels, scores."""
+    """One mask that passed the filters: column-major run lengths of the whole picture, box xyxy in its pixels,
+    scores."""
 
     runs: np.ndarray
     size: tuple[int, int]
@@ -97,7 +103,8 @@ class Record(Mapping):
         c = self._c
         if key == "segmentation":
             return rle.mask_of(c.runs, c.size)
-        return {"area": int(c.runs[1::2].sum()), "bbox": _xywh(c.box), "predicted_iou": c.iou, "point_coords": [list(c.point)],
+        return {"area": int(c.runs[1::2].sum()), "bbox": _xywh(c.box), "predicted_iou": c.iou,
+                "point_coords": [list(c.point)],
                 "stability_score": c.stability, "crop_box": _xywh(c.crop)}[key]
 
     def __iter__(self) -> Iterator[str]:
@@ -143,25 +150,31 @@ def run(segmenter: Segmenter, image: np.ndarray, params: Params) -> Iterator[Bat
     crops = _crops(image.shape[:2], params)
     if any(x1 <= x0 or y1 <= y0 for x0, y0, x1, y1 in (crop.box for crop in crops)):
         raise SegmentError(f"A picture of {image.shape[1]} x {image.shape[0]} pixels cannot be cut into so many crops.")
+    stop.install()
     return _stream(segmenter, image, params, crops)
 
 
 def _crops(size: tuple[int, int], params: Params) -> list[_Crop]:
     boxes, layers = generate_crop_boxes(size, params.crop_n_layers, params.crop_overlap_ratio)
-    grids = build_all_layer_point_grids(params.points_per_side, params.crop_n_layers, params.crop_n_points_downscale_factor)
-    return [_Crop(tuple(box), grids[i] * (box[2] - box[0], box[3] - box[1])) for box, i in zip(boxes, layers, strict=True)]
+    grids = build_all_layer_point_grids(params.points_per_side, params.crop_n_layers,
+                                        params.crop_n_points_downscale_factor)
+    return [_Crop(tuple(box), grids[i] * (box[2] - box[0], box[3] - box[1]))
+            for box, i in zip(boxes, layers, strict=True)]
 
 
 def _stream(segmenter: Segmenter, image: np.ndarray, params: Params, crops: list[_Crop]) -> Iterator[Batch]:
     total, done, kept = sum(len(crop.points) for crop in crops), 0, []
+    clicker = quick.quickened(segmenter) if params.skip_covered else segmenter
     for crop in crops:
         e = _embedded(segmenter, image, crop.box)
-        for start in range(0, len(crop.points), params.points_per_batch):
-            points = crop.points[start : start + params.points_per_batch]
-            new = _click(segmenter, e, points, crop.box, image.shape[:2], params)
+        grid = sift.Grid(crop.points, e.size, params.skip_covered)
+        while len(points := grid.next(params.points_per_batch)):
+            stop.check()
+            new = _click(clicker, e, points, grid, crop, image.shape[:2], params)
             crop.found += new
-            done, fresh = done + len(points), {id(c) for c in new}
-            yield Batch(done, total, [Record(c) for c in _best(crop.found, params) if id(c) in fresh])
+            fresh = {id(c) for c in new}
+            yield Batch(done + grid.done, total, [Record(c) for c in _best(crop.found, params) if id(c) in fresh])
+        done += len(crop.points)
         kept += _best(crop.found, params)
         crop.found.clear()
     yield Batch(total, total, [Record(c) for c in _final(kept, len(crops), params)], final=True)
@@ -201,23 +214,49 @@ def _final(kept: list[Candidate], crops: int, params: Params) -> list[Candidate]
     return [cleaned[i] for i in _suppress(boxes, same, max(params.box_nms_thresh, params.crop_nms_thresh))]
 
 
-def _click(segmenter: Segmenter, e: Embedding, points: np.ndarray, crop: tuple[int, int, int, int], size: tuple[int, int],
-           params: Params) -> list[Candidate]:
+def _click(segmenter: Segmenter, e: Embedding, points: np.ndarray, grid: sift.Grid, crop: _Crop,
+           size: tuple[int, int], params: Params) -> list[Candidate]:
     """Candidates of one batch of points (n, 2), in the order of points and, for each, of its three masks."""
     xy = input_points(points, e.size, segmenter.sam.image_encoder.img_size)[:, None].to(segmenter.device)
     labels = torch.ones(xy.shape[:2], dtype=torch.int, device=segmenter.device)
     logits, ious = segmenter.decode_batch(e, xy, labels, None, None, True)
     each = logits.shape[1]
     logits, ious = logits.flatten(0, 1), ious.flatten().cpu()
-    rated = range(len(ious)) if params.pred_iou_thresh == 0 else torch.nonzero(ious > params.pred_iou_thresh).flatten().tolist()
+    rated = (range(len(ious)) if params.pred_iou_thresh == 0
+             else torch.nonzero(ious > params.pred_iou_thresh).flatten().tolist())
+    if grid.skips:
+        rated = _sifted(segmenter, e, logits, ious, list(rated), each, grid, crop, params)
     found = []
     for i, full in zip(rated, _upscaled(segmenter, e, logits[rated]), strict=True):
+        stop.check()
         c = _candidate(full, segmenter.sam.mask_threshold, params)
-        if c is None or _cut_off(c.box, crop, size):
+        if c is None or _cut_off(c.box, crop.box, size):
             continue
-        x, y = points[i // each] + crop[:2]
-        found.append(_uncropped(replace(c, iou=ious[i].item(), point=(float(x), float(y)), crop=crop), size))
+        x, y = points[i // each] + crop.box[:2]
+        found.append(_uncropped(replace(c, iou=ious[i].item(), point=(float(x), float(y)), crop=crop.box), size))
     return found
+
+
+def _sifted(segmenter: Segmenter, e: Embedding, logits: Tensor, ious: Tensor, rated: list[int], each: int,
+            grid: sift.Grid, crop: _Crop, params: Params) -> list[int]:
+    """Of the `rated` masks those that look stable and unbeaten at low resolution; the best of each click covers points
+    of the grid."""
+    side, threshold = segmenter.sam.image_encoder.img_size, segmenter.sam.mask_threshold
+    h, w = (max(1, round(logits.shape[1] * pixels / side)) for pixels in e.input_size)
+    low = logits[rated, :h, :w].cpu()
+    fit = sift.stable(low, threshold, params.stability_score_offset, params.stability_score_thresh)
+    rated, masks = [i for i, good in zip(rated, fit.tolist(), strict=True) if good], low[fit] > threshold
+    full = masks.flatten(1).any(1)
+    rated, masks = [i for i, some in zip(rated, full.tolist(), strict=True) if some], masks[full]
+    if not rated:
+        return []
+    best = {i // each: k for k, i in sorted(enumerate(rated), key=lambda pair: ious[pair[1]])}
+    grid.cover(masks[list(best.values())].numpy())
+    corner = torch.tensor([*crop.box[:2], *crop.box[:2]])
+    known = torch.tensor([c.box for c in crop.found]).float().reshape(-1, 4)
+    kept = sift.unbeaten(sift.boxes_of(masks, e.size) + corner, ious[rated], known,
+                         torch.tensor([c.iou for c in crop.found]), params.box_nms_thresh, sift.small(masks))
+    return [rated[k] for k in kept]
 
 
 def input_points(points: np.ndarray, size: tuple[int, int], side: int) -> Tensor:
@@ -233,8 +272,8 @@ def input_points(points: np.ndarray, size: tuple[int, int], side: int) -> Tensor
 def _upscaled(segmenter: Segmenter, e: Embedding, logits: Tensor) -> Iterator[Tensor]:
     """(k, h, w) -> k full-size float32 (H, W), three at a time.
 
-    Always three, filled up with the last: torch interpolates pictures of three channels by a routine of their own, which
-    differs from the others in the last bit, and the original upscales three masks per point.
+    Always three, filled up with the last: torch interpolates pictures of three channels by a routine of their own,
+    which differs from the others in the last bit, and the original upscales three masks per point.
     """
     for start in range(0, len(logits), 3):
         some = logits[start : start + 3]
@@ -243,7 +282,8 @@ def _upscaled(segmenter: Segmenter, e: Embedding, logits: Tensor) -> Iterator[Te
 
 def _candidate(full: Tensor, threshold: float, params: Params) -> Candidate | None:
     """From full-size logits (H, W) of a crop, or None if the mask is not stable."""
-    high, low = (full > threshold + params.stability_score_offset).sum(), (full > threshold - params.stability_score_offset).sum()
+    high, low = ((full > threshold + params.stability_score_offset).sum(),
+                 (full > threshold - params.stability_score_offset).sum())
     stability = high / low  # float32, and NaN for 0 / 0, which no threshold lets through
     if params.stability_score_thresh > 0 and not stability >= params.stability_score_thresh:
         return None
@@ -275,26 +315,7 @@ def _uncropped(c: Candidate, size: tuple[int, int]) -> Candidate:
 
 def _cleaned(c: Candidate, area: float) -> Candidate:
     """Without holes and islands below `area`; the very same object if there were none."""
+    stop.check()
     mask, filled = remove_small_regions(rle.mask_of(c.runs, c.size), area, "holes")
     mask, cut = remove_small_regions(mask, area, "islands")
     return replace(c, runs=rle.counts(mask), box=_box(mask)) if filled or cut else c
-
-
-def remove_small_regions(mask: np.ndarray, area: float, mode: str) -> tuple[np.ndarray, bool]:
-    """Fills the holes of `mask` (H, W), or removes its islands, of fewer than `area` pixels; and whether any was found.
-
-    Regions are 8-connected in either mode; if all islands are small the largest stays (the first in reading order
-    among equals).  The same as remove_small_regions in segment_anything/utils/amg.py, which needs OpenCV.
-    """
-    holes = mode == "holes"
-    regions, _ = ndimage.label(mask ^ holes, EIGHT_NEIGHBOURS)
-    sizes = np.bincount(regions.ravel())
-    sizes[0] = 0
-    small = (sizes < area) & (sizes > 0)
-    if not small.any():
-        return mask, False
-    if holes:
-        return mask | small[regions], True
-    keep = ~small & (sizes > 0)
-    keep[sizes.argmax()] |= not keep.any()
-    return keep[regions], True

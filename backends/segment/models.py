@@ -2,7 +2,8 @@
 
 All are `segment_anything.modeling.Sam` objects and differ only in their parts.  vit_b, vit_l and vit_h are built by
 segment_anything's own registry (Kirillov et al. 2023, arXiv 2304.02643), mobile_sam by `tinyvit`, tiny by `tiny`.
-A loaded module is shared by all users of the process: it is frozen, in evaluation mode, and holds no picture.
+A loaded module is shared by all users of the process: it is frozen, in evaluation mode, and holds no picture.  Of the
+files that are named by a path the last one stays loaded.
 """
 from __future__ import annotations
 
@@ -13,15 +14,19 @@ from pathlib import Path
 
 import torch
 from segment_anything import sam_model_registry
-from segment_anything.modeling import Sam
+from segment_anything.modeling import ImageEncoderViT, Sam
 from torch import Tensor
 
+from backends import device as devices
 from backends import weights
-from backends.segment.cache import ByteLRU
+from backends.cache import ByteLRU
+from backends.segment.checkpoints import official
 from backends.segment.errors import SegmentError
 from backends.segment.tinyvit import build_mobile_sam
+from backends.segment.vit import in_pieces
 
-MODULES = ByteLRU(6 << 30)  # the four official models together hold 4.2 GB as float32
+MODULES = ByteLRU(6 << 30, trims=True)  # the four official models together hold 4.2 GB as float32
+WARMED = ("cuda",)
 VIT_WIDTHS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 
 
@@ -47,7 +52,7 @@ def _build_tiny() -> Sam:
 
 
 MODELS: dict[str, Model] = {
-    "tiny": Model("Tiny (shipped)", _build_tiny, "segment-tiny", 512, 6.1, "ResNet-10-T with a pyramid"),
+    "tiny": Model("Tiny (shipped)", _build_tiny, "segment-tiny", 512, 4.1, "EfficientNet-Lite0 with a pyramid"),
     "vit_b": Model("SAM ViT-B", sam_model_registry["vit_b"], "vit_b", 1024, 93.7, "ViT, 12 layers of 768"),
     "vit_l": Model("SAM ViT-L", sam_model_registry["vit_l"], "vit_l", 1024, 312.3, "ViT, 24 layers of 1024"),
     "vit_h": Model("SAM ViT-H", sam_model_registry["vit_h"], "vit_h", 1024, 641.1, "ViT, 32 layers of 1280"),
@@ -65,11 +70,10 @@ def infer(state: dict[str, Tensor]) -> str:
         return VIT_WIDTHS[patches.shape[0]]
     if "image_encoder.layers.0.blocks.0.conv1.c.weight" in state:
         return "mobile_sam"
-    if any(key.startswith(("vision_encoder.", "shared_image_embedding.")) for key in state):
-        raise SegmentError("This checkpoint uses the key names of the transformers library; please load the original .pth file.")
     if any(key.startswith("mask_decoder.") for key in state) and _looks_tiny(state):
         return "tiny"
-    raise SegmentError(f"This file is no checkpoint of {', '.join(MODELS)}: its first key is {next(iter(state), 'missing')!r}.")
+    raise SegmentError(f"This file is no checkpoint of {', '.join(MODELS)}: its first key is "
+                       f"{next(iter(state), 'missing')!r}.")
 
 
 def _looks_tiny(state: dict[str, Tensor]) -> bool:
@@ -82,10 +86,12 @@ def _reason(name: str, expected: dict[str, Tensor], state: dict[str, Tensor]) ->
     missing, extra = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     if missing or extra:
         first = f"{missing[0]} is missing" if missing else f"{extra[0]} is not known"
-        return f"The checkpoint does not fit {name}: {len(missing)} keys are missing and {len(extra)} are not known (first: {first})."
+        return (f"The checkpoint does not fit {name}: {len(missing)} keys are missing and {len(extra)} are not known "
+                f"(first: {first}).")
     for key, value in expected.items():
         if state[key].shape != value.shape:
-            return f"The checkpoint does not fit {name}: {key} has shape {tuple(state[key].shape)}, not {tuple(value.shape)}."
+            return (f"The checkpoint does not fit {name}: {key} has shape {tuple(state[key].shape)}, not "
+                    f"{tuple(value.shape)}.")
         if state[key].is_floating_point() != value.is_floating_point():
             return f"The checkpoint does not fit {name}: {key} holds {state[key].dtype}, not {value.dtype}."
     return None
@@ -101,7 +107,17 @@ def assemble(name: str, state: dict[str, Tensor]) -> Sam:
     if reason:
         raise SegmentError(reason)
     sam.load_state_dict(state, strict=True)
+    if isinstance(sam.image_encoder, ImageEncoderViT):
+        in_pieces(sam.image_encoder)
     return sam.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def warm(sam: Sam, device: torch.device) -> None:
+    """One picture of zeros through the encoder, so that choosing kernels does not fall into the first answer."""
+    side = sam.image_encoder.img_size
+    with devices.autocast(device):
+        sam.image_encoder(torch.zeros(1, 3, side, side, device=device))
 
 
 @dataclass(frozen=True)
@@ -121,20 +137,29 @@ class Source:
             return cls(str(model), None)
         if os.path.isfile(model):
             return cls(Path(model).name, Path(model))
-        raise SegmentError(f"There is no model or checkpoint file called {str(model)[:80]!r}; the models are {', '.join(MODELS)}.")
+        raise SegmentError(f"There is no model or checkpoint file called {str(model)[:80]!r}; the models are "
+                           f"{', '.join(MODELS)}.")
 
     def digest(self) -> str:
         """SHA-256 (hex) of the weights file: from the manifest for a name, computed for a path."""
         return weights.digest_of(self.path) if self.path else weights.entry(MODELS[self.name].entry).sha256
 
     def load(self, digest: str, device: torch.device) -> Sam:
-        """The shared module on `device`.  Raises WeightsError or SegmentError; modules loaded before are not touched."""
-        return MODULES.get_or_compute((self.name, digest, str(device)), lambda: self._read(device))[0]
+        """The shared module on `device`.  Raises WeightsError or SegmentError; modules loaded before are not
+        touched."""
+        key = (self.path is not None, self.name, digest, str(device))
+        sam, held = MODULES.get_or_compute(key, lambda: self.read(device))
+        if self.path and not held:
+            MODULES.drop(lambda other: other[0] and other != key)
+        return sam
 
-    def _read(self, device: torch.device) -> tuple[Sam, int]:
-        state = weights.load_file(self.path) if self.path else weights.load(MODELS[self.name].entry)
+    def read(self, device: torch.device) -> tuple[Sam, int]:
+        """A module of its own on `device`, and its bytes.  Raises WeightsError or SegmentError."""
+        state = official(weights.load_file(self.path)) if self.path else weights.load(MODELS[self.name].entry)
         name = infer(state) if self.path else self.name
         sam = assemble(name, state).to(device)
+        if device.type in WARMED:
+            warm(sam, device)
         if name == "tiny":
             sam = sam.to(memory_format=torch.channels_last)      # nothing but convolutions, which like this order
         return sam, sum(p.nbytes for p in sam.parameters())

@@ -60,7 +60,8 @@ def check_points(points: Any, labels: Any, size: tuple[int, int]) -> tuple[np.nd
 
 
 def check_box(box: Any, size: tuple[int, int]) -> np.ndarray | None:
-    """A box dragged in any direction as ordered (x0, y0, x1, y1) inside a picture of `size` (H, W).  Raises SegmentError."""
+    """A box dragged in any direction as ordered (x0, y0, x1, y1) inside a picture of `size` (H, W).  Raises
+    SegmentError."""
     if box is None:
         return None
     corners = _numbers(box, "box")
@@ -86,7 +87,8 @@ def check_mask(mask: Any, shape: tuple[int, int] | None) -> np.ndarray | None:
     return logits
 
 
-def check(points: Any, labels: Any, box: Any, mask: Any, size: tuple[int, int], mask_shape: tuple[int, int] | None) -> Prompt:
+def check(points: Any, labels: Any, box: Any, mask: Any, size: tuple[int, int],
+          mask_shape: tuple[int, int] | None) -> Prompt:
     """The checked prompt on a picture of `size` (H, W).  Raises SegmentError, also if nothing is asked for."""
     prompt = Prompt(*check_points(points, labels, size), check_box(box, size), check_mask(mask, mask_shape))
     if prompt.points is None and prompt.box is None and prompt.mask is None:

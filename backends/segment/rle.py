@@ -23,7 +23,7 @@ def _runs(pixels: np.ndarray) -> np.ndarray:
 
 
 def _pixels(counts: np.ndarray, total: int) -> np.ndarray:
-    if counts.size == 0 or counts.min() < 0 or counts.sum() != total:
+    if counts.size == 0 or counts.min() < 0 or counts.max() > total or counts.sum() != total:
         raise SegmentError(f"The run lengths do not add up to the {total} pixels of the mask.")
     return np.repeat(np.arange(counts.size) % 2 == 1, counts)
 
@@ -82,10 +82,22 @@ def encode(mask: np.ndarray) -> dict[str, Any]:
     return {"size": list(np.shape(mask)), "counts": pack(counts(mask))}
 
 
+def lengths(rle: dict[str, Any]) -> np.ndarray:
+    """Column-major run lengths int64 (runs,) of {"size": [H, W], "counts": compressed text or list of run lengths}.
+
+    SegmentError if the text is damaged or a length is no whole number.
+    """
+    given = rle["counts"]
+    if isinstance(given, str):
+        return unpack(given)
+    if not isinstance(given, list) or not all(type(n) is int and 0 <= n < 1 << 32 for n in given):
+        raise SegmentError("The run lengths are damaged.")
+    return np.asarray(given, np.int64)
+
+
 def decode(rle: dict[str, Any]) -> np.ndarray:
     """bool (H, W) from {"size": [H, W], "counts": compressed text or list of run lengths}.  SegmentError if damaged."""
-    lengths = rle["counts"]
-    return mask_of(unpack(lengths) if isinstance(lengths, str) else lengths, tuple(rle["size"]))
+    return mask_of(lengths(rle), tuple(rle["size"]))
 
 
 def runs(mask: np.ndarray) -> dict[str, Any]:

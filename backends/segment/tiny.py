@@ -1,19 +1,20 @@
-"""The shipped promptable model `tiny`: SAM's interface, a small convolutional encoder, and a decoder that is given *where* the click is.
+"""The shipped promptable model `tiny`: SAM's interface, a small convolutional encoder, and a decoder that is given
+*where* the click is.
 
-Kirillov et al., "Segment Anything" (arXiv 2304.02643) define the three parts (image encoder, prompt encoder, mask decoder) and the
-contract kept here, so `segment_anything.SamPredictor` runs this model unchanged. What differs, and why: SAM's decoder learns to
-find the click through cross-attention, which takes far more pictures than a laptop can render. This decoder gets the place as maps:
+Kirillov et al., "Segment Anything" (arXiv 2304.02643) define the three parts and the contract kept here, so
+`segment_anything.SamPredictor` runs this model unchanged. What differs, and why: SAM's decoder learns to find the click
+through cross-attention, which takes far more pictures than a laptop can render. This decoder gets the place as maps:
 
 * discs at the clicks, a filled box, the previous mask logits;
-* similarity of every cell with the feature under the clicks (several heads, like attention logits with the click as the query);
-* geodesic distance from the clicks, along paths that pay for crossing predicted boundaries
-  (Wang et al., "DeepIGeoS", arXiv 1707.00652, use geodesic maps as prompts; here the cost is learned, the boundary head is supervised).
+* similarity of every cell with the feature under the clicks (several heads, the click as the query);
+* geodesic distance from the clicks, along paths that pay for crossing predicted boundaries (Wang et al., "DeepIGeoS",
+  arXiv 1707.00652, use geodesic maps as prompts; here the cost is learned, the boundary head is supervised).
 
-At inference the picture is looked at twice, at full size and at 9/16 of it (a coarse view groups better, a fine one has the outline): the
-coarse answer is the mask prompt of the fine pass, and the logits of both are added for the single answer.
+At inference the picture is looked at twice, at full size and at 9/16 of it (a coarse view groups better, a fine one has
+the outline): the coarse answer prompts the fine pass, and the logits of both are added for the single answer.
 
-Letters: b prompts, m pictures, c channels, g cells per side (stride 8), n points of a prompt, k cost channels, s similarity heads.
-Coordinates are (x, y) in the padded input frame, 0 .. img_size.
+Letters: b prompts, m pictures, c channels, g cells per side (stride 8), n points of a prompt, k cost channels, s
+similarity heads.  Coordinates are (x, y) in the padded input frame, 0 .. img_size.
 """
 import timm
 import torch
@@ -25,8 +26,7 @@ IMG_SIZE = 512
 STRIDE = 8                     # of the embedding; masks come out at stride 4
 FEAT8, FEAT4, HEADS, HEAD_DIM = 64, 24, 8, 8
 COSTS = ((0.01, 1.5), (0.02, 6.0), (0.08, 3.0))   # (price per cell, price of a certain boundary) of each geodesic map
-COARSE = 9 / 16                # side of the coarse view; chosen, like the sum of both logits, on development photographs
-ALTERNATIVE = 0.2              # what an alternative's predicted IoU must have more than the single answer's to be ranked first
+COARSE = 9 / 16               # side of the coarse view; chosen, like the sum of both logits, on development photographs
 FAR = 30.0                     # geodesic distance of what cannot be reached
 BACKGROUND, FOREGROUND, CORNER0, CORNER1 = 0, 1, 2, 3   # point labels, as in SAM's prompt encoder; -1 is padding
 
@@ -44,35 +44,43 @@ class Residual(nn.Module):
     def __init__(self, width: int, dilation: int):
         super().__init__()
         self.inner = conv_block(width, width, 3, dilation)
-        self.outer = nn.Sequential(nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False), nn.BatchNorm2d(width))
+        self.outer = nn.Sequential(nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False),
+                                   nn.BatchNorm2d(width))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.outer(self.inner(x)))
 
 
 class TinyEncoder(nn.Module):
-    """ResNet-10-T (timm) with a top-down pyramid.
+    """EfficientNet-Lite0 (timm, arXiv 1905.11946) with a top-down pyramid.
 
-    `features`: (m, 3, H, W) normalised picture -> (m, C, H/8, W/8), the channels of `split`: everything that a click needs later.
-    `forward`: the same of the full picture and, padded to its size, of the coarse view: (m, 2C, H/8, W/8).
+    `features`: (m, 3, H, W) normalised picture -> (m, C, H/8, W/8), the channels of `split`: everything that a click
+    needs later.  `forward`: the same of the full picture and, padded to its size, of the coarse view: (m, 2C, H/8,
+    W/8).
     """
 
-    def __init__(self, img_size: int = IMG_SIZE, backbone: str = "resnet10t"):
+    def __init__(self, img_size: int = IMG_SIZE, backbone: str = "tf_efficientnet_lite0"):
         super().__init__()
         self.img_size = img_size
         self.backbone = timm.create_model(backbone, features_only=True, pretrained=False, out_indices=(1, 2, 3, 4))
         c4, c8, c16, c32 = self.backbone.feature_info.channels()
         self.context = nn.Sequential(conv_block(c32, 128, 1), Residual(128, 2))
-        self.lateral16, self.lateral8, self.lateral4 = conv_block(c16, 128, 1), conv_block(c8, 96, 1), conv_block(c4, 32, 1)
+        self.lateral16, self.lateral8, self.lateral4 = (conv_block(c16, 128, 1), conv_block(c8, 96, 1),
+                                                        conv_block(c4, 32, 1))
         self.merge16, self.merge8 = conv_block(128, 128), conv_block(128 + 96, 96)
-        self.feat8, self.feat4 = nn.Conv2d(96, FEAT8, 1), nn.Sequential(conv_block(96 + 32, 32), nn.Conv2d(32, FEAT4, 1))
+        self.feat8, self.feat4 = nn.Conv2d(96, FEAT8, 1), nn.Sequential(conv_block(96 + 32, 32),
+                                                                        nn.Conv2d(32, FEAT4, 1))
         self.similarity, self.boundary = nn.Conv2d(96, HEADS * HEAD_DIM, 1), nn.Conv2d(96 + FEAT4 * 4, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        fine = self.features(x)
-        side = coarse_side(fine.shape[-1])
-        coarse = self.features(F.interpolate(x, (side * STRIDE, side * STRIDE), mode="bilinear", align_corners=False, antialias=True))
-        return torch.cat([fine, F.pad(coarse, (0, fine.shape[-1] - side) * 2)], 1)
+        return torch.cat([self.features(x), self.coarse(x)], 1)
+
+    def coarse(self, x: Tensor) -> Tensor:
+        """The coarse view of a picture, padded to the size of the full one: (m, C, H/8, W/8)."""
+        g = x.shape[-1] // STRIDE
+        side = coarse_side(g)
+        small = F.interpolate(x, (side * STRIDE, side * STRIDE), mode="bilinear", align_corners=False, antialias=True)
+        return F.pad(self.features(small), (0, g - side) * 2)
 
     def features(self, x: Tensor) -> Tensor:
         """One view."""
@@ -80,7 +88,8 @@ class TinyEncoder(nn.Module):
         p16 = self.merge16(up(self.context(f32)) + self.lateral16(f16))
         p8 = self.merge8(torch.cat([up(p16), self.lateral8(f8)], 1))
         fine = F.pixel_unshuffle(self.feat4(torch.cat([up(p8), self.lateral4(f4)], 1)), 2)
-        return torch.cat([self.feat8(p8), fine, self.similarity(p8), self.boundary(torch.cat([p8, fine], 1))], 1).float()
+        return torch.cat([self.feat8(p8), fine, self.similarity(p8),
+                          self.boundary(torch.cat([p8, fine], 1))], 1).float()
 
 
 def coarse_side(g: int) -> int:
@@ -94,8 +103,8 @@ def up(x: Tensor) -> Tensor:
 
 
 def split(embedding: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(m, C, g, g) -> stride-8 features (m, 64, g, g), stride-4 features (m, 24, 2g, 2g), similarity keys (m, s, d, g, g) of unit
-    length, boundary logits (m, 1, g, g)."""
+    """(m, C, g, g) -> stride-8 features (m, 64, g, g), stride-4 features (m, 24, 2g, 2g), similarity keys (m, s, d, g,
+    g) of unit length, boundary logits (m, 1, g, g)."""
     feat8, fine, keys, boundary = embedding.split([FEAT8, FEAT4 * 4, HEADS * HEAD_DIM, 1], 1)
     keys = F.normalize(keys.unflatten(1, (HEADS, HEAD_DIM)), dim=2)
     return feat8, F.pixel_shuffle(fine, 2), keys, boundary
@@ -110,7 +119,7 @@ def geodesic(cost: Tensor, seeds: Tensor, rounds: int = 6) -> Tensor:
     """
     distance = torch.where(seeds, 0.0, FAR).expand_as(cost).contiguous()
     down, along = running_sum(cost, 2), running_sum(cost, 3)
-    for _ in range(rounds):
+    for _ in range(rounds if seeds.any() else 0):
         for dim, total in ((3, along), (2, down)):
             forward = (distance - total).cummin(dim).values + total
             backward = (distance + total).flip(dim).cummin(dim).values.flip(dim) - total
@@ -119,14 +128,16 @@ def geodesic(cost: Tensor, seeds: Tensor, rounds: int = 6) -> Tensor:
 
 
 def running_sum(cost: Tensor, dim: int) -> Tensor:
-    """S of `geodesic`: price of walking from the first cell of a row (dim 3) or column (dim 2) to each of its cells, same shape as cost."""
+    """S of `geodesic`: price of walking from the first cell of a row (dim 3) or column (dim 2) to each of its cells,
+    same shape as cost."""
     n = cost.shape[dim]
     steps = (cost.narrow(dim, 0, n - 1) + cost.narrow(dim, 1, n - 1)) / 2
     return torch.cat([torch.zeros_like(cost.narrow(dim, 0, 1)), steps.cumsum(dim)], dim)
 
 
 class TinyPromptEncoder(nn.Module):
-    """Keeps SAM's signature, passes prompts on as geometry: sparse (b, n, 3) rows (x, y, label), dense (b, 2, 2g, 2g) logits and flag."""
+    """Keeps SAM's signature, passes prompts on as geometry: sparse (b, n, 3) rows (x, y, label), dense (b, 2, 2g, 2g)
+    logits and flag."""
 
     def __init__(self, img_size: int = IMG_SIZE):
         super().__init__()
@@ -139,13 +150,15 @@ class TinyPromptEncoder(nn.Module):
         return torch.zeros(1, 0, *self.image_embedding_size)
 
     def forward(self, points, boxes, masks) -> tuple[Tensor, Tensor]:
-        """points (coords (b, n, 2), labels (b, n)) or None, boxes (b, 4) xyxy or None, masks (b, 1, 2g, 2g) logits or None."""
+        """points (coords (b, n, 2), labels (b, n)) or None, boxes (b, 4) xyxy or None, masks (b, 1, 2g, 2g) logits or
+        None."""
         rows = []
         if points is not None:
             rows.append(torch.cat([points[0].float(), points[1].float().unsqueeze(-1)], -1))
         if boxes is not None:
             corners = boxes.float().reshape(-1, 2, 2)
-            labels = torch.tensor([CORNER0, CORNER1], device=corners.device).float().expand(len(corners), 2).unsqueeze(-1)
+            labels = torch.tensor([CORNER0, CORNER1],
+                                  device=corners.device).float().expand(len(corners), 2).unsqueeze(-1)
             rows.append(torch.cat([corners, labels], -1))
         if not rows:
             rows.append(torch.zeros(len(masks), 0, 3, device=masks.device))
@@ -156,7 +169,8 @@ class TinyPromptEncoder(nn.Module):
 
 
 class TinyMaskDecoder(nn.Module):
-    """Image embedding + prompt geometry -> four masks (0: the single answer, 1..3: the ambiguity set) and their predicted IoU."""
+    """Image embedding + prompt geometry -> four masks (0: the single answer; 1, 2, 3: part, object, group) and their
+    predicted IoU."""
 
     def __init__(self, width: int = 64, fine: int = 32):
         super().__init__()
@@ -167,25 +181,32 @@ class TinyMaskDecoder(nn.Module):
         self.refine = nn.Sequential(conv_block(width // 2 + FEAT4 + 5, fine), conv_block(fine, fine))
         self.narrow = nn.Conv2d(width, width // 2, 1)
         self.masks = nn.Conv2d(fine, 4, 1)
-        self.iou = nn.Sequential(nn.Linear(width * 2 + 5, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
+        self.iou = nn.Sequential(nn.Linear(width * 2 + 5, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(),
+                                 nn.Linear(64, 4))
 
-    def forward(self, image_embeddings: Tensor, image_pe: Tensor, sparse_prompt_embeddings: Tensor, dense_prompt_embeddings: Tensor,
+    def forward(self, image_embeddings: Tensor, image_pe: Tensor, sparse_prompt_embeddings: Tensor,
+                dense_prompt_embeddings: Tensor,
                 multimask_output: bool) -> tuple[Tensor, Tensor]:
         """image_embeddings (m, 2C, g, g) with m = 1, or m dividing b: prompts are then grouped by picture.
 
-        Returns logits (b, 3 or 1, 2g, 2g) and predicted IoU (b, 3 or 1).  The first mask is the single answer; with `multimask_output`
-        the two best rated of the ambiguity set follow, their ratings less ALTERNATIVE: photographs showed that they are overrated.
+        Returns logits (b, 3 or 1, 2g, 2g) and predicted IoU (b, 3 or 1).  The first mask is the single answer; with
+        `multimask_output` two of part, object and group follow, in this order: the one that is most like the single
+        answer is left out.
         """
         fine, coarse = image_embeddings.chunk(2, 1)
         sparse, dense = sparse_prompt_embeddings, dense_prompt_embeddings
-        guess = self.coarse_guess(coarse, sparse, dense)
-        masks, iou = self.predict_all(fine, sparse, torch.where(dense[:, 1:] > 0, dense, as_prompt(guess)))
-        single, rating = masks[:, :1] + guess, iou[:, :1]
+        masks, rating = self.refined(fine, self.coarse_guess(coarse, sparse, dense), sparse, dense)
         if not multimask_output:
-            return single, rating
-        best = iou[:, 1:].topk(2, 1)
-        chosen = masks[:, 1:].gather(1, best.indices[..., None, None].expand(-1, -1, *masks.shape[2:]))
-        return torch.cat([single, chosen], 1), torch.cat([rating, (best.values - ALTERNATIVE).clamp(min=0)], 1)
+            return masks[:, :1], rating[:, :1]
+        others = further(masks)
+        return (torch.gather(masks, 1, others[..., None, None].expand(-1, -1, *masks.shape[2:])),
+                torch.gather(rating, 1, others))
+
+    def refined(self, fine: Tensor, guess: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
+        """All four masks and their predicted IoU in the full view; the guess (b, 1, 2g, 2g) is the mask prompt where
+        there is no other, and is added to the single answer."""
+        masks, iou = self.predict_all(fine, sparse, torch.where(dense[:, 1:] > 0, dense, as_prompt(guess)))
+        return torch.cat([masks[:, :1] + guess, masks[:, 1:]], 1), iou
 
     def coarse_guess(self, coarse: Tensor, sparse: Tensor, dense: Tensor) -> Tensor:
         """Logits (b, 1, 2g, 2g) of the single answer in the coarse view."""
@@ -193,7 +214,8 @@ class TinyMaskDecoder(nn.Module):
         side = coarse_side(g)
         view = coarse[..., :side, :side]
         near = torch.cat([sparse[..., :2] * (side / g), sparse[..., 2:]], -1)
-        masks, _ = self.predict_all(view, near, F.interpolate(dense, (2 * side, 2 * side), mode="bilinear", align_corners=False))
+        masks, _ = self.predict_all(view, near,
+                                    F.interpolate(dense, (2 * side, 2 * side), mode="bilinear", align_corners=False))
         return F.interpolate(masks[:, :1], (2 * g, 2 * g), mode="bilinear", align_corners=False)
 
     def predict_all(self, embedding: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
@@ -202,12 +224,15 @@ class TinyMaskDecoder(nn.Module):
         feat8, feat4, keys, boundary = split(embedding)
         prompt, clicked, fine_maps = prompt_maps(feat8, keys, boundary, sparse, dense, each)
         x = repeat(self.image_in(feat8), each) + self.prompt_in(prompt) + self.under_click(clicked)[..., None, None]
-        h = self.trunk(F.relu(x))
-        masks = self.masks(self.refine(torch.cat([up(self.narrow(h)), repeat(feat4, each), fine_maps], 1))).float()
+        h = self.trunk(F.relu(x).contiguous(memory_format=torch.channels_last))
+        detail = torch.cat([up(self.narrow(h)), repeat(feat4, each), fine_maps],
+                           1).contiguous(memory_format=torch.channels_last)
+        masks = self.masks(self.refine(detail)).float()
         return masks, self.rate(h, masks.detach(), repeat(boundary, each))
 
     def rate(self, h: Tensor, masks: Tensor, boundary: Tensor) -> Tensor:
-        """Predicted IoU (b, 4) from features inside and outside of mask i, its size, its stability and the boundary under its outline."""
+        """Predicted IoU (b, 4) from features inside and outside of mask i, its size, its stability and the boundary
+        under its outline."""
         inside = F.avg_pool2d(masks.sigmoid(), 2)                                    # b 4 g g
         area = inside.mean((2, 3), keepdim=True)
         mean_in = torch.einsum("bcxy,bixy->bic", h, inside / (area + 1e-4)) / inside[0, 0].numel()
@@ -215,13 +240,25 @@ class TinyMaskDecoder(nn.Module):
         rim = inside * (1 - inside)
         on_edge = (rim * boundary.sigmoid()).sum((2, 3)) / (rim.sum((2, 3)) + 1e-4)
         stable = (masks > 1).sum((2, 3)) / (masks > -1).sum((2, 3)).clamp(min=1)
-        numbers = torch.stack([area.flatten(1), area.flatten(1).sqrt(), on_edge, stable, rim.mean((2, 3)) / (area.flatten(1) + 1e-3)], -1)
-        all_four = self.iou(torch.cat([mean_in, mean_out, numbers], -1).float())     # b 4 4: one output unit per mask role
+        numbers = torch.stack([area.flatten(1), area.flatten(1).sqrt(), on_edge, stable,
+                               rim.mean((2, 3)) / (area.flatten(1) + 1e-3)], -1)
+        # b 4 4: one output unit per mask role
+        all_four = self.iou(torch.cat([mean_in, mean_out, numbers], -1).float())
         return all_four.diagonal(dim1=1, dim2=2).sigmoid()
 
 
+def further(masks: Tensor) -> Tensor:
+    """Indices (b, 3) of the single answer and of the two of the other three masks that are less like it, masks (b, 4,
+    h, w)."""
+    on = masks > 0
+    alike = (on[:, 1:] & on[:, :1]).sum((2, 3)) / (on[:, 1:] | on[:, :1]).sum((2, 3)).clamp(min=1)
+    kept = 1 + alike.argsort(1)[:, :2].sort(1).values
+    return torch.cat([torch.zeros_like(kept[:, :1]), kept], 1)
+
+
 def as_prompt(logits: Tensor) -> Tensor:
-    """Mask logits (b, 1, h, w) -> dense prompt (b, 2, h, w): logits clamped to [-10, 10] and divided by 10, and the flag 'there is one'."""
+    """Mask logits (b, 1, h, w) -> dense prompt (b, 2, h, w): logits clamped to [-10, 10] and divided by 10, and the
+    flag 'there is one'."""
     return torch.cat([logits.clamp(-10, 10) / 10, torch.ones_like(logits)], 1)
 
 
@@ -231,7 +268,8 @@ def repeat(x: Tensor, each: int) -> Tensor:
 
 
 def discs(sparse: Tensor, label: int, size: int, radius: float) -> Tensor:
-    """(b, 1, size, size) map in [0, 1]: 1 at clicks of this label, falling linearly to 0 at `radius` cells; sparse xy in cells."""
+    """(b, 1, size, size) map in [0, 1]: 1 at clicks of this label, falling linearly to 0 at `radius` cells; sparse xy
+    in cells."""
     grid = torch.arange(size, device=sparse.device) + 0.5
     dx, dy = grid - sparse[..., 0:1], grid - sparse[..., 1:2]                        # b n size
     far = (dx[:, :, None, :].square() + dy[:, :, :, None].square()).sqrt() / radius
@@ -259,8 +297,10 @@ def with_centre(sparse: Tensor) -> Tensor:
     return torch.cat([sparse, torch.cat([centre, label[:, None]], 1)[:, None]], 1)
 
 
-def prompt_maps(feat8: Tensor, keys: Tensor, boundary: Tensor, sparse: Tensor, dense: Tensor, each: int) -> tuple[Tensor, Tensor, Tensor]:
-    """All that is known about the prompt: maps (b, P, g, g), mean feature under the positive clicks (b, 64), fine maps (b, 5, 2g, 2g)."""
+def prompt_maps(feat8: Tensor, keys: Tensor, boundary: Tensor, sparse: Tensor, dense: Tensor,
+                each: int) -> tuple[Tensor, Tensor, Tensor]:
+    """All that is known about the prompt: maps (b, P, g, g), mean feature under the positive clicks (b, 64), fine maps
+    (b, 5, 2g, 2g)."""
     g = feat8.shape[-1]
     cells = torch.cat([sparse[..., :2] / STRIDE, sparse[..., 2:]], -1)
     started = with_centre(cells)
@@ -271,7 +311,8 @@ def prompt_maps(feat8: Tensor, keys: Tensor, boundary: Tensor, sparse: Tensor, d
         places = [discs(cells, FOREGROUND, g, 2.0), discs(cells, BACKGROUND, g, 2.0), box_map(cells, g),
                   discs(started, FOREGROUND, g, g / 2.0), discs(started, BACKGROUND, g, g / 2.0)]
         double = torch.cat([cells[..., :2] * 2, cells[..., 2:]], -1)
-        fine = torch.cat([discs(double, FOREGROUND, 2 * g, 2.5), discs(double, BACKGROUND, 2 * g, 2.5), box_map(double, 2 * g), dense], 1)
+        fine = torch.cat([discs(double, FOREGROUND, 2 * g, 2.5), discs(double, BACKGROUND, 2 * g, 2.5),
+                          box_map(double, 2 * g), dense], 1)
     alike, clicked = similar(feat8, keys, started, each)
     return torch.cat([*near, *alike, *places, F.avg_pool2d(dense, 2)], 1), clicked, fine
 
@@ -285,8 +326,8 @@ def cell_mask(cells: Tensor, label: int, g: int) -> Tensor:
 
 
 def similar(feat8: Tensor, keys: Tensor, cells: Tensor, each: int) -> tuple[list[Tensor], Tensor]:
-    """Cosine of every cell with the cells under the clicks, best over the clicks of one sign: two maps (b, s, g, g), and the mean
-    stride-8 feature under the positive clicks (b, 64)."""
+    """Cosine of every cell with the cells under the clicks, best over the clicks of one sign: two maps (b, s, g, g),
+    and the mean stride-8 feature under the positive clicks (b, 64)."""
     g, m, n = feat8.shape[-1], len(feat8), cells.shape[1]
     xy = cells[..., :2].long().clamp(0, g - 1)
     at = (xy[..., 1] * g + xy[..., 0]).view(m, each * n)                             # m (each n)
@@ -303,6 +344,7 @@ def similar(feat8: Tensor, keys: Tensor, cells: Tensor, each: int) -> tuple[list
     return maps, (under * positive).sum(1) / positive.sum(1).clamp(min=1)
 
 
-def build_tiny(img_size: int = IMG_SIZE, backbone: str = "resnet10t") -> Sam:
-    """A `segment_anything.modeling.Sam` with the tiny parts, random weights; load `weights/segment-tiny.safetensors` into it."""
+def build_tiny(img_size: int = IMG_SIZE, backbone: str = "tf_efficientnet_lite0") -> Sam:
+    """A `segment_anything.modeling.Sam` with the tiny parts, random weights; load `weights/segment-tiny.safetensors`
+    into it."""
     return Sam(TinyEncoder(img_size, backbone), TinyPromptEncoder(img_size), TinyMaskDecoder()).eval()

@@ -154,8 +154,9 @@ class TinyViT(nn.Module):
     itself after microsoft/Cream (MIT).
     """
 
-    def __init__(self, img_size: int = 1024, dims: tuple[int, ...] = (64, 128, 160, 320), depths: tuple[int, ...] = (2, 2, 6, 2),
-                 heads: tuple[int, ...] = (2, 4, 5, 10), windows: tuple[int, ...] = (7, 7, 14, 7), strides: tuple[int, ...] = (2, 2, 1),
+    def __init__(self, img_size: int = 1024, dims: tuple[int, ...] = (64, 128, 160, 320),
+                 depths: tuple[int, ...] = (2, 2, 6, 2), heads: tuple[int, ...] = (2, 4, 5, 10),
+                 windows: tuple[int, ...] = (7, 7, 14, 7), strides: tuple[int, ...] = (2, 2, 1),
                  classes: int = 1000, out: int = 256) -> None:
         super().__init__()
         self.img_size = img_size
@@ -182,7 +183,8 @@ def build_mobile_sam() -> Sam:
     transformer = TwoWayTransformer(depth=2, embedding_dim=dim, mlp_dim=2048, num_heads=8)
     return Sam(
         image_encoder=TinyViT(side, out=dim),
-        prompt_encoder=PromptEncoder(embed_dim=dim, image_embedding_size=(grid, grid), input_image_size=(side, side), mask_in_chans=16),
+        prompt_encoder=PromptEncoder(embed_dim=dim, image_embedding_size=(grid, grid), input_image_size=(side, side),
+                                     mask_in_chans=16),
         mask_decoder=MaskDecoder(num_multimask_outputs=3, transformer=transformer, transformer_dim=dim,
                                  iou_head_depth=3, iou_head_hidden_dim=256),
     ).eval()

@@ -1,8 +1,10 @@
-"""Window attention as one gather, one softmax and one scatter, so that window, shift, mask, bias and similarity can each be changed.
+"""Window attention as one gather, one softmax and one scatter, so that window, shift, mask, bias and similarity can
+each be changed.
 
-softmax(q k^T / sqrt(d) + B + mask) v in every window (arXiv 2103.14030, equation 4), or with scaled cosine, cos(q, k) * scale, in place of
-the dot product (Swin V2, arXiv 2111.09883, equation 2).  Rolling, padding and cutting are one look-up in `Layout.windows`; a padded place
-has a zero *after* the norm, so its q, k and v are the biases of the projection, and nothing masks it, in timm as in torchvision.
+softmax(q k^T / sqrt(d) + B + mask) v in every window (arXiv 2103.14030, equation 4), or with scaled cosine, cos(q, k) *
+scale, in place of the dot product (Swin V2, arXiv 2111.09883, equation 2).  Rolling, padding and cutting are one
+look-up in `Layout.windows`; a padded place has a zero *after* the norm, so its q, k and v are the biases of the
+projection, and nothing masks it, in timm as in torchvision.
 
 Letters: H, W map; C channels; h heads; d channels of a head; nW windows of N places.
 """
@@ -24,7 +26,8 @@ COSINE = 10.0                  # the scale at which Swin V2 starts to train
 
 @dataclass(frozen=True)
 class Projections:
-    """The weights of one attention: qkv (3C, C) and (3C,), out (C, C) and (C,), the bias table ((2M-1)^2, h) of `window`."""
+    """The weights of one attention: qkv (3C, C) and (3C,), out (C, C) and (C,), the bias table ((2M-1)^2, h) of
+    `window`."""
 
     qkv: Tensor
     qkv_bias: Tensor

@@ -1,8 +1,9 @@
-"""Real attention of any timm Swin, Swin V2 or Swin V2-CR: every block's weights as they were applied, and rows of them on the picture.
+"""Real attention of any timm Swin, Swin V2 or Swin V2-CR: every block's weights as they were applied, and rows of them
+on the picture.
 
-timm's Swin calls fused attention only when told to (TIMM_FUSED_ATTN=2); then no softmax is seen.  So `fused_attn` is switched off in every
-module, one by one, and the input of `attn_drop` is kept, which is the softmax's output in all three families.
-Letters: H, W tokens of a block's map; nW windows of N places; h heads.
+timm's Swin calls fused attention only when told to (TIMM_FUSED_ATTN=2); then no softmax is seen.  So `fused_attn` is
+switched off in every module, one by one, and the input of `attn_drop` is kept, which is the softmax's output in all
+three families.  Letters: H, W tokens of a block's map; nW windows of N places; h heads.
 """
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class CaptureError(ValueError):
 
 @dataclass(frozen=True)
 class Maps:
-    """The attention of one block: stage and block count from 0, `layout` says where its windows lie, weights (nW, h, N, N)."""
+    """The attention of one block: stage and block count from 0, `layout` says where its windows lie, weights (nW, h, N,
+    N)."""
 
     stage: int
     block: int
@@ -43,8 +45,9 @@ class Maps:
 
 @dataclass(frozen=True)
 class Row:
-    """What one token looked at: its place (row, column) on the map of `size`, and by head (h, H, W) the weights of all tokens, zero outside
-    of its window; `padding` (h,): the weight of padded places; `inside` (H, W): tokens of its window that it may look at."""
+    """What one token looked at: its place (row, column) on the map of `size`, and by head (h, H, W) the weights of all
+    tokens, zero outside of its window; `padding` (h,): the weight of padded places; `inside` (H, W): tokens of its
+    window that it may look at."""
 
     token: tuple[int, int]
     size: tuple[int, int]
@@ -119,8 +122,8 @@ def row(maps: Maps, place: tuple[float, float]) -> Row:
 
 @dataclass(frozen=True)
 class Reader:
-    """A model and how it wants its pictures: `size` (H, W) in pixels or None for `small.fitting`, with the statistics of its training.
-    `key` tells its weights from others."""
+    """A model and how it wants its pictures: `size` (H, W) in pixels or None for `small.fitting`, with the statistics
+    of its training.  `key` tells its weights from others."""
 
     name: str
     key: str
@@ -152,7 +155,8 @@ def names() -> tuple[str, ...]:
 
 @lru_cache(2)
 def own(path: Path, name: str) -> Reader:
-    """The user's weights, safetensors, in timm's architecture `name`.  Raises CaptureError or WeightsError, one sentence."""
+    """The user's weights, safetensors, in timm's architecture `name`.  Raises CaptureError or WeightsError, one
+    sentence."""
     import timm
     if name not in names():
         raise CaptureError(f"timm has no Swin architecture called {str(name)[:60]!r}.")
@@ -162,7 +166,8 @@ def own(path: Path, name: str) -> Reader:
     with torch.device("meta"):
         wanted = sum(p.numel() for p in timm.create_model(name, **options).parameters())
     if wanted > sum(v.numel() for v in state.values()):                # before the memory is spent
-        raise CaptureError(f"These weights do not fit {name}: it has {wanted / 1e6:.1f} million numbers, the file has fewer.")
+        raise CaptureError(f"These weights do not fit {name}: it has {wanted / 1e6:.1f} million numbers, the "
+                           "file has fewer.")
     model = timm.create_model(name, **options)
     try:
         model.load_state_dict(_filtered(state, model))
@@ -171,7 +176,8 @@ def own(path: Path, name: str) -> Reader:
         raise CaptureError(f"These weights do not fit {name}: {lines[min(1, len(lines) - 1)][:140]}") from None
     config = model.pretrained_cfg
     size = tuple(config["input_size"][1:])
-    return Reader(name, f"{path} {name}", model.eval().requires_grad_(False), size, tuple(config["mean"]), tuple(config["std"]))
+    return Reader(name, f"{path} {name}", model.eval().requires_grad_(False), size, tuple(config["mean"]),
+                  tuple(config["std"]))
 
 
 def _filtered(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:

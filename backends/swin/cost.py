@@ -1,12 +1,13 @@
-"""What attention costs, over the whole map and in windows: multiplications by formula, memory of the weights, and time on this machine.
+"""What attention costs, over the whole map and in windows: multiplications by formula, memory of the weights, and time
+on this machine.
 
 Multiply-adds (arXiv 2103.14030, equations 1 and 2), for a map of H W tokens and C channels:
 
     global    4 H W C^2 + 2 (H W)^2 C
     windows   4 H W C^2 + 2 M^2 H W C
 
-The first term is the projections, the second q k^T and the product with v.  Where M does not divide the map, windows work on the padded
-one.
+The first term is the projections, the second q k^T and the product with v.  Where M does not divide the map, windows
+work on the padded one.
 """
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from backends import stop
 from backends.swin.geometry import Pair, layout
 
 MOST = 160 << 20               # bytes of weights up to which the whole map is timed
@@ -27,7 +29,8 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Price:
-    """One map: multiply-adds and bytes of float32 weights of one layer, global and in windows; seconds where they were measured."""
+    """One map: multiply-adds and bytes of float32 weights of one layer, global and in windows; seconds where they were
+    measured."""
 
     size: Pair
     projections: int
@@ -44,7 +47,8 @@ def price(size: Pair, window: int, channels: int, heads: int) -> Price:
     one = layout(size, window, 0, "torchvision")
     n, padded, area = size[0] * size[1], one.padded[0] * one.padded[1], window * window
     whole, cut = n * n, area * padded
-    return Price(size, 4 * n * channels**2, 2 * whole * channels, 2 * cut * channels, 4 * heads * whole, 4 * heads * cut)
+    return Price(size, 4 * n * channels**2, 2 * whole * channels, 2 * cut * channels, 4 * heads * whole,
+                 4 * heads * cut)
 
 
 def _shapes(size: Pair, window: int, channels: int, heads: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -55,7 +59,8 @@ def _shapes(size: Pair, window: int, channels: int, heads: int) -> tuple[tuple[i
 
 
 def counted(size: Pair, window: int, channels: int, heads: int) -> tuple[int, int]:
-    """Multiply-adds of attention over the whole map and in windows: torch counts while the very code that is timed runs without data."""
+    """Multiply-adds of attention over the whole map and in windows: torch counts while the very code that is timed runs
+    without data."""
     found = []
     for shape in _shapes(size, window, channels, heads):
         with FlopCounterMode(display=False) as counter:
@@ -65,8 +70,8 @@ def counted(size: Pair, window: int, channels: int, heads: int) -> tuple[int, in
 
 
 def timed(size: Pair, window: int, channels: int, heads: int) -> tuple[float | None, float]:
-    """Median seconds of softmax(q k^T) v on random numbers, without projections: over the whole map (None where its weights exceed MOST),
-    and in windows."""
+    """Median seconds of softmax(q k^T) v on random numbers, without projections: over the whole map (None where its
+    weights exceed MOST), and in windows."""
     whole, cut = _shapes(size, window, channels, heads)
     fits = 4 * heads * whole[3] ** 2 <= MOST
     return _median(_attend, torch.randn(whole)) if fits else None, _median(_attend, torch.randn(cut))
@@ -80,6 +85,7 @@ def _attend(qkv: Tensor) -> Tensor:
 def _median(function: Callable[[Tensor], Tensor], qkv: Tensor) -> float:
     seconds = []
     for _ in range(REPEATS):
+        stop.check()
         began = time.perf_counter()
         function(qkv)
         seconds.append(time.perf_counter() - began)

@@ -1,13 +1,17 @@
-"""Where every token is while a Swin block works: rolled, padded, cut into windows, numbered by region, and back. numpy only.
+"""Where every token is while a Swin block works: rolled, padded, cut into windows, numbered by region, and back.
 
-The map (H, W) is rolled by (-s, -s) and cut into windows of M x M tokens; what was rolled over an edge must not meet what lies there
-(Liu et al., arXiv 2103.14030, section 3.2 and figure 4).  Both libraries build the mask from slices of the *padded* map, and blocked
-scores get -100 (`PENALTY`), not minus infinity.  They differ where M does not divide the map:
+The map (H, W) is rolled by (-s, -s) and cut into windows of M x M tokens; what was rolled over an edge must not meet
+what lies there (Liu et al., arXiv 2103.14030, section 3.2 and figure 4).  Both libraries build the mask from slices of
+the *padded* map, and blocked scores get -100 (`PENALTY`), not minus infinity.  They differ where M does not divide the
+map:
 
-    timm 1.0.31          rolls, then pads at the bottom and right: rolled-over tokens end up before the padding, the slices miss them
-    torchvision 0.29.2   pads, then rolls: the slices fit; a map smaller than the window is padded up to it, where timm shrinks the window
+    timm 1.0.31          rolls, then pads at the bottom and right: rolled-over tokens end up before the padding, and
+                         the slices miss them
+    torchvision 0.29.2   pads, then rolls: the slices fit; a map smaller than the window is padded up to it, where timm
+                         shrinks the window
 
-Letters: H, W rows and columns of tokens; M window, N = M * M, s shift; Hp, Wp the padded map; nW windows.  Pairs are (rows, columns).
+Letters: H, W rows and columns of tokens; M window, N = M * M, s shift; Hp, Wp the padded map; nW windows.  Pairs are
+(rows, columns).  numpy only.
 """
 from __future__ import annotations
 
@@ -25,7 +29,8 @@ PAD = -1                       # the source of a padded place
 
 @dataclass(frozen=True)
 class Layout:
-    """One partition of a map of `size` tokens; window, shift and order as they are used, after `layout` has fitted them to the map."""
+    """One partition of a map of `size` tokens; window, shift and order as they are used, after `layout` has fitted them
+    to the map."""
 
     size: Pair
     window: Pair
@@ -44,7 +49,8 @@ class Layout:
 
     @cached_property
     def source(self) -> np.ndarray:
-        """int (Hp, Wp): the flat index of the token that stands at each place after rolling and padding, PAD where there is none."""
+        """int (Hp, Wp): the flat index of the token that stands at each place after rolling and padding, PAD where
+        there is none."""
         rows, columns = (self._axis(axis) for axis in (0, 1))
         flat = rows[:, None] * self.size[1] + columns[None]
         return np.where((rows[:, None] == PAD) | (columns[None] == PAD), PAD, flat)
@@ -59,14 +65,15 @@ class Layout:
 
     @cached_property
     def region(self) -> np.ndarray:
-        """int (Hp, Wp): the id that the libraries' slices [0, -M), [-M, -s), [-s, end) give each place; 3 * (which of rows) + columns."""
+        """int (Hp, Wp): the id that the libraries' slices [0, -M), [-M, -s), [-s, end) give each place; 3 * (which of
+        rows) + columns."""
         bands = [_bands(*axis) for axis in zip(self.padded, self.window, self.shift)]
         return 3 * bands[0][:, None] + bands[1][None]
 
     @cached_property
     def crossed(self) -> np.ndarray:
-        """int (Hp, Wp): 1 if the token was rolled over the top edge, 2 over the left one, 3 both: the mask's meaning, told without slices.
-        Padding counts as on the side where it was put."""
+        """int (Hp, Wp): 1 if the token was rolled over the top edge, 2 over the left one, 3 both: the mask's meaning,
+        told without slices.  Padding counts as on the side where it was put."""
         over = [self._over(axis).astype(np.int64) for axis in (0, 1)]
         return over[0][:, None] + 2 * over[1][None]
 
@@ -100,7 +107,8 @@ class Layout:
 
     @cached_property
     def strange(self) -> np.ndarray:
-        """bool (nW, N, N): two tokens that stand in one window only because of the roll.  No pair with padding is strange."""
+        """bool (nW, N, N): two tokens that stand in one window only because of the roll.  No pair with padding is
+        strange."""
         sides, real = self.cut(self.crossed), self.windows != PAD
         return (sides[:, :, None] != sides[:, None, :]) & real[:, :, None] & real[:, None, :]
 
@@ -128,8 +136,9 @@ def _bands(length: int, window: int, shift: int) -> np.ndarray:
 
 
 def layout(size: Pair, window: int | Pair, shift: int | Pair, order: Order = "timm") -> Layout:
-    """The partition as the library of `order` does it: with a window that reaches the whole map there is no shift along that axis, and
-    timm shrinks the window to the map.  Raises ValueError for sizes below 1, or a shift that is not smaller than the window."""
+    """The partition as the library of `order` does it: with a window that reaches the whole map there is no shift along
+    that axis, and timm shrinks the window to the map.  Raises ValueError for sizes below 1, or a shift that is not
+    smaller than the window."""
     pairs = [(value, value) if isinstance(value, int) else value for value in (window, shift)]
     if min(size) < 1 or min(pairs[0]) < 1:
         raise ValueError("The map and the window need at least one token on each side.")

@@ -1,8 +1,10 @@
-"""timm's own Swin weights from the Hugging Face hub, only when somebody asks: what a download would be, and the download.
+"""timm's own Swin weights from the Hugging Face hub, only when somebody asks: what a download would be, and the
+download.
 
-The hub answers a HEAD request for a large file with its size and SHA-256 (X-Linked-Size, X-Linked-Etag) before it redirects to where the
-bytes are; `backends.download` then resumes, hashes and checks.  The file lies in the folder of downloaded weights and is loaded like one of
-the user's own (`backends.swin.capture.own`), which refuses what does not fit.
+The hub answers a HEAD request for a large file with its size and SHA-256 (X-Linked-Size, X-Linked-Etag) before it
+redirects to where the bytes are; `backends.download` then resumes, hashes and checks.  The file lies in the folder of
+downloaded weights and is loaded like one of the user's own (`backends.swin.capture.own`), which refuses what does not
+fit.
 """
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ FILE = "model.safetensors"
 
 @dataclass(frozen=True)
 class Offer:
-    """Where the weights lie on the hub, their licence, about how many megabytes they are, and whether they are here already."""
+    """Where the weights lie on the hub, their licence, about how many megabytes they are, and whether they are here
+    already."""
 
     repository: str
     licence: str
@@ -76,7 +79,8 @@ def promised(url: str) -> tuple[int, str]:
 
 
 def fetch(name: str) -> Iterator[download.Progress]:
-    """Downloads to `place(name)` unless it is there; closing stops and keeps what has arrived.  Raises CaptureError or WeightsError."""
+    """Downloads to `place(name)` unless it is there; closing stops and keeps what has arrived.  Raises CaptureError or
+    WeightsError."""
     if not offer(name).here:
         url = f"{HUB}/{offer(name).repository}/resolve/main/{FILE}"
         yield from download.fetch(url, place(name), *promised(url))

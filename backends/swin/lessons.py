@@ -10,7 +10,7 @@ from timm.models import swin_transformer
 from torch import Tensor
 
 from backends import metrics
-from backends.shapes import Check
+from backends.result import Check, check
 from backends.swin import attend, merging, reach, relative
 from backends.swin.geometry import PAD, layout
 from backends.swin.params import TOKEN, WINDOW, SwinParams
@@ -30,7 +30,8 @@ def reached(scene: Scene) -> tuple[Reach, tuple[Check, ...]]:
     first, still = (reach.reach(token, plain, second, p.depth, p.masked) for second in (moved, plain))
     counted = [reach.counts(each, p.depth) for each in (first, still)]
     spread = max(counted[1]) - min(counted[1])
-    held = Check("Without shift nothing leaves the window", spread, 0, spread == 0, "tokens gained by any further block without shift")
+    held = check("Without shift nothing leaves the window", spread, 0,
+                 "tokens gained by any further block without shift")
     return Reach(p.depth, first, still, *counted), (held,)
 
 
@@ -46,13 +47,14 @@ def leaked(scene: Scene) -> tuple[Leak, tuple[Check, ...]]:
     even = float(uniform[met].mean()) if met.any() else 0.0
     found = Leak(off.mean(0).numpy(), means[0], means[1], float(met.float().mean()), heads, even)
     text = "mean weight on strangers with the mask on, of tokens that have some in their window"
-    return found, (Check("The mask closes the leak", means[1], 1e-6, means[1] <= 1e-6, text),)
+    return found, (check("The mask closes the leak", means[1], 1e-6, text),)
 
 
 def libraries(scene: Scene) -> tuple[Orders, tuple[Check, ...]]:
     """timm and torchvision on the same tokens with the same weights, mask on."""
     p, outputs, leaks, padding = scene.params, [], [], []
-    scenes = [scene if order == p.order else replace(scene, params=replace(p, order=order)) for order in ("timm", "torchvision")]
+    scenes = [scene if order == p.order else replace(scene, params=replace(p, order=order))
+              for order in ("timm", "torchvision")]
     for one in scenes:
         weights = replace(one.weights, table=one.table, window=one.layout.window)
         outputs.append(attend.attend(one.x, weights, one.layout))
@@ -62,12 +64,12 @@ def libraries(scene: Scene) -> tuple[Orders, tuple[Check, ...]]:
     ours, theirs = (one.layout for one in scenes)
     divides = theirs.padded == p.size
     other = board(scenes[p.order == "timm"])
-    found = Orders(gap.numpy(), float(gap.max()), float(outputs[0].square().mean().sqrt()), divides, tuple(leaks), tuple(padding), other)
+    found = Orders(gap.numpy(), float(gap.max()), float(outputs[0].square().mean().sqrt()), divides, tuple(leaks),
+                   tuple(padding), other)
     if not divides and (ours.shift != (0, 0) or ours.window != theirs.window):
         return found, ()
-    same = found.largest <= 1e-5
     text = "largest difference; the window divides the map, or is smaller than it and nothing is shifted"
-    return found, (Check("The libraries agree", found.largest, 1e-5, same, text),)
+    return found, (check("The libraries agree", found.largest, 1e-5, text),)
 
 
 def biased(scene: Scene) -> tuple[Bias, tuple[Check, ...]]:
@@ -78,9 +80,10 @@ def biased(scene: Scene) -> tuple[Bias, tuple[Check, ...]]:
         table[cell, scene.params.head - 1] = value
     used = scene.bias[scene.params.head - 1]
     gap = float((used - table[swin_transformer.get_relative_position_index(mh, mw), scene.params.head - 1]).abs().max())
-    found = Bias(scene.params.head - 1, table.T.reshape(-1, 2 * mh - 1, 2 * mw - 1).numpy(), tuple(scene.edited), scene.params.bias)
+    found = Bias(scene.params.head - 1, table.T.reshape(-1, 2 * mh - 1, 2 * mw - 1).numpy(), tuple(scene.edited),
+                 scene.params.bias)
     text = "largest difference of the N x N bias to the edited table, read by timm's own index"
-    return found, (Check("One cell, all pairs of its offset", gap, 0, gap == 0, text),)
+    return found, (check("One cell, all pairs of its offset", gap, 0, text),)
 
 
 def _support(p: Tensor, scene: Scene) -> tuple[float, ...]:
@@ -118,11 +121,14 @@ def merged(params: SwinParams, image: np.ndarray) -> tuple[Merge, tuple[Check, .
 def _merging(x: Tensor) -> Check:
     """Our merging against the code of both libraries, on the picture's tokens (H, W, C) and weights drawn at random."""
     draw, channels = torch.Generator().manual_seed(0), 4 * x.shape[-1]
-    scale, offset, projection = (torch.randn(*shape, generator=draw) for shape in ((channels,), (channels,), (channels // 2, channels)))
+    scale, offset, projection = (torch.randn(*shape, generator=draw)
+                                 for shape in ((channels,), (channels,), (channels // 2, channels)))
     mine, gaps = merging.merge(x, scale, offset, projection), []
-    for theirs in (swin_transformer.PatchMerging(x.shape[-1]), torchvision.models.swin_transformer.PatchMerging(x.shape[-1])):
+    for theirs in (swin_transformer.PatchMerging(x.shape[-1]),
+                   torchvision.models.swin_transformer.PatchMerging(x.shape[-1])):
         theirs.load_state_dict({"norm.weight": scale, "norm.bias": offset, "reduction.weight": projection})
         gaps.append(float((mine - theirs(x[None])[0]).abs().max() / mine.abs().max()))
     gap = max(gaps)
-    text = "largest difference to timm's and to torchvision's merging of these tokens, over the largest output; weights drawn at random"
-    return Check("Merging is that of the libraries", gap, 1e-5, gap <= 1e-5, text)
+    text = ("largest difference to timm's and to torchvision's merging of these tokens, over the largest output; "
+            "weights drawn at random")
+    return check("Merging is that of the libraries", gap, 1e-5, text)

@@ -1,4 +1,5 @@
-"""Real attention of a model on the picture: what the clicked patch looks at in every block, cut to the part of its window that it may see.
+"""Real attention of a model on the picture: what the clicked patch looks at in every block, cut to the part of its
+window that it may see.
 
 Maps of a picture are kept (in bytes, across visitors, by content), so that a click costs no new forward pass.
 """
@@ -9,8 +10,8 @@ import torch
 from torch import Tensor
 
 from backends import images, metrics
-from backends.segment.cache import ByteLRU
-from backends.shapes import Check
+from backends.cache import ByteLRU
+from backends.result import Check, check
 from backends.swin import capture, small
 from backends.swin.capture import Maps, Reader
 from backends.swin.params import SwinParams
@@ -21,7 +22,8 @@ KEPT = ByteLRU(192 << 20)
 
 @torch.no_grad()
 def looked(reader: Reader, image: np.ndarray) -> tuple[tuple[Maps, ...], Tensor | None]:
-    """All blocks' attention on the picture, and from the shipped model the places' vectors (d, h, w), of one forward pass."""
+    """All blocks' attention on the picture, and from the shipped model the places' vectors (d, h, w), of one forward
+    pass."""
     def look() -> tuple[tuple[tuple[Maps, ...], Tensor | None], int]:
         x, whole = reader.normalised(reader.picture(image)), small.load() if reader.key == small.NAME else None
         with capture.ONE, capture.listening(reader.model) as found:
@@ -47,7 +49,8 @@ def cut(maps: Maps, row: capture.Row) -> BlockRow:
     corner, inside = (int(rows[0]), int(columns[0])), (len(rows), len(columns))
     part = row.weights[:, corner[0]:corner[0] + inside[0], corner[1]:corner[1] + inside[1]].numpy()
     where = maps.layout
-    return BlockRow(maps.stage, maps.block, where.size, where.window, where.shift, row.token, corner, inside, figures(row), part)
+    return BlockRow(maps.stage, maps.block, where.size, where.window, where.shift, row.token, corner, inside,
+                    figures(row), part)
 
 
 def answer(vectors: Tensor, place: tuple[float, float]) -> np.ndarray:
@@ -69,5 +72,6 @@ def model(params: SwinParams, image: np.ndarray, reader: Reader) -> tuple[Model,
     head = min(params.map_head, maps[chosen].weights.shape[1]) - 1
     alike = None if vectors is None else answer(vectors, place)
     found = Model(reader.name, reader.picture(image).shape[:2], tuple(map(cut, maps, rows)), chosen, head, alike)
-    return found, (Check("Rows sum to 1", sums, 1e-5, sums <= 1e-5, "largest |sum - 1| of the clicked patch's rows, padding included"),
-                   Check("Nothing behind the mask", outside, 1e-30, outside <= 1e-30, "largest weight outside of what it may look at"))
+    return found, (check("Rows sum to 1", sums, 1e-5,
+                         "largest |sum - 1| of the clicked patch's rows, padding included"),
+                   check("Nothing behind the mask", outside, 1e-30, "largest weight outside of what it may look at"))

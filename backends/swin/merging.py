@@ -1,9 +1,10 @@
-"""Patch merging: four neighbours become one token of twice the channels, and so the pyramid of a Swin (arXiv 2103.14030, section 3.1).
+"""Patch merging: four neighbours become one token of twice the channels, and so the pyramid of a Swin (arXiv
+2103.14030, section 3.1).
 
-2 x 2 neighbours are put one after another, in the order (0, 0), (1, 0), (0, 1), (1, 1) as (row, column): down before across, unlike
-`torch.nn.functional.unfold` and `pixel_unshuffle`.  Then LayerNorm of 4C and a projection to 2C without bias; maps with an odd side get a
-row or column of zeros first.  timm merges at the start of a stage, the paper and torchvision at the end of the one before: the same
-numbers.
+2 x 2 neighbours are put one after another, in the order (0, 0), (1, 0), (0, 1), (1, 1) as (row, column): down before
+across, unlike `torch.nn.functional.unfold` and `pixel_unshuffle`.  Then LayerNorm of 4C and a projection to 2C without
+bias; maps with an odd side get a row or column of zeros first.  timm merges at the start of a stage, the paper and
+torchvision at the end of the one before: the same numbers.
 """
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ EPS = 1e-5                     # of the norm, in timm and torchvision
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the pyramid: `size` tokens, each `pixels` wide, of `channels`; `padded`: rows and columns of zeros before the merge that
-    led here; window and shift as they are used here."""
+    """One stage of the pyramid: `size` tokens, each `pixels` wide, of `channels`; `padded`: rows and columns of zeros
+    before the merge that led here; window and shift as they are used here."""
 
     size: Pair
     pixels: int
@@ -45,7 +46,8 @@ def merge(x: Tensor, scale: Tensor, offset: Tensor, projection: Tensor) -> Tenso
     return F.linear(F.layer_norm(joined, joined.shape[-1:], scale, offset, EPS), projection)
 
 
-def pyramid(size: Pair, window: int, shift: int, channels: int, pixels: int, order: Order = "timm", stages: int = 4) -> tuple[Stage, ...]:
+def pyramid(size: Pair, window: int, shift: int, channels: int, pixels: int, order: Order = "timm",
+            stages: int = 4) -> tuple[Stage, ...]:
     """The stages of a Swin whose first map has `size` tokens of `pixels` px."""
     found: list[Stage] = []
     padded = (0, 0)

@@ -1,8 +1,8 @@
 """How far one token sees after k blocks: which tokens of the input its output can depend on.
 
-Blocks alternate, plain windows first, shifted ones second (arXiv 2103.14030, equation 3).  What a token depends on after k blocks are the
-partners, in block k, of itself, then their partners in block k - 1, and so on down to the first.  Padding carries nothing from block to
-block: it is zero anew in each.
+Blocks alternate, plain windows first, shifted ones second (arXiv 2103.14030, equation 3).  What a token depends on
+after k blocks are the partners, in block k, of itself, then their partners in block k - 1, and so on down to the first.
+Padding carries nothing from block to block: it is zero anew in each.
 """
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from backends.swin.geometry import Layout
 
 
 def reach(token: int, plain: Layout, moved: Layout, depth: int, masked: bool = True) -> np.ndarray:
-    """int (H, W): the number of blocks after which the token first depends on each other one, 0 where `depth` blocks are not enough.
+    """int (H, W): the number of blocks after which the token first depends on each other one, 0 where `depth` blocks
+    are not enough.
 
     `plain` and `moved` are the layouts of odd and even blocks; the same twice means no shift.
     """

@@ -1,9 +1,9 @@
 """Relative position bias: the table of Swin, its index, and the coordinates of Swin V2.
 
-Swin (arXiv 2103.14030, equation 4): B of a pair is read from a table with one row for each offset, (2M - 1)^2 of them, by
-index = (dy + M - 1)(2M - 1) + (dx + M - 1), where (dy, dx) = query - key.
-Swin V2 (arXiv 2111.09883, section 3.3): a small network maps the offset to the bias, of coordinates sign(d) log2(1 + |d|) / log2(8), d
-scaled so that the window of pre-training spans -8..8: larger windows then leave the trained range by less.
+Swin (arXiv 2103.14030, equation 4): B of a pair is read from a table with one row for each offset, (2M - 1)^2 of them,
+by index = (dy + M - 1)(2M - 1) + (dx + M - 1), where (dy, dx) = query - key.  Swin V2 (arXiv 2111.09883, section 3.3):
+a small network maps the offset to the bias, of coordinates sign(d) log2(1 + |d|) / log2(8), d scaled so that the window
+of pre-training spans -8..8: larger windows then leave the trained range by less.
 """
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def index(window: Pair) -> np.ndarray:
 
 
 def resized(table: Tensor, old: Pair, new: Pair) -> Tensor:
-    """((2a-1)(2b-1), h) of window `old` -> of window `new`, by the interpolation that timm uses when a window changes."""
+    """((2a-1)(2b-1), h) of window `old` -> of window `new`, by the interpolation that timm uses when a window
+    changes."""
     if old == new:
         return table
     return resize_rel_pos_bias_table(table, new, ((2 * new[0] - 1) * (2 * new[1] - 1), table.shape[1]), old)
@@ -60,7 +61,8 @@ def linear_coordinates(window: int, trained: int) -> np.ndarray:
 
 
 def log_coordinates(window: int, trained: int) -> np.ndarray:
-    """float (2M - 1,): sign(d) log2(1 + |d|) / log2(8) of the linear ones (Swin V2, equation 4, in the scale of its code)."""
+    """float (2M - 1,): sign(d) log2(1 + |d|) / log2(8) of the linear ones (Swin V2, equation 4, in the scale of its
+    code)."""
     linear = linear_coordinates(window, trained)
     return np.sign(linear) * np.log2(np.abs(linear) + 1) / BASE
 

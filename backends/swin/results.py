@@ -1,4 +1,5 @@
-"""What each view of the Swin tab shows, as numbers and numpy arrays: no torch, so that figures can be drawn from any of them.
+"""What each view of the Swin tab shows, as numbers and numpy arrays: no torch, so that figures can be drawn from any of
+them.
 
 Places count row by row from 0; shares lie in 0..1.  `Board` is the stage on which all views of the tokens are shown.
 """
@@ -8,8 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backends.settings import LARGE
-from backends.shapes import Check
+from backends.settings import UNPRINTED
 from backends.swin.cost import Price
 from backends.swin.geometry import Layout, Pair
 from backends.swin.merging import Stage
@@ -17,12 +17,13 @@ from backends.swin.merging import Stage
 
 @dataclass(frozen=True)
 class Board:
-    """The picture's tokens in windows.  `token`, its `window` and its `place` there; `partners`: flat tokens that it may look at;
-    `weights` (nW, N, N): attention of the drawn head; `row` (H, W): of the token; `padding`: what it gives to padded places.
+    """The picture's tokens in windows.  `token`, its `window` and its `place` there; `partners`: flat tokens that it
+    may look at; `weights` (nW, N, N): attention of the drawn head; `row` (H, W): of the token; `padding`: what it gives
+    to padded places.
 
-    `blocked`: share of all pairs of places that the mask blocks; `strangers`: pairs of tokens that meet only because of the roll, and
-    `through`: those of them that the mask lets through; `lost`: true neighbours that it blocks.  `leak`: mean weight that tokens give to
-    strangers, all heads, as the mask is set."""
+    `blocked`: share of all pairs of places that the mask blocks; `strangers`: pairs of tokens that meet only because of
+    the roll, and `through`: those of them that the mask lets through; `lost`: true neighbours that it blocks.  `leak`:
+    mean weight that tokens give to strangers, all heads, as the mask is set."""
 
     layout: Layout
     steps: tuple[str, ...]
@@ -37,13 +38,13 @@ class Board:
     leak: float
     row: np.ndarray
     padding: float
-    weights: np.ndarray = field(metadata=LARGE)
+    weights: np.ndarray = field(metadata=UNPRINTED)
 
 
 @dataclass(frozen=True)
 class Reach:
-    """`first` (H, W): after how many blocks the token first depends on each one, 0 = not within `depth`; `still`: without any shift;
-    reached tokens after 1 .. depth blocks in both."""
+    """`first` (H, W): after how many blocks the token first depends on each one, 0 = not within `depth`; `still`:
+    without any shift; reached tokens after 1 .. depth blocks in both."""
 
     depth: int
     first: np.ndarray
@@ -54,9 +55,9 @@ class Reach:
 
 @dataclass(frozen=True)
 class Leak:
-    """`share` (H, W): weight that each token gives to strangers when the mask is off, mean of all heads.  `off`, `on`: its mean over the
-    tokens that have strangers in their window, mask off and on; `touched`: the share of such tokens; `heads`: `off` by head;
-    `uniform`: what equal weights would give."""
+    """`share` (H, W): weight that each token gives to strangers when the mask is off, mean of all heads.  `off`, `on`:
+    its mean over the tokens that have strangers in their window, mask off and on; `touched`: the share of such tokens;
+    `heads`: `off` by head; `uniform`: what equal weights would give."""
 
     share: np.ndarray
     off: float
@@ -68,9 +69,9 @@ class Leak:
 
 @dataclass(frozen=True)
 class Orders:
-    """The two libraries on the same tokens and weights.  `difference` (H, W): largest difference of any output channel; `largest` of them
-    all, beside the `scale` (root mean square) of the outputs; leaks and weight on padding of both, mask on; `other`: the board of the
-    library that is not chosen."""
+    """The two libraries on the same tokens and weights.  `difference` (H, W): largest difference of any output channel;
+    `largest` of them all, beside the `scale` (root mean square) of the outputs; leaks and weight on padding of both,
+    mask on; `other`: the board of the library that is not chosen."""
 
     difference: np.ndarray
     largest: float
@@ -78,13 +79,14 @@ class Orders:
     divides: bool
     leak: tuple[float, float]
     padding: tuple[float, float]
-    other: Board = field(metadata=LARGE)
+    other: Board = field(metadata=UNPRINTED)
     names: tuple[str, str] = ("timm", "torchvision")
 
 
 @dataclass(frozen=True)
 class Bias:
-    """The table of every head (h, 2M - 1, 2M - 1), offsets (query - key) from 1 - M on; `edited`: cells (dy, dx) of the drawn head."""
+    """The table of every head (h, 2M - 1, 2M - 1), offsets (query - key) from 1 - M on; `edited`: cells (dy, dx) of the
+    drawn head."""
 
     head: int
     tables: np.ndarray
@@ -94,9 +96,9 @@ class Bias:
 
 @dataclass(frozen=True)
 class Cosine:
-    """Swin V2's two changes.  By head: the largest |score| before the bias and the mean effective keys (exponential of the entropy), for
-    the dot product and for scaled cosine.  Coordinates along one axis for the window, of offsets 1 - M .. M - 1, and how far the
-    window leaves the trained one of `trained` tokens, as a share of its range."""
+    """Swin V2's two changes.  By head: the largest |score| before the bias and the mean effective keys (exponential of
+    the entropy), for the dot product and for scaled cosine.  Coordinates along one axis for the window, of offsets 1 -
+    M .. M - 1, and how far the window leaves the trained one of `trained` tokens, as a share of its range."""
 
     largest_dot: tuple[float, ...]
     largest_cosine: tuple[float, ...]
@@ -112,7 +114,8 @@ class Cosine:
 
 @dataclass(frozen=True)
 class Merge:
-    """The pyramid that starts with the token grid; `order`: where each of the four neighbours goes, as (row, column)."""
+    """The pyramid that starts with the token grid; `order`: where each of the four neighbours goes, as (row,
+    column)."""
 
     stages: tuple[Stage, ...]
     order: tuple[Pair, ...]
@@ -141,8 +144,9 @@ class Head:
 
 @dataclass(frozen=True)
 class BlockRow:
-    """What the clicked token looked at in one block.  `map` size in tokens; `corner` and `inside`: first token and size of the part of its
-    window that it may look at; `weights` (h, rows, columns) there; `heads`: figures, the mean of all first."""
+    """What the clicked token looked at in one block.  `map` size in tokens; `corner` and `inside`: first token and size
+    of the part of its window that it may look at; `weights` (h, rows, columns) there; `heads`: figures, the mean of all
+    first."""
 
     stage: int
     block: int
@@ -153,30 +157,26 @@ class BlockRow:
     corner: Pair
     inside: Pair
     heads: tuple[Head, ...]
-    weights: np.ndarray = field(metadata=LARGE)
+    weights: np.ndarray = field(metadata=UNPRINTED)
 
 
 @dataclass(frozen=True)
 class Model:
-    """Real attention of one model on the picture.  `seen`: (H, W) in px that the model saw; `chosen` counts blocks from 0, `head` -1 is the
-    mean; `alike` (h, w): probability that a place belongs to the region of the clicked one, for the shipped model alone."""
+    """Real attention of one model on the picture.  `seen`: (H, W) in px that the model saw; `chosen` counts blocks from
+    0, `head` -1 is the mean; `alike` (h, w): probability that a place belongs to the region of the clicked one, for the
+    shipped model alone."""
 
     name: str
     seen: Pair
     blocks: tuple[BlockRow, ...]
     chosen: int
     head: int
-    alike: np.ndarray | None = field(metadata=LARGE)
+    alike: np.ndarray | None = field(metadata=UNPRINTED)
 
 
 @dataclass(frozen=True)
-class SwinResult:
-    """One view: `board` for the views of tokens, `body` for what the view adds (None for "roll").  `notice`: what was changed to fit, one
-    sentence or more, or ""."""
+class Shown:
+    """One view: `board` for the views of tokens; `lesson`: what the view adds, one of the above (None for "roll")."""
 
-    view: str
     board: Board | None
-    body: object
-    notice: str
-    seconds: float
-    checks: tuple[Check, ...]
+    lesson: Reach | Leak | Orders | Bias | Cosine | Merge | Cost | Model | None

@@ -1,11 +1,13 @@
 """The shipped Swin: timm's SwinTransformer with three small stages, and a head that says which places belong together.
 
-Each place at stride 4 gets a vector e of DIM numbers; two places are of one region with probability sigmoid(a - |e_i - e_j|^2), a learned.
-So the answer to a click is a map of probabilities (pairwise embeddings as in de Brabandere et al., arXiv 1708.02551, with a logistic loss).
-Each place also gets the mean colour of its region: to work it out, a token must find the others of its region, which is what its attention
-is for.  The encoder is timm's class, unchanged, so its attention is captured as any other Swin's (`backends.swin.capture`).
+Each place at stride 4 gets a vector e of DIM numbers; two places are of one region with probability sigmoid(a - |e_i -
+e_j|^2), a learned.  So the answer to a click is a map of probabilities (pairwise embeddings as in de Brabandere et al.,
+arXiv 1708.02551, with a logistic loss).  Each place also gets the mean colour of its region: to work it out, a token
+must find the others of its region, which is what its attention is for.  The encoder is timm's class, unchanged, so its
+attention is captured as any other Swin's (`backends.swin.capture`).
 
-Windows of 8 x 8 tokens in all stages, strides 4, 8 and 16.  Pictures are resized so that every map is a multiple of the window.
+Windows of 8 x 8 tokens in all stages, strides 4, 8 and 16.  Pictures are resized so that every map is a multiple of the
+window.
 """
 from __future__ import annotations
 
@@ -29,16 +31,17 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Regions(nn.Module):
-    """Swin encoder, and a head that joins its three maps at stride 4: normalised picture (b, 3, H, W) -> vectors (b, DIM, H/4, W/4) and the
-    mean colours of the places' regions (b, 3, H/4, W/4), normalised as the picture is."""
+    """Swin encoder, and a head that joins its three maps at stride 4: normalised picture (b, 3, H, W) -> vectors (b,
+    DIM, H/4, W/4) and the mean colours of the places' regions (b, 3, H/4, W/4), normalised as the picture is."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.swin = SwinTransformer(img_size=256, patch_size=4, embed_dim=WIDTHS[0], depths=DEPTHS, num_heads=HEADS, window_size=WINDOW,
-                                    num_classes=0, drop_path_rate=0.0, dynamic_img_size=True)
+        self.swin = SwinTransformer(img_size=256, patch_size=4, embed_dim=WIDTHS[0], depths=DEPTHS, num_heads=HEADS,
+                                    window_size=WINDOW, num_classes=0, drop_path_rate=0.0, dynamic_img_size=True)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in WIDTHS[:-1])
         self.lateral = nn.ModuleList(nn.Linear(width, MIXED) for width in WIDTHS)
-        self.mix = nn.Sequential(nn.GELU(), nn.Conv2d(MIXED, MIXED, 3, padding=1), nn.GELU(), nn.Conv2d(MIXED, DIM + 3, 1))
+        self.mix = nn.Sequential(nn.GELU(), nn.Conv2d(MIXED, MIXED, 3, padding=1), nn.GELU(),
+                                 nn.Conv2d(MIXED, DIM + 3, 1))
         self.offset = nn.Parameter(torch.tensor(2.0))
         self.apply(_wide)
 
@@ -66,7 +69,8 @@ class Regions(nn.Module):
 
 
 def _wide(module: nn.Module) -> None:
-    """Xavier's start: with timm's, whose deviation is 0.02 at any width, scores of so few channels begin near zero, and stay there long."""
+    """Xavier's start: with timm's, whose deviation is 0.02 at any width, scores of so few channels begin near zero, and
+    stay there long."""
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
 
@@ -78,7 +82,8 @@ def normalised(image: np.ndarray, mean: tuple[float, ...] = MEAN, std: tuple[flo
 
 
 def fitting(height: int, width: int) -> tuple[int, int]:
-    """(H, W) that the model sees: multiples of UNIT, the longer side LONGEST, the shorter one nearest to the picture's proportions."""
+    """(H, W) that the model sees: multiples of UNIT, the longer side LONGEST, the shorter one nearest to the picture's
+    proportions."""
     longer = LONGEST
     shorter = max(UNIT, round(longer * min(height, width) / max(height, width) / UNIT) * UNIT)
     return (longer, shorter) if height >= width else (shorter, longer)

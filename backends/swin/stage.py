@@ -1,7 +1,7 @@
 """Attention of the page's windows on the picture's tokens, and the board that shows it.
 
-`Scene` holds what every view of the tokens needs: the tokens, the weights, the layout as the settings ask, and softmax with or without the
-mask for all heads.  Letters: nW windows of N places, h heads.
+`Scene` holds what every view of the tokens needs: the tokens, the weights, the layout as the settings ask, and softmax
+with or without the mask for all heads.  Letters: nW windows of N places, h heads.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.swin_transformer import shifted_window_attention
 
-from backends.shapes import Check
+from backends.result import Check, check
 from backends.swin import attend, relative, tokens
 from backends.swin.attend import Projections
 from backends.swin.geometry import PAD, Layout, Pair, layout
@@ -127,10 +127,11 @@ def checks(scene: Scene, shown: Board) -> tuple[Check, ...]:
     """What must hold on these tokens."""
     sums = (scene.p.sum(-1) - 1).abs().max().item()
     wrong = shown.through + shown.lost
-    found = [Check("Rows sum to 1", sums, 1e-5, sums <= 1e-5, "largest |sum - 1| of any row of any head")]
+    found = [check("Rows sum to 1", sums, 1e-5, "largest |sum - 1| of any row of any head")]
     if scene.params.masked:
-        text = "pairs that the mask gets wrong, told from where they lie in the picture: strangers let through, neighbours blocked"
-        found.append(Check("The mask separates what the roll brought together", wrong, 0, wrong == 0, text))
+        text = ("pairs that the mask gets wrong, told from where they lie in the picture: strangers let through, "
+                "neighbours blocked")
+        found.append(check("The mask separates what the roll brought together", wrong, 0, text))
     plain = scene.params.bias == "trained" and not scene.edited and scene.params.similarity == "dot"
     return (*found, _parity(scene)) if plain and scene.params.masked else tuple(found)
 
@@ -147,4 +148,4 @@ def _parity(scene: Scene) -> Check:
         theirs = shifted_window_attention(scene.x[None], w.qkv, w.out, *arguments, **biases)[0]
     gap = (mine - theirs).abs().max().item()
     text = f"largest difference of any output to {one.order}'s own attention on these tokens"
-    return Check(f"Equal to {one.order}", gap, ROUNDING, gap <= ROUNDING, text)
+    return check(f"Equal to {one.order}", gap, ROUNDING, text)

@@ -1,8 +1,8 @@
 """The picture as a grid of tokens, with the queries, keys and values of a trained Swin.
 
-The whole picture is resized to TOKEN px for each token, the shipped Swin reads it, and what arrives at the chosen block of its last stage
-(stride 16), normed as that block norms it, is what the page's windows are cut from.  The weights are the block's own; window, shift, mask
-and bias are the page's.
+The whole picture is resized to TOKEN px for each token, the shipped Swin reads it, and what arrives at the chosen block
+of its last stage (stride 16), normed as that block norms it, is what the page's windows are cut from.  The weights are
+the block's own; window, shift, mask and bias are the page's.
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from backends import images
-from backends.segment.cache import ByteLRU
+from backends.cache import ByteLRU
 from backends.swin import small
 from backends.swin.geometry import Layout, Pair
 from backends.swin.params import TOKEN
@@ -66,5 +66,6 @@ def library_block(block: int, layout: Layout) -> nn.Module:
     twin.dynamic_mask = False
     twin.set_input_size(layout.size, layout.window, always_partition=False)
     twin.shift_size = layout.shift
-    twin.register_buffer("attn_mask", twin.get_attn_mask(device=twin.norm1.weight.device, dtype=twin.norm1.weight.dtype), persistent=False)
+    twin.register_buffer("attn_mask", twin.get_attn_mask(device=twin.norm1.weight.device,
+                                                         dtype=twin.norm1.weight.dtype), persistent=False)
     return twin

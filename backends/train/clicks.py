@@ -2,9 +2,9 @@
 
     python -m backends.train.clicks --model tiny --scenes 24
 
-The first click is the point of the object farthest from its border, each next one the centre of the deeper of the two errors (missed or
-added area) of the mask that the model itself ranks first (Sofiiuk et al., RITM, arXiv 2102.06583).  Seeds are far from those of the
-training scenes and no pictures of others are used, so anyone gets the same figures.
+The first click is the point of the object farthest from its border, each next one the centre of the deeper of the two
+errors (missed or added area) of the mask that the model itself ranks first (Sofiiuk et al., RITM, arXiv 2102.06583).
+Seeds are far from those of the training scenes and no pictures of others are used, so anyone gets the same figures.
 """
 import argparse
 import json
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from backends.segment import Segmenter
+from backends.train.asked import depth
 from backends.train.pictures import Bank
 from backends.train.scenes import render
-from backends.train.segment_tiny import depth
 
 FIRST_SEED = 3_000_000
 AREA = (0.02, 0.45)            # of the picture, what counts as a thing to click on

@@ -13,7 +13,8 @@ from backends.train import loop
 
 
 def parser(doc: str, out: str, every: str = "all of them") -> argparse.ArgumentParser:
-    """The flags of every recipe of small decoders.  `out`: folder of the checkpoints; `every`: what `--every` trains."""
+    """The flags of every recipe of small decoders.  `out`: folder of the checkpoints; `every`: what `--every`
+    trains."""
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--every", action="store_true", help=every)
     p.add_argument("--seed", type=int, default=0, help="first seed")
@@ -37,13 +38,15 @@ def carry_out(a: argparse.Namespace, plans: Iterable[loop.Plan], export: Callabl
         loop.train(plans, range(a.seed, a.seed + a.seeds), a.out, device.resolve(a.device))
 
 
-def run(doc: str, out: str, names: Iterable[str], plan: Callable[[str], loop.Plan], export: Callable[[Path, Path], None],
+def run(doc: str, out: str, names: Iterable[str], plan: Callable[[str], loop.Plan],
+        export: Callable[[Path, Path], None],
         figures: Callable[[str], dict[str, Any]]) -> None:
     """The command line of a recipe whose models have one name each; the first is the default."""
     known, p = tuple(names), parser(doc, out)
     p.add_argument("--model", choices=known, default=known[0])
     a = p.parse_args()
-    carry_out(a, [plan(name) for name in (known if a.every else (a.model,))], export, [(name, partial(figures, name)) for name in known])
+    carry_out(a, [plan(name) for name in (known if a.every else (a.model,))], export,
+              [(name, partial(figures, name)) for name in known])
 
 
 def add_flags(p: argparse.ArgumentParser, recipe: type) -> None:

@@ -1,14 +1,17 @@
-"""Selective copying, for the Memory tab: a selective state-space model, its time-invariant twin, and the twin with data at fixed places.
+"""Selective copying, for the Memory tab: a selective state-space model, its time-invariant twin, and the twin with data
+at fixed places.
 
     python -m backends.train.copying --model copy-ssd --seed 0    one model; resumes from its own checkpoint in --out
     python -m backends.train.copying --every --seeds 3            all of them, one after the other
-    python -m backends.train.copying --export weights             what ships: one file per model, and the curves with every seed's figures
+    python -m backends.train.copying --export weights
+        what ships: one file per model, and the curves with every seed's figures
     python -m backends.train.copying --measure                    the manifest's figures, of what ships
 
-4 of 384 slots hold data, the rest is noise; then the data are asked for, in order (Mamba, arXiv 2312.00752, section 4.1.1).  All models
-have equally many parameters and see equally many batches.  Blocks are Mamba's: no feed-forward.  Much noise matters, and so do steps: among
-64 slots the twin learns to count sooner (0.87 right after 1200 steps, 0.96 with a feed-forward after 1600), among 384 later (0.87, 0.47 and
-0.25 at 1, 2 and 4 times the length after 4800 steps, seed 0); then it fails only on longer strings.
+4 of 384 slots hold data, the rest is noise; then the data are asked for, in order (Mamba, arXiv 2312.00752, section
+4.1.1).  All models have equally many parameters and see equally many batches.  Blocks are Mamba's: no feed-forward.
+Much noise matters, and so do steps: among 64 slots the twin learns to count sooner (0.87 right after 1200 steps, 0.96
+with a feed-forward after 1600), among 384 later (0.87, 0.47 and 0.25 at 1, 2 and 4 times the length after 4800 steps,
+seed 0); then it fails only on longer strings.
 """
 from __future__ import annotations
 
@@ -60,7 +63,8 @@ def ratios(model: Decoder, p: loop.Plan) -> list[list[float]]:
 
 
 def figures(model: Decoder, name: str) -> dict[str, Any]:
-    """Loss and accuracy at the trained length, accuracy at multiples of it, and the step sizes' ratios by layer and head."""
+    """Loss and accuracy at the trained length, accuracy at multiples of it, and the step sizes' ratios by layer and
+    head."""
     p = plan(name)
     found = {t: loop.measure(model, p, length=t * p.length) for t in TIMES}
     return found[1] | {"far": {t: one["accuracy"] for t, one in found.items()}, "ratios": ratios(model, p)}
@@ -73,7 +77,8 @@ def export(out: Path, target: Path) -> None:
     for name, runs in kept.items():
         for row in runs:
             model = Decoder(shelf.COPYING[name])
-            model.load_state_dict(torch.load(out / f"{name}-{row['seed']}.pt", map_location="cpu", weights_only=True)["model"])
+            model.load_state_dict(torch.load(out / f"{name}-{row['seed']}.pt", map_location="cpu",
+                                             weights_only=True)["model"])
             row |= figures(model.eval(), name)
     (target / "copying.json").write_text(json.dumps(kept, separators=(",", ":")) + "\n")
 

@@ -1,9 +1,10 @@
 """What the manifest says of `deform-looks` and `deform-plain`, measured on held-out pictures.
 
-Accuracy: share of the things' cells that get their class, with milder and with stronger deformation than in training.  Inside: for cells of
-a thing, the share of the 729 places read (weighted by modulation, and unweighted) that lie on that very thing, against the regular grid's,
-and against that of the same grid drawn as wide as the learned places are.  Spread: distance of these places from the cell, px, root mean
-square.  Comparisons are paired by picture; z is mean / standard error.
+Accuracy: share of the things' cells that get their class, with milder and with stronger deformation than in training.
+Inside: for cells of a thing, the share of the 729 places read (weighted by modulation, and unweighted) that lie on that
+very thing, against the regular grid's, and against that of the same grid drawn as wide as the learned places are.
+Spread: distance of these places from the cell, px, root mean square.  Comparisons are paired by picture; z is mean /
+standard error.
 """
 from __future__ import annotations
 

@@ -4,8 +4,9 @@
     python -m backends.train.deform_tiny --out run --export weights   write both files
     python -m backends.train.deform_tiny --measure                    the manifest's figures, of what ships
 
-Each cell of 4 px learns the class of the thing it lies on (or ground) from pictures of `backends.deform.objects`, mildly deformed; loss:
-cross entropy, the ground weighing less.  Both networks see the same pictures in the same order.  Nothing is asked of the offsets.
+Each cell of 4 px learns the class of the thing it lies on (or ground) from pictures of `backends.deform.objects`,
+mildly deformed; loss: cross entropy, the ground weighing less.  Both networks see the same pictures in the same order.
+Nothing is asked of the offsets.
 """
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ def pool(recipe: Recipe, out: Path) -> tuple[np.ndarray, np.ndarray]:
     file = out / "pool.npz"
     if not file.exists():
         scenes = [render(FIRST + i, MILD) for i in range(recipe.pictures)]
-        np.savez(file.with_suffix(".tmp.npz"), images=np.stack([s.image for s in scenes]), kinds=np.stack([s.kinds for s in scenes]))
+        np.savez(file.with_suffix(".tmp.npz"), images=np.stack([s.image for s in scenes]),
+                 kinds=np.stack([s.kinds for s in scenes]))
         file.with_suffix(".tmp.npz").rename(file)
     found = np.load(file)
     return found["images"], found["kinds"]
@@ -72,7 +74,8 @@ class Trainer:
     def __init__(self, kind: str, recipe: Recipe, out: Path) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.file, self.done, self.model = recipe, out / f"{kind}.pt", 0, Looker(kind)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.decay)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), recipe.rate, betas=(0.9, 0.98),
+                                           weight_decay=recipe.decay)
         self.weight = torch.tensor([GROUND] + [1.0] * (CLASSES - 1))
         if self.file.exists():
             state = torch.load(self.file, weights_only=True)
@@ -100,7 +103,8 @@ class Trainer:
 
 
 def train(recipe: Recipe, out: Path) -> None:
-    """Runs or resumes both networks up to `recipe.steps`; a JSON line of the mean loss every `save_every` steps in out/<kind>.jsonl."""
+    """Runs or resumes both networks up to `recipe.steps`; a JSON line of the mean loss every `save_every` steps in
+    out/<kind>.jsonl."""
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
     images, kinds = pool(recipe, out)
@@ -110,7 +114,8 @@ def train(recipe: Recipe, out: Path) -> None:
             losses.append(trainer.step(images, kinds))
             if trainer.done % recipe.save_every == 0 or trainer.done == recipe.steps:
                 trainer.save()
-                line = {"step": trainer.done, "cpu_seconds": round(time.process_time() - began), "loss": round(float(np.mean(losses)), 4)}
+                line = {"step": trainer.done, "cpu_seconds": round(time.process_time() - began),
+                        "loss": round(float(np.mean(losses)), 4)}
                 with open(out / f"{kind}.jsonl", "a", encoding="utf-8") as log:
                     log.write(json.dumps(line) + "\n")
                 losses.clear()

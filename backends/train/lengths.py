@@ -1,11 +1,13 @@
-"""Models that were trained short, for the RoPE tab: what they make of longer inputs is not trained, but worked out by `backends.rope`.
+"""Models that were trained short, for the RoPE tab: what they make of longer inputs is not trained, but worked out by
+`backends.rope`.
 
     python -m backends.train.lengths --model rope-lm      one model; resumes from its own checkpoint in --out
     python -m backends.train.lengths --every              all of them, one after the other
     python -m backends.train.lengths --export weights     what ships: one file per model, and the curves
     python -m backends.train.lengths --measure            the manifest's figures, of what ships
 
-A quarter of the documents of the byte models is one snippet over and over, so that what lies far back is worth looking at.
+A quarter of the documents of the byte models is one snippet over and over, so that what lies far back is worth looking
+at.
 """
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ SHORTEST = 24                # of the passkey texts
 
 
 def documents(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tensor]:
-    """Crops of the standard library; every fourth is its own beginning, repeated with a period drawn anew.  Held-out ones are plain."""
+    """Crops of the standard library; every fourth is its own beginning, repeated with a period drawn anew.  Held-out
+    ones are plain."""
     window = corpus.windows(held, size, length + 1, seed)
     if not held:
         random = torch.Generator().manual_seed(seed)
@@ -56,7 +59,8 @@ def context_use(model: Decoder, contexts: tuple[int, ...] = (32, 64, 128, 256), 
 
 
 def special(name: str, model: Decoder) -> dict[str, Any]:
-    """What else the manifest says of a model: its use of context, or the weight that its head puts on the first token."""
+    """What else the manifest says of a model: its use of context, or the weight that its head puts on the first
+    token."""
     if name == "sink":
         idle, busy, _ = sinks.masses(model, copies(32, 128, loop.HELD, True)[0], 64)
         return {"idle": round(idle, 4), "busy": round(busy, 4), "drained": round(sinks.drained(model), 4)}

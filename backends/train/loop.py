@@ -1,4 +1,5 @@
-"""The training loop of the small decoders: AdamW, linear warm-up, a cosine down to a tenth, a checkpoint every few minutes.
+"""The training loop of the small decoders: AdamW, linear warm-up, a cosine down to a tenth, a checkpoint every few
+minutes.
 
 Batches come from (seed, step), so a run that was stopped and resumed repeats an unbroken one.
 """
@@ -27,9 +28,10 @@ HELD = 1 << 40              # first seed of the batches that are measured
 
 @dataclass(frozen=True)
 class Plan:
-    """How one model is trained.  `batches(size, length, seed, held)` gives tokens and targets (b, n); `held`: of held-out data, where
-    there is such a thing.  `rate`: peak learning rate; `size` sequences of `length` tokens a step; `balance`, `z`: weights of the routers'
-    auxiliary losses, summed over layers; `every`: steps between two points of the curve."""
+    """How one model is trained.  `batches(size, length, seed, held)` gives tokens and targets (b, n); `held`: of
+    held-out data, where there is such a thing.  `rate`: peak learning rate; `size` sequences of `length` tokens a step;
+    `balance`, `z`: weights of the routers' auxiliary losses, summed over layers; `every`: steps between two points of
+    the curve."""
 
     name: str
     config: Config
@@ -64,7 +66,8 @@ def measure(model: Decoder, plan: Plan, batches: int = 8, length: int | None = N
 def rate_at(plan: Plan, step: int) -> float:
     """Learning rate of a step: linear warm-up, then a cosine down to a tenth at the last step."""
     progress = min(1.0, step / plan.steps)
-    return plan.rate * min(1.0, (step + 1) / plan.warmup) * (0.55 + 0.45 * float(torch.cos(torch.tensor(torch.pi * progress))))
+    return plan.rate * min(1.0, (step + 1) / plan.warmup) * (0.55 + 0.45
+                                                             * float(torch.cos(torch.tensor(torch.pi * progress))))
 
 
 def warm_cosine(rate: float, done: int, warmup: int, steps: int) -> float:
@@ -131,11 +134,13 @@ class Run:
 
 
 def _routed(routings: tuple[Routing, ...]) -> dict[str, list]:
-    """Each router's loads (shares of its assignments) and balance loss on the step's own batch; nothing for a model without routers."""
+    """Each router's loads (shares of its assignments) and balance loss on the step's own batch; nothing for a model
+    without routers."""
     if not routings:
         return {}
     loads = [torch.bincount(r.chosen.flatten(), minlength=r.logits.shape[1]) / r.chosen.numel() for r in routings]
-    return {"loads": [[round(v, 4) for v in load.tolist()] for load in loads], "balance": [round(r.balance.item(), 4) for r in routings]}
+    return {"loads": [[round(v, 4) for v in load.tolist()] for load in loads],
+            "balance": [round(r.balance.item(), 4) for r in routings]}
 
 
 def train(plans: Iterable[Plan], seeds: Iterable[int], out: Path, at: torch.device) -> None:
@@ -144,7 +149,8 @@ def train(plans: Iterable[Plan], seeds: Iterable[int], out: Path, at: torch.devi
     for seed, plan in ((seed, plan) for seed in seeds for plan in plans):
         run = Run(plan, seed, out, at)
         figures = run.finish(plan.steps)
-        print(json.dumps({"model": plan.name, "seed": seed, "steps": run.done, "seconds": round(run.seconds)} | figures), flush=True)
+        print(json.dumps({"model": plan.name, "seed": seed, "steps": run.done, "seconds": round(run.seconds)}
+                         | figures), flush=True)
 
 
 def export(out: Path, target: Path, curves: str) -> None:

@@ -1,8 +1,10 @@
-"""The mixer family: one small decoder with six token mixers, at equal steps, on the standard library's bytes and on associative recall.
+"""The mixer family: one small decoder with six token mixers, at equal steps, on the standard library's bytes and on
+associative recall.
 
-    python -m backends.train.mixers --task bytes --mixer softmax --seed 0     one model; resumes from its own checkpoint in --out
+    python -m backends.train.mixers --task bytes --mixer softmax --seed 0
+        one model; resumes from its own checkpoint in --out
     python -m backends.train.mixers --task mqar --every --seeds 3             the whole family, one after the other
-    python -m backends.train.mixers --export weights                          what ships: one file per model, and the curves
+    python -m backends.train.mixers --export weights   what ships: one file per model, and the curves
     python -m backends.train.mixers --measure                                 the manifest's figures, of what ships
 """
 from __future__ import annotations

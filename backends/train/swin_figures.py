@@ -1,11 +1,13 @@
-"""Figures of the small Swin on held-out procedural scenes, whose seeds are far from those of the training and need no pictures of others.
+"""Figures of the small Swin on held-out procedural scenes, whose seeds are far from those of the training and need no
+pictures of others.
 
-Answers: a click on the deepest place of every region of middling size, the places that the model calls the same region (p > 1/2), and their
-intersection over union with the region.  Beside it stand the model, the same model untrained, and colour alone, each with the one threshold
-that is best *on these very scenes*.
+Answers: a click on the deepest place of every region of middling size, the places that the model calls the same region
+(p > 1/2), and their intersection over union with the region.  Beside it stand the model, the same model untrained, and
+colour alone, each with the one threshold that is best *on these very scenes*.
 
-Attention: of the weight that a token gives to others of its window, which share goes to its own region, over the share of such tokens there
-(tokens whose whole window is one region are left out, and the token itself, as looking at oneself is no grouping): 1 is chance.
+Attention: of the weight that a token gives to others of its window, which share goes to its own region, over the share
+of such tokens there (tokens whose whole window is one region are left out, and the token itself, as looking at oneself
+is no grouping): 1 is chance.
 """
 from __future__ import annotations
 
@@ -71,7 +73,8 @@ def colours(image: np.ndarray) -> np.ndarray:
 
 
 def best_iou(features: Callable[[np.ndarray], np.ndarray], scenes: int) -> float:
-    """The same with places whose features (h * w, d) of an image are near those of the clicked one: the best threshold for these scenes."""
+    """The same with places whose features (h * w, d) of an image are near those of the clicked one: the best threshold
+    for these scenes."""
     limits, each = None, []
     for image, ids in map(scene, range(scenes)):
         found = features(image)
@@ -83,7 +86,8 @@ def best_iou(features: Callable[[np.ndarray], np.ndarray], scenes: int) -> float
 
 
 def lift(maps: capture.Maps, ids: np.ndarray) -> tuple[float, float]:
-    """(weight on tokens of the own region, share of such tokens), mean over heads and tokens of one block; without the token itself."""
+    """(weight on tokens of the own region, share of such tokens), mean over heads and tokens of one block; without the
+    token itself."""
     height, width = maps.layout.size
     step = ids.shape[0] // height, ids.shape[1] // width
     labels = np.append(ids[step[0] // 2::step[0], step[1] // 2::step[1]].ravel(), 0)[maps.layout.windows]
@@ -111,7 +115,10 @@ def figures(model: Regions, scenes: int = SCENES) -> dict[str, object]:
     torch.manual_seed(0)
     untrained = Regions().eval()
     iou, clicks = click_iou(model, scenes)
-    best = {name: best_iou(lambda image, m=m: answers(m, image).numpy(), scenes) for name, m in (("best", model), ("untrained", untrained))}
-    found = {"iou": iou, **{f"iou_{name}": value for name, value in best.items()}, "iou_colour": best_iou(colours, scenes)}
-    looks = {name: [round(v, 3) for v in lifts(m, scenes)] for name, m in (("lift", model), ("lift_untrained", untrained))}
+    best = {name: best_iou(lambda image, m=m: answers(m, image).numpy(), scenes)
+            for name, m in (("best", model), ("untrained", untrained))}
+    found = {"iou": iou, **{f"iou_{name}": value for name, value in best.items()},
+             "iou_colour": best_iou(colours, scenes)}
+    looks = {name: [round(v, 3) for v in lifts(m, scenes)]
+             for name, m in (("lift", model), ("lift_untrained", untrained))}
     return {"clicks": clicks} | {name: round(value, 4) for name, value in found.items()} | looks

@@ -1,14 +1,16 @@
 """Recipe of `weights/swin-regions.safetensors`: a small Swin learns from procedural scenes what belongs to one region.
 
-    python -m backends.train.segment_tiny --cache scenes --render 2400 --pictures FOLDER     render scenes once, as for click segmentation
+    python -m backends.train.segment_tiny --cache scenes --render 2400 --pictures FOLDER
+        render scenes once, as for click segmentation
     python -m backends.train.segment_tiny --cache scenes --render 1200 --photographic --pictures FOLDER
-    python -m backends.train.swin_tiny --cache scenes --out run                              train, resume from run/last.pt
+    python -m backends.train.swin_tiny --cache scenes --out run   train, resume from run/last.pt
     python -m backends.train.swin_tiny --out run --export weights/swin-regions.safetensors
-    python -m backends.train.swin_tiny --measure                                             the manifest's figures, of what ships
+    python -m backends.train.swin_tiny --measure   the manifest's figures, of what ships
 
-Two losses on crops of 256 px.  Pairs of places, half of the places drawn anywhere, half equally often in every region: logistic, equal and
-different pairs counted alike.  The mean colour of every place's region: absolute error.  (With pairs alone the attention of the last stage
-became uniform within 300 steps.)  Nothing is asked of the attention maps; what they look at is measured afterwards.
+Two losses on crops of 256 px.  Pairs of places, half of the places drawn anywhere, half equally often in every region:
+logistic, equal and different pairs counted alike.  The mean colour of every place's region: absolute error.  (With
+pairs alone the attention of the last stage became uniform within 300 steps.)  Nothing is asked of the attention maps;
+what they look at is measured afterwards.
 """
 from __future__ import annotations
 
@@ -84,7 +86,8 @@ def places(rng: np.random.Generator, ids: np.ndarray, count: int) -> np.ndarray:
 
 
 def pair_loss(logits: Tensor, ids: Tensor) -> Tensor:
-    """Logistic loss over pairs, logits (b, k, k), ids (b, k): equal and different pairs weigh the same; two UNKNOWN are left out."""
+    """Logistic loss over pairs, logits (b, k, k), ids (b, k): equal and different pairs weigh the same; two UNKNOWN are
+    left out."""
     same = ids.unsqueeze(-1) == ids.unsqueeze(-2)
     known = (ids != UNKNOWN).unsqueeze(-1) | (ids != UNKNOWN).unsqueeze(-2)
     each = F.binary_cross_entropy_with_logits(logits, same.float(), reduction="none")
@@ -107,7 +110,8 @@ def colour_loss(colours: Tensor, x: Tensor, ids: Tensor) -> Tensor:
 
 
 class Trainer:
-    """The model on its way; `last.pt` in `out` holds everything to go on from, and batches follow from seed and step."""
+    """The model on its way; `last.pt` in `out` holds everything to go on from, and batches follow from seed and
+    step."""
 
     def __init__(self, recipe: Recipe, cache: Path, out: Path) -> None:
         torch.manual_seed(recipe.seed)
@@ -115,7 +119,8 @@ class Trainer:
         self.model = Regions()
         self.mean = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
         plain = [p for p in self.model.parameters() if p.ndim < 2]
-        groups = [{"params": [p for p in self.model.parameters() if p.ndim >= 2]}, {"params": plain, "weight_decay": 0.0}]
+        groups = [{"params": [p for p in self.model.parameters() if p.ndim >= 2]},
+                  {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.decay)
         if self.file.exists():
             state = torch.load(self.file, weights_only=True)
@@ -153,7 +158,8 @@ class Trainer:
 
 
 def train(recipe: Recipe, cache: Path, out: Path) -> None:
-    """Runs or resumes up to `recipe.steps`; one JSON line of the mean losses every `save_every` steps in out/log.jsonl."""
+    """Runs or resumes up to `recipe.steps`; one JSON line of the mean losses every `save_every` steps in
+    out/log.jsonl."""
     torch.set_num_threads(recipe.threads)
     out.mkdir(parents=True, exist_ok=True)
     trainer, losses, began = Trainer(recipe, cache, out), [], time.time()

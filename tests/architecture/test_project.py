@@ -1,24 +1,22 @@
 """Requirements, tabs, README and manifest agree with the code."""
 
-import ast
 import json
 import re
 import sys
+import tomllib
 
-import pytest
+from tests.architecture.tree import ROOT, imported, modules, parsed, text
 
-from tests.architecture.test_imports import imported
-from tests.architecture.tree import ROOT, modules
-from ui import TABS
-
-PACKAGES = {"PIL": "pillow", "segment_anything": "segment-anything"}
-README = (ROOT / "README.md").read_text("utf-8")
-TOP = {"app.py", "ui", "backends", "assets", "weights", "tests", "benchmarks", "requirements.txt", "README.md", "LICENSE", "pyproject.toml"}
+PACKAGES = {"markdown_it": "markdown-it-py", "PIL": "pillow", "segment_anything": "segment-anything"}
+README = text(ROOT / "README.md")
+TOP = {"app.py", "ui", "backends", "assets", "weights", "tests", "benchmarks", "requirements.txt", "README.md",
+       "LICENSE", "pyproject.toml"}
 
 
 def pins(name):
     """{package: version} of a requirements file; every line must be an exact pin."""
-    lines = [line for line in (ROOT / name).read_text("utf-8").splitlines() if line and not line.startswith(("#", "--"))]
+    lines = [line for line in (ROOT / name).read_text("utf-8").splitlines() if line
+             and not line.startswith(("#", "--"))]
     found = [re.fullmatch(r"([A-Za-z0-9_.-]+)==([0-9][A-Za-z0-9.+]*)", line) for line in lines]
     assert all(found), lines
     return {m[1].lower(): m[2] for m in found}
@@ -26,14 +24,16 @@ def pins(name):
 
 def used(*places):
     """Distribution names of the third-party packages that modules import."""
-    tops = {top for p in modules(*places) for _, top, _ in imported(ast.parse(p.read_text("utf-8")))}
+    tops = {top for p in modules(*places) for _, top, _ in imported(parsed(p))}
     ours = {"ui", "backends", "app", "tests", "spaces", "."}
     return {PACKAGES.get(top, top.replace("_", "-")).lower() for top in tops - ours - set(sys.stdlib_module_names)}
 
 
 def test_requirements_are_exact_and_direct():
-    """transformers is an optional extra, for checkpoints of the user's own."""
-    assert set(pins("requirements.txt")) == used("app.py", "ui", "backends") - {"transformers"}
+    """transformers and gguf are optional extras, for checkpoints of the user's own, pillow-heif for their pictures;
+    starlette and pydantic come with gradio."""
+    extras = {"transformers", "gguf", "pillow-heif", "starlette", "pydantic"}
+    assert set(pins("requirements.txt")) == used("app.py", "ui", "backends") - extras
 
 
 def test_test_requirements_are_exact_and_complete():
@@ -42,13 +42,12 @@ def test_test_requirements_are_exact_and_complete():
     assert not set(ours) & set(app)
 
 
-def test_each_module_that_exports_a_tab_is_listed_once():
-    exporting = [p for p in modules("ui") if re.search(r"^TAB\b.*=", p.read_text("utf-8"), re.M)]
+def test_each_module_that_exports_a_tab_is_listed_once_and_in_the_readme():
+    from ui import TABS
+
+    exporting = [p for p in modules("ui") if re.search(r"^TAB\b.*=", text(p), re.M)]
     assert len(TABS) == len(exporting)
     assert len({tab.slug for tab in TABS}) == len(TABS)
-
-
-def test_the_readme_lists_the_tabs():
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|$", README, re.M)
     assert rows == [(tab.slug, tab.title, tab.question) for tab in TABS]
 
@@ -60,8 +59,17 @@ def test_the_readme_opens_with_the_front_matter_of_a_space():
 
 
 def test_the_readme_names_every_shipped_weight():
-    entries = json.loads((ROOT / "weights" / "MANIFEST.json").read_text("utf-8"))["weights"]
+    entries = json.loads(text(ROOT / "weights" / "MANIFEST.json"))["weights"]
     assert [e["name"] for e in entries if e.get("file") and f"`{e['name']}`" not in README] == []
+
+
+def test_the_backends_can_be_installed_from_the_checkout():
+    """``pip install -e .`` takes the folders of backends that are packages, and the pins of requirements.txt."""
+    project = tomllib.loads(text(ROOT / "pyproject.toml"))
+    assert project["project"]["name"] == "glassbox" and project["project"]["requires-python"] == ">=3.11"
+    assert project["tool"]["setuptools"]["packages"]["find"]["include"] == ["backends", "backends.*"]
+    assert project["tool"]["setuptools"]["dynamic"]["dependencies"] == {"file": ["requirements.txt"]}
+    assert [p.parent for p in modules("backends") if not (p.parent / "__init__.py").exists()] == []
 
 
 def test_the_top_level_stays_small():
@@ -69,9 +77,7 @@ def test_the_top_level_stays_small():
     assert {p.name for p in ROOT.iterdir() if not p.name.startswith(".")} - skip <= TOP
 
 
-INSTALL = "pip install -r requirements.txt"
-
-
-@pytest.mark.parametrize("line", [f"{INSTALL} && python app.py", f"{INSTALL} -r tests/requirements.txt && python -m pytest"])
-def test_the_readme_has_the_two_commands(line):
-    assert f"```\n{line}\n```" in README
+def test_the_readme_has_the_two_commands():
+    install = "pip install -r requirements.txt"
+    for line in (f"{install} && python app.py", f"{install} -r tests/requirements.txt && python -m pytest"):
+        assert f"```\n{line}\n```" in README

@@ -27,7 +27,8 @@ def test_auto_prefers_cuda_then_mps_then_cpu(machine, cuda, mps, expected):
     assert device.resolve("auto").type == expected
 
 
-NOT_THERE = [("cuda", "no usable cuda"), ("mps", "no usable mps"), ("tpu", "Unknown"), ("meta", "Unknown"), ("", "Unknown")]
+NOT_THERE = [("cuda", "no usable cuda"), ("mps", "no usable mps"), ("tpu", "Unknown"), ("meta", "Unknown"),
+             ("", "Unknown")]
 
 
 @pytest.mark.parametrize("name, says", NOT_THERE)
@@ -79,7 +80,8 @@ def test_gpu_is_the_function_itself_without_spaces(monkeypatch):
 
 def test_gpu_is_zerogpus_decorator_with_spaces(monkeypatch):
     calls = []
-    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=lambda duration: calls.append(duration) or (lambda fn: ("on gpu", fn))))
+    monkeypatch.setitem(sys.modules, "spaces",
+                        SimpleNamespace(GPU=lambda duration: calls.append(duration) or (lambda fn: ("on gpu", fn))))
     assert device.gpu(len) == ("on gpu", len) and device.gpu(duration=7)(len) == ("on gpu", len)
     assert calls == [60, 7]
 

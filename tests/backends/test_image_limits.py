@@ -22,7 +22,8 @@ def encoded(picture: Image.Image, kind: str, **options) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("size, fits", [((8, 5), True), ((41, 1), False), ((2, 20), True), ((2, 22), False), ((7, 6), False)])
+@pytest.mark.parametrize("size, fits",
+                         [((8, 5), True), ((41, 1), False), ((2, 20), True), ((2, 22), False), ((7, 6), False)])
 def test_the_limits_are_inclusive(monkeypatch, size, fits):
     monkeypatch.setattr(images, "MAX_PIXELS", 40)
     monkeypatch.setattr(images, "MAX_ASPECT", 10)
@@ -59,7 +60,8 @@ def icon_of(png: bytes) -> bytes:
 
 BOMBS = {
     "png 6400": lambda: black_png(6400), "png 12000": lambda: black_png(12_000), "png 20000": lambda: black_png(20_000),
-    "webp 12000": lambda: wide_webp(12_000), "webp 16383": lambda: wide_webp(16_383), "icon 12000": lambda: icon_of(black_png(12_000)),
+    "webp 12000": lambda: wide_webp(12_000), "webp 16383": lambda: wide_webp(16_383),
+    "icon 12000": lambda: icon_of(black_png(12_000)),
 }
 METER = """
 import json, resource, sys
@@ -93,14 +95,16 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def metered(tmp_path_factory):
-    """{name: (sentence, kilobytes by which peak memory grew)} of every bomb and a control, loaded in a process of their own."""
+    """{name: (sentence, kilobytes by which peak memory grew)} of every bomb and a control, loaded in a process of their
+    own."""
     folder = tmp_path_factory.mktemp("metered")
     for kind in ("png", "webp"):
         (folder / f"warm.{kind}").write_bytes(encoded(Image.new("RGB", (64, 64)), kind.upper()))
     (folder / "bombs").mkdir()
     for name, make in BOMBS.items():
         (folder / "bombs" / name).write_bytes(make())
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", METER, folder], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", METER, folder], cwd=ROOT, capture_output=True,
+                          text=True, check=True)
     return json.loads(done.stdout)
 
 

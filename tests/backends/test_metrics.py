@@ -51,7 +51,8 @@ def test_rank_of_products(r, scale):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_rank_is_torchs_where_rows_already_sum_to_one(seed):
-    """Singular values that fade gradually, so that the tolerance decides: at most one of 64 may fall on its other side."""
+    """Singular values that fade gradually, so that the tolerance decides: at most one of 64 may fall on its other
+    side."""
     scores = torch.randn(64, 64, generator=torch.Generator().manual_seed(seed)) * 3
     p = scores.tril().masked_fill(torch.ones(64, 64).triu(1).bool(), -torch.inf).softmax(-1)
     assert abs(metrics.rank(p).item() - torch.linalg.matrix_rank(p).item()) <= 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -13,12 +15,14 @@ CALM = """s => { const place = document.querySelector(s), text = place.outerHTML
 
 
 def calm(page: Page, selector: str) -> None:
-    """Wait until nothing has changed there for a while: a link's text may be answered twice, the second time with all other settings."""
+    """Wait until nothing has changed there for a while: a link's text may be answered twice, the second time with all
+    other settings."""
     page.wait_for_function(CALM, arg=selector, polling=100)
 
 
 def asking(page: Page, selector: str) -> list[str]:
-    """What the page asks the server to compute from the time on when nothing moves at ``selector``; grows while the test goes on."""
+    """What the page asks the server to compute from the time on when nothing moves at ``selector``; grows while the
+    test goes on."""
     calm(page, selector)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "queue/join" in request.url else None)
@@ -26,7 +30,8 @@ def asking(page: Page, selector: str) -> list[str]:
 
 
 class Board:
-    """The canvas with the given element id. Coordinates are picture pixels, (x, y); a click goes to the pixel's centre."""
+    """The canvas with the given element id. Coordinates are picture pixels, (x, y); a click goes to the pixel's
+    centre."""
 
     def __init__(self, page: Page, elem_id: str = "canvas") -> None:
         self.page = page
@@ -34,14 +39,22 @@ class Board:
 
     def ready(self, image_id: str) -> "Board":
         """Wait until the picture is shown and the last request is answered."""
-        self.page.wait_for_selector(f'{self.root}[data-ready="{image_id}"]', timeout=30_000)
+        self.page.wait_for_selector(f'{self.root}[data-ready="{image_id}"]')
         return self.settled()
 
     def settled(self) -> "Board":
         """Wait until the newest request was answered and painted."""
-        script = "s => { const d = document.querySelector(s).dataset; return d.phase !== 'encode' && +d.shown > 0 && d.sent === d.shown; }"
-        self.page.wait_for_function(script, arg=self.root, timeout=60_000)
+        script = ("s => { const d = document.querySelector(s).dataset; return d.phase !== 'encode' && +d.shown > 0 && "
+                  "d.sent === d.shown; }")
+        self.page.wait_for_function(script, arg=self.root)
         return self
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until this holds: what the page says reaches the server a little later than the screen."""
+        ends = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < ends
+            self.page.wait_for_timeout(20)
 
     def state(self) -> dict[str, Any]:
         return self.page.evaluate("s => document.querySelector(s + ' .gx-canvas').__gx.state()", self.root)
@@ -53,7 +66,8 @@ class Board:
 
     def client(self, x: float, y: float) -> tuple[float, float]:
         """Window position of the centre of pixel (x, y); scrolls the page so that the canvas is in sight."""
-        self.page.evaluate("s => document.querySelector(s + ' .gx-canvas').scrollIntoView({block: 'nearest'})", self.root)
+        self.page.evaluate("s => document.querySelector(s + ' .gx-canvas').scrollIntoView({block: 'nearest'})",
+                           self.root)
         script = "([s, x, y]) => document.querySelector(s + ' .gx-canvas').__gx.toClient(x + 0.5, y + 0.5)"
         return tuple(self.page.evaluate(script, [self.root, x, y]))
 
@@ -72,6 +86,14 @@ class Board:
         self.page.mouse.move(*end, steps=4)
         self.page.mouse.up(button=button)
 
+    def wheel(self, delta: float, key: str | None = "Control") -> None:
+        """Turn the wheel where the pointer is, with a key held."""
+        if key:
+            self.page.keyboard.down(key)
+        self.page.mouse.wheel(0, delta)
+        if key:
+            self.page.keyboard.up(key)
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)
@@ -83,8 +105,12 @@ class Board:
     def sample(self, image_id: str) -> "Board":
         epoch = self.page.get_attribute(self.root, "data-epoch")
         self.page.click(f'{self.root} .gx-sample[data-id="{image_id}"]')
-        self.page.wait_for_function("([s, e]) => document.querySelector(s).dataset.epoch !== e", arg=[self.root, epoch], timeout=30_000)
+        self.page.wait_for_function("([s, e]) => document.querySelector(s).dataset.epoch !== e", arg=[self.root, epoch])
         return self.ready(image_id)
+
+    def forget(self) -> None:
+        """Empty the browser's storage of pictures and objects, as after a first visit."""
+        self.page.evaluate("s => document.querySelector(s + ' .gx-canvas').__gx.forget()", self.root)
 
     def text(self, name: str) -> str:
         return self.page.inner_text(f"{self.root} .gx-{name}")
@@ -98,7 +124,8 @@ class Board:
         return self.page.evaluate(script, [self.root, x, y])
 
     def touch(self, kind: str, *points: tuple[float, float]) -> None:
-        """A touch event of the DevTools protocol (touchStart, touchMove, touchEnd) with one finger per window position."""
+        """A touch event of the DevTools protocol (touchStart, touchMove, touchEnd) with one finger per window
+        position."""
         spots = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
         self._devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": spots})
 

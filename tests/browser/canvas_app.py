@@ -1,21 +1,28 @@
-"""A small app around the click canvas with a fake segmenter: discs about the clicks, so that the tests know every pixel."""
+"""A small app around the click canvas with a fake segmenter: discs about the clicks, so that the tests know every
+pixel."""
 
 from __future__ import annotations
 
 import itertools
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
-from ui.canvas import Feed, SegCanvas
+import app
+from backends.segment import drawn
+from ui.core.frame import Frame
+from ui.parts.canvas import Wire
+from ui.tabs.segment.canvas import Feed, SegCanvas
 
 SIZES = {"wide": (300, 120), "tall": (120, 300), "square": (200, 200), "large": (1600, 1100)}
 RADII = (0.08, 0.13, 0.2)
 PROMPTS: list[dict] = []
 SAID: list[dict] = []
+HOVERS: list[dict] = []
 EPOCH = itertools.count(1)
 
 
@@ -32,6 +39,12 @@ def disc_mask(width: int, height: int, steps: list[dict], radius: float) -> np.n
     y, x = np.mgrid[:height, :width]
     mask = np.zeros((height, width), bool)
     for step in steps:
+        if step.get("stroke"):
+            mask = drawn.stroked(mask, step["stroke"])
+            continue
+        if step.get("rings"):
+            mask = drawn.filled(step["rings"], (height, width))
+            continue
         if step.get("box"):
             x0, y0, x1, y1 = step["box"]
             mask[y0 : y1 + 1, x0 : x1 + 1] = True
@@ -52,7 +65,8 @@ def answer(ask: dict) -> dict:
         rated = {"areas": areas, "scores": [0.7, 0.9, 0.8], "chosen": 1, "truth": None}
         results.append({"index": index, "masks": [runs(m) for m in masks], **rated})
     times = {"encoder": 12.0, "cached": ask["seq"] > 1, "click": 3.0 if results else None}
-    return {"kind": "reply", "seq": ask["seq"], "epoch": ask["epoch"], "results": results, "times": times, "error": None}
+    return {"kind": "reply", "seq": ask["seq"], "epoch": ask["epoch"], "results": results, "times": times,
+            "error": None}
 
 
 def scene(name: str, folder: Path) -> dict:
@@ -61,7 +75,8 @@ def scene(name: str, folder: Path) -> dict:
     y, x = np.mgrid[:height, :width]
     path = folder / f"{name}.png"
     Image.fromarray(np.stack([255 * x / width, 255 * y / height, 0 * x + 90], -1).astype(np.uint8)).save(path)
-    return {"image": path, "image_id": name, "width": width, "height": height, "objects": [], "active": 0, "epoch": f"e{next(EPOCH)}"}
+    return {"image": path, "image_id": name, "width": width, "height": height, "objects": [], "active": 0,
+            "epoch": f"e{next(EPOCH)}", "hover": True}
 
 
 def records(state: dict) -> dict:
@@ -84,36 +99,61 @@ def prompt(evt: gr.EventData) -> tuple[dict, dict]:
     return answer(ask), ask
 
 
+def hover(evt: gr.EventData) -> dict:
+    """The mask of the middle radius that one more click would give."""
+    ask = evt._data
+    HOVERS.append(ask)
+    steps = [*ask["steps"], {"point": ask["point"]}]
+    mask = disc_mask(*SIZES[ask.get("image_id", "wide")], steps, RADII[1])
+    return {"kind": "hover", "seq": ask["seq"], "epoch": ask["epoch"], "mask": runs(mask)}
+
+
 def build() -> gr.Blocks:
-    """Canvas, feeds and one button for everything mode."""
+    """Canvas, feeds, wire, and one button for everything mode."""
     folder = Path(tempfile.mkdtemp(prefix="canvas-"))
     thumb = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw=="
     samples = [{"id": name, "title": name, "thumb": thumb} for name in SIZES]
-    with gr.Blocks(title="canvas") as demo:
+    with gr.Blocks(title="canvas") as demo, gr.Column(elem_id="tab-segment"):
         last = gr.State({})
         canvas = SegCanvas(scene("wide", folder), samples=samples, elem_id="canvas")
-        replies, others = Feed("canvas"), Feed("canvas")
+        replies, ghosts, others, wire = Feed(), Feed(), Feed(), Wire("segment")
         uploaded = gr.Textbox(elem_id="uploaded", label="uploaded")
         find = gr.Button("Everything", elem_id="find")
-        canvas.prompt(prompt, None, [replies, last], show_progress="hidden", trigger_mode="multiple", concurrency_limit=4)
-        canvas.said(_remember, None, None, queue=False, show_progress="hidden")
-        canvas.sample(_sample(folder), None, canvas, show_progress="hidden")
-        canvas.picture(_picture, None, [uploaded, others], show_progress="hidden")
+        every = {"show_progress": "hidden", "trigger_mode": "multiple"}
+        canvas.prompt(prompt, None, [replies, last], concurrency_limit=4, **every)
+        canvas.hover(hover, None, ghosts, concurrency_limit=4, **every)
+        wire.said(said(folder), None, [canvas, uploaded, others, wire], concurrency_limit=None, **every)
         find.click(records, last, others, show_progress="hidden")
+    demo.frame = Frame()
     return demo
 
 
-def _remember(evt: gr.EventData) -> None:
-    SAID.append(evt._data)
+def serve() -> tuple[gr.Blocks, str]:
+    """The app on a free port, and its address."""
+    demo = build()
+    return demo, app.launch(demo, app.arguments(["--port", "0"]), prevent_thread_lock=True, quiet=True)[1]
 
 
-def _sample(folder: Path):
-    def choose(evt: gr.EventData) -> dict:
-        return scene(evt._data["id"], folder)
+def said(folder: Path) -> Callable[[gr.EventData], tuple]:
+    """The handler of what the canvas says."""
 
-    return choose
+    def answered(evt: gr.EventData) -> tuple:
+        message = evt._data
+        shown, name, notice = gr.skip(), gr.skip(), gr.skip()
+        if message["kind"] == "set":
+            SAID.append(message["values"])
+        elif message["kind"] == "outline":
+            said = SAID[-1]
+            size = SIZES[message["picture"]]
+            mask = disc_mask(*size, said["objects"][said["active"]]["steps"], RADII[1])
+            same = {name: message[name] for name in ("epoch", "key")}
+            notice = {"kind": "outline", **same, "rings": drawn.outlined(mask)}
+        elif message["kind"] == "sample":
+            shown = scene(message["id"], folder)
+        else:
+            path = Path(message["path"])
+            name = f"{path.name} {path.stat().st_size}"
+            notice = {"kind": "notice", "text": "Uploads are only counted here.", "nonce": next(EPOCH)}
+        return shown, name, notice, {"turn": message["turn"]}
 
-
-def _picture(evt: gr.EventData) -> tuple[str, dict]:
-    path = Path(evt._data["path"])
-    return f"{path.name} {path.stat().st_size}", {"kind": "notice", "text": "Uploads are only counted here.", "nonce": next(EPOCH)}
+    return answered

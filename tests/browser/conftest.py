@@ -1,7 +1,7 @@
 """Chromium for tests. Every page is guarded: a script error, a failed request, a status of 400 or more, or any request
 to another machine fails the test that opened it.
 
-Fixtures: ``page`` and ``second_page`` (the real app, two separate browser contexts), ``toy_page`` (the toy tabs) and
+Fixtures: ``page`` and ``second_page`` (the real app, two separate browser contexts) and
 ``open_page(url, allow=(), **context)`` for everything else, such as ``viewport`` or ``color_scheme``. Pages come back
 when the frame says that it is ready. ``allow`` holds pieces of text of complaints that a test expects.
 """
@@ -17,40 +17,64 @@ import pytest
 
 STREAMS = ("/queue/data", "/heartbeat/")
 """Server-sent event streams that the client aborts by design."""
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+HUNG_UP = "AbortError: signal is aborted without reason"
+"""What gradio's client says when it leaves its own stream because the page goes."""
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+"""No other machine is reached: their names are not found. (Routing every request through the test costs a second a
+page.)"""
+
+
+WIDE = {"viewport": {"width": 1280, "height": 900}}
 
 
 @dataclass
 class Guard:
-    """Complaints of one page, and what the test expects among them."""
+    """Complaints of one page, what the test expects among them, and the requests that are under way."""
 
     origin: str
     allow: tuple[str, ...] = ()
     complaints: list[str] = field(default_factory=list)
+    under_way: set[object] = field(default_factory=set)
 
     def watch(self, page: object) -> None:
-        """Listen to ``page`` and keep it from reaching other machines."""
+        """Listen to ``page``."""
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
-        page.on("console", lambda m: self.complaints.append(f"console: {m.text}") if m.type == "error" else None)
+        page.on("console", self._said)
+        page.on("request", self._asked)
+        # lambdas, since Playwright asks for a listener's signature and a built-in method has none
+        page.on("requestfinished", lambda request: self.under_way.discard(request))
         page.on("requestfailed", self._failed)
-        page.on("response", lambda r: self.complaints.append(f"status {r.status}: {r.url}") if r.status >= 400 else None)
-        page.route("**/*", self._route)
+        page.on("response", lambda r: self.complaints.append(f"status {r.status}: {r.url}")
+                if r.status >= 400 else None)
 
     def unexpected(self) -> list[str]:
         """Complaints that no entry of ``allow`` covers."""
         return [c for c in self.complaints if not any(a in c for a in self.allow)]
 
+    def _said(self, message: object) -> None:
+        if message.type == "error" and not message.text.startswith(HUNG_UP):
+            self.complaints.append(f"console: {message.text}")
+
+    def _asked(self, request: object) -> None:
+        if not any(stream in request.url for stream in STREAMS):
+            self.under_way.add(request)
+        if not request.url.startswith(("data:", "blob:")) and urlsplit(request.url).netloc != self.origin:
+            self.complaints.append(f"external: {request.url}")
+
     def _failed(self, request: object) -> None:
+        self.under_way.discard(request)
         if not any(stream in request.url for stream in STREAMS):
             self.complaints.append(f"failed: {request.url} {request.failure}")
 
-    def _route(self, route: object) -> None:
-        url = route.request.url
-        if url.startswith(("data:", "blob:")) or urlsplit(url).netloc == self.origin:
-            route.continue_()
-        else:
-            self.complaints.append(f"external: {url}")
-            route.abort()
+
+def reload(page: object) -> None:
+    """Load the page anew when nothing has been under way for a second: what a reload breaks off is a complaint."""
+    still = 0
+    while still < 20:
+        page.wait_for_timeout(50)
+        still = 0 if page.guard.under_way else still + 1
+    page.reload()
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +109,7 @@ def open_page(chromium: object, request: pytest.FixtureRequest) -> Iterator[Call
     def opener(url: str, allow: tuple[str, ...] = (), wait: bool = True, **context: object) -> object:
         options = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US", "color_scheme": "light", **context}
         page = chromium.new_context(**options).new_page()
-        page.set_default_timeout(20000)
+        page.set_default_timeout(120_000)
         page.guard = Guard(urlsplit(url).netloc, allow)
         page.guard.watch(page)
         opened.append((page, page.guard))
@@ -122,7 +146,46 @@ def second_page(open_page: Callable[..., object], app_url: str) -> object:
     return open_page(app_url)
 
 
+@pytest.fixture(scope="module")
+def server():
+    """The click canvas alone, on a fake segmenter."""
+    from tests.browser.canvas_app import serve
+
+    demo, url = serve()
+    yield url
+    demo.close()
+
+
 @pytest.fixture
-def toy_page(open_page: Callable[..., object], toy_url: str) -> object:
-    """The frame with the toy tabs."""
-    return open_page(toy_url)
+def open_board(server, open_page):
+    """A function that opens the app in a new browser context and returns its Board."""
+    from tests.browser.board import Board
+
+    return lambda **options: Board(open_page(server, wait=False, **options)).ready("wide")
+
+
+@pytest.fixture(scope="module")
+def desk(chromium, server):
+    """One page for the tests that do not ask for a special browser, guarded like all others."""
+    from tests.browser.board import Board
+
+    page = chromium.new_context(**WIDE).new_page()
+    page.guard = Guard(urlsplit(server).netloc)
+    page.guard.watch(page)
+    page.goto(server)
+    yield Board(page).ready("wide")
+    page.context.close()
+
+
+@pytest.fixture
+def board(desk):
+    """The shared page with a fresh picture, no objects and the view of the start."""
+    desk.page.set_viewport_size(WIDE["viewport"])
+    desk.sample("tall").forget()
+    desk.sample("square").sample("wide")
+    desk.tool("include")
+    desk.tool("tool-click")
+    desk.page.mouse.move(2, 2)
+    yield desk
+    assert not desk.page.guard.unexpected()
+    desk.page.guard.complaints.clear()

@@ -1,4 +1,5 @@
-"""The Segment tab with MobileSAM's entry pointing at a slow server of its own that holds a random-weight file in the official format.
+"""The Segment tab with MobileSAM's entry pointing at a slow server of its own that holds a random-weight file in the
+official format.
 
 ``python -m tests.browser.download_app --port N``.
 """

@@ -1,4 +1,4 @@
-"""The Attention tab in Chromium: linked hover without the server, locks, colours, live settings, lessons, links, own files."""
+"""The Attention tab in Chromium: linked hover without the server, locks, colours, settings, lessons, own files."""
 
 import json
 
@@ -6,15 +6,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from backends.attention import answer
 from backends.attention.params import AttentionParams
 from tests.browser.board import asking, calm
-from ui import permalink
-from ui.attending import answers
+from ui.core import permalink
 
-SMALL = AttentionParams(source="synthetic", n=32, dim=8, kinds=("softmax", "elu1", "performer_trig", "linformer"), norm=3.0)
+SMALL = AttentionParams(
+    source="synthetic", n=32, dim=8, kinds=("softmax", "elu1", "performer_trig", "linformer"), norm=3.0
+)
 PHONE = {"width": 390, "height": 844}
-READ = """([kind, i, j]) => { const s = document.querySelector('.gb-cards').glassbox;
+READ = """([kind, i, j]) => { const s = document.querySelector('[data-kind=cards]').cards;
     return s.views.get(kind).values[i * s.scene.n + j]; }"""
+
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.fixture
@@ -75,8 +79,7 @@ def test_pointing_at_a_cell_points_at_it_on_every_card_and_asks_nobody(start):
         const [box, line] = [m, m.querySelector('.gb-across')].map(e => e.getBoundingClientRect());
         return (line.top - box.top) / box.height; })""")
     assert len(lines) == 7 and all(abs(share - 7 / 32) < 0.01 for share in lines)
-    result = answers.run(SMALL)
-    for card in result.cards:
+    for card in answer(SMALL).body.cards:
         shown = page.inner_text(f".gb-card[data-kind={card.kind}] .gb-cell").split()[0]
         assert float(shown) == pytest.approx(float(card.weights[0, 7, 7]), rel=0.03, abs=2e-3)
     assert "Query 7 “q7” → key 7 “q7”" in page.inner_text(".gb-cards-at") and asked == []
@@ -87,7 +90,7 @@ def test_a_click_holds_the_cell_until_escape(start):
     page.mouse.click(*place(page, "softmax", 10, 3))
     page.wait_for_selector(".gb-cards[data-locked=true]")
     page.mouse.move(*place(page, "elu1", 25, 20))
-    page.wait_for_timeout(150)
+    page.evaluate(FRAMES)
     at(page, "10,3")
     page.keyboard.press("Escape")
     page.wait_for_selector(".gb-cards[data-locked=false]")
@@ -99,16 +102,28 @@ def test_a_held_cell_survives_new_maps(start):
     page = start()
     page.mouse.click(*place(page, "softmax", 10, 3))
     drawn(page, lambda: number(page, "norm", 1))
-    assert page.get_attribute(".gb-cards", "data-at") == "10,3" and page.get_attribute(".gb-cards", "data-locked") == "true"
+    assert (
+        page.get_attribute(".gb-cards", "data-at") == "10,3"
+        and page.get_attribute(".gb-cards", "data-locked") == "true"
+    )
     drawn(page, lambda: number(page, "n", 8))
-    assert page.get_attribute(".gb-cards", "data-at") == "7,0" and page.get_attribute(".gb-cards", "data-locked") == "false"
+    assert (
+        page.get_attribute(".gb-cards", "data-at") == "7,0"
+        and page.get_attribute(".gb-cards", "data-locked") == "false"
+    )
 
 
 def test_the_keyboard_alone_moves_holds_and_lets_go(start):
     page = start()
     canvas(page, "elu1").focus()
     at(page, "31,0")
-    for key, cell in (("ArrowUp", "30,0"), ("ArrowRight", "30,1"), ("Shift+ArrowUp", "20,1"), ("ArrowDown", "21,1"), ("ArrowLeft", "21,0")):
+    for key, cell in (
+        ("ArrowUp", "30,0"),
+        ("ArrowRight", "30,1"),
+        ("Shift+ArrowUp", "20,1"),
+        ("ArrowDown", "21,1"),
+        ("ArrowLeft", "21,0"),
+    ):
         page.keyboard.press(key)
         at(page, cell)
     page.keyboard.press("Enter")
@@ -116,12 +131,15 @@ def test_the_keyboard_alone_moves_holds_and_lets_go(start):
     page.keyboard.press("Escape")
     page.wait_for_selector(".gb-cards[data-locked=false]")
     label = canvas(page, "elu1").get_attribute("aria-label")
-    assert label.startswith("Weights of elu + 1: 32 queries by 32 keys") and canvas(page, "elu1").get_attribute("role") == "img"
+    assert (
+        label.startswith("Weights of elu + 1: 32 queries by 32 keys")
+        and canvas(page, "elu1").get_attribute("role") == "img"
+    )
 
 
 def test_bad_rows_are_red_and_what_sees_the_future_says_so(start):
     page = start()
-    bad = next(card.bad_rows for card in answers.run(SMALL).cards if card.kind == "performer_trig")
+    bad = next(card.bad_rows for card in answer(SMALL).body.cards if card.kind == "performer_trig")
     red = page.evaluate("""() => { const c = document.querySelector('.gb-card[data-kind=performer_trig] .gb-ticks');
         const d = c.getContext('2d').getImageData(0, 0, 1, c.height).data;
         return [...Array(c.height).keys()].filter(i => d[i * 4 + 3] > 0); }""")
@@ -135,7 +153,9 @@ def test_bad_rows_are_red_and_what_sees_the_future_says_so(start):
 def test_the_difference_and_the_shared_range_are_made_in_the_browser(start):
     page = start()
     asked = asking(page, ".gb-cards")
-    delta = page.evaluate("() => document.querySelector('.gb-cards').glassbox.views.get('elu1').delta[20 * 32 + 4]")
+    delta = page.evaluate(
+        "() => document.querySelector('[data-kind=cards]').cards.views.get('elu1').delta[20 * 32 + 4]"
+    )
     cells = [page.evaluate(READ, [kind, 20, 4]) for kind in ("elu1", "softmax")]
     assert delta == pytest.approx(cells[0] - cells[1], abs=1e-6)
     own = page.inner_text(".gb-card[data-kind=elu1] .gb-scale").split()
@@ -160,8 +180,8 @@ def test_a_setting_computes_at_once_and_the_link_follows(start):
 def test_a_link_shows_the_same_numbers_to_somebody_else(start):
     params = AttentionParams(layer=3, head=2, text="早安, café!", kinds=("elu1", "softmax"), reading="row")
     page, shows = start(params), "d => document.querySelector('.gb-cards').dataset.digest === d"
-    digest = answers.quick(params, None).digest
-    page.wait_for_function(shows, arg=digest)                # a text that a link sets may be read once before the layer is
+    digest = answer(params).body.digest
+    page.wait_for_function(shows, arg=digest)  # a text that a link sets may be read once before the layer is
     page.click("#attention-link")
     page.wait_for_function("() => { const n = document.querySelector('#gb-share-note'); return n && n.textContent; }")
     other = start(permalink.decode(AttentionParams, page.input_value("#gb-share-text").partition("?")[2])[0])
@@ -201,18 +221,17 @@ def test_only_the_settings_that_matter_are_on_the_page(start):
     def seen(*names):
         return [name for name in names if page.locator(f"#attention-{name}").is_visible()]
 
-    assert seen("text", "layer", "dim", "n", "file") == ["text", "layer"]
+    assert seen("text", "layer", "dim", "n", "own-tensors") == ["text", "layer"]
     page.get_by_label("Random q, k, v").check()
-    assert seen("text", "layer", "dim", "n", "file") == ["dim", "n"]
+    assert seen("text", "layer", "dim", "n", "own-tensors") == ["dim", "n"]
     page.get_by_label("Dilution").check()
-    assert seen("text", "step") == ["text"]
+    assert seen("text", "delta") == ["text"]
     page.get_by_label("An RNN").check()
-    page.locator("#attention-step").wait_for()              # the answer sets its length, and draws it anew
-    assert seen("text", "step", "delta", "depth") == ["step", "delta"]
+    assert seen("text", "delta", "depth") == ["delta"]
     page.get_by_label("My own q, k, v").check()
-    page.get_by_label("Settings of the kinds").or_(page.get_by_text("Settings of the kinds")).first.click()
-    page.wait_for_selector("#attention-kinds-settings", state="visible")
-    assert seen("file", "m", "rank") == ["file"]
+    page.click("#attention-folded button")
+    page.wait_for_selector("#attention-radius", state="visible")
+    assert seen("own-tensors", "m", "rank") == ["own-tensors"]
     page.get_by_label("Linformer").check()
     page.locator("#attention-rank").wait_for()
     assert seen("m", "rank") == ["rank"]
@@ -228,79 +247,23 @@ def own(folder, **change):
 
 def test_own_tensors_are_shown_and_bad_ones_leave_the_cards(start, tmp_path):
     page = start()
-    before = page.get_attribute(".gb-cards", "data-digest")
     page.get_by_label("My own q, k, v").check()
-    page.get_by_text("Please choose a safetensors file with q, k and v first").first.wait_for()
-    page.set_input_files("#attention-file input[type=file]", own(tmp_path, k=torch.full((2, 12, 4), float("nan"))))
+    page.wait_for_selector("#attention-notice >> text=Please choose a file with q, k and v first")
+    page.set_input_files("#attention-own-tensors input[type=file]", own(tmp_path))
+    page.wait_for_selector(".gb-cards[data-n='12']")
+    page.wait_for_selector("#attention-own-tensors >> text=2 heads, 12 tokens, 4 channels")
+    before = page.get_attribute(".gb-cards", "data-digest")
+    page.set_input_files(
+        "#attention-own-tensors input[type=file]", own(tmp_path, k=torch.full((2, 12, 4), float("nan")))
+    )
     page.get_by_text("k holds values that are not finite").first.wait_for()
     assert page.get_attribute(".gb-cards", "data-digest") == before
-    page.click("#attention-file button[aria-label=Clear]")
-    drawn(page, lambda: page.set_input_files("#attention-file input[type=file]", own(tmp_path)))
-    assert page.get_attribute(".gb-cards", "data-n") == "12" and "2 heads, 12 tokens, 4 channels" in page.inner_text("#attention-loaded")
     page.click("#attention-link")
     page.get_by_text("Your own q, k and v cannot travel in a link").first.wait_for()
 
 
-def test_the_state_is_stepped_and_played_in_the_browser(start):
-    page = start(AttentionParams(source="synthetic", n=96, dim=8, kinds=("softmax", "elu1"), lesson="state", step=3))
-    page.wait_for_selector('.gb-stage[data-step="3"]')
-    settled(page, "lesson=state")
-    asked = asking(page, ".gb-stage")
-    page.get_by_role("button", name="Forward").click()
-    page.wait_for_selector('.gb-stage[data-step="4"]')
-    page.get_by_role("button", name="Play").click()
-    page.wait_for_function("() => +document.querySelector('.gb-stage').dataset.step > 8")
-    page.get_by_role("button", name="Pause").click()
-    page.locator("#attention-step input[type=range]").press("End")
-    page.wait_for_selector('.gb-stage[data-step="96"]')
-    recall = answers.run(AttentionParams(source="synthetic", n=96, dim=8, kinds=("softmax",), lesson="state", step=96)).lesson.recall
-    assert float(page.get_attribute(".gb-stage", "data-mean")) == pytest.approx(float(recall.mean()), rel=1e-3)
-    assert asked == []
-    page.click("#attention-link")
-    page.wait_for_function("() => document.querySelector('#gb-share-text')?.value.includes('step=96')")
-
-
-def test_the_mask_designer_reads_reach_under_the_pointer(start):
-    page = start(AttentionParams(source="synthetic", n=32, kinds=("softmax", "strided"), stride=6, lesson="mask", depth=2))
-    page.wait_for_selector(".gb-stage[data-kind=mask] canvas")
-    page.locator(".gb-stage canvas").nth(1).focus()
-    assert "after 2 layers" in page.inner_text(".gb-stage .gb-note")
-    page.keyboard.press("ArrowUp")
-    page.wait_for_function("() => document.querySelector('.gb-stage .gb-note')?.innerText.startsWith('Query 30')")
-    assert "2 layers: 100 %" in page.inner_text(".gb-layers")
-
-
-def test_the_measurement_streams_and_stops(start):
-    page = start()
-    page.get_by_label("Bracket the product").check()
-    page.wait_for_selector("#attention-plot .main-svg")
-    page.wait_for_function("() => document.querySelectorAll('#attention-lesson-table tbody tr').length >= 3 || "
-                           "document.querySelector('#attention-lesson-twin')")
-    page.click("#attention-stop-measure")
-    page.locator("#attention-lesson-twin button").first.click()
-    page.wait_for_selector("#attention-lesson-table tbody tr")
-    page.wait_for_timeout(500)
-    stopped = page.locator("#attention-lesson-table tbody tr").count()
-    page.wait_for_timeout(1500)
-    assert page.locator("#attention-lesson-table tbody tr").count() == stopped <= 11
-
-
-@pytest.mark.parametrize("lesson", ["favor", "gradient", "training", "dilution"])
-def test_a_lesson_shows_its_figure_and_its_text_in_one_language(start, lesson):
-    page = start(AttentionParams(text="for i in range(10):\n    print(i)\n", kinds=("softmax", "elu1"), lesson=lesson))
-    page.wait_for_selector("#attention-plot .main-svg")
-    text = page.inner_text("#attention-lesson-body")
-    assert "Look at" in text and "虚线" not in text and "看" not in text
-    page.click("[data-glassbox=language]")
-    text = page.inner_text("#attention-lesson-body")
-    assert "看" in text and "Look at" not in text
-
-
-def test_a_preset_of_the_tab_says_that_its_observation_holds(start):
-    page = start()
-    page.get_by_role("button", name="Where Performer dies").click()
-    page.wait_for_selector("#attention-notice li[data-ok=true] >> text=Where Performer dies")
-    settled(page, "norm=2")
+RNN = AttentionParams(source="synthetic", n=96, dim=8, kinds=("softmax", "elu1"), lesson="state", step=3)
+STATE = ".gb-stage[data-kind=state]"
 
 
 def test_the_figures_and_a_matrix_can_be_downloaded(start):
@@ -312,16 +275,17 @@ def test_the_figures_and_a_matrix_can_be_downloaded(start):
         page.click("#attention-csv")
     assert metrics.value.path().read_text().startswith("kind,causal,entropy")
     with page.expect_download() as matrix:
-        page.click("#attention-matrix-csv")
+        page.locator(".gb-card[data-kind=elu1] .gb-about summary").click()
+        page.locator(".gb-card[data-kind=elu1] .gb-matrix").click()
     rows = matrix.value.path().read_text().splitlines()
-    assert matrix.value.suggested_filename == "glassbox-attention-matrix.csv" and len(rows) == 33
+    assert matrix.value.suggested_filename == "glassbox-attention-elu1.csv" and len(rows) == 33
     assert sum(map(float, rows[20].split(",")[1:])) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_two_cards_side_by_side_without_horizontal_scroll(start, scheme):
     page = start(AttentionParams(lesson="state"), viewport=PHONE, color_scheme=scheme, has_touch=True)
-    page.wait_for_selector(".gb-stage canvas")
+    page.wait_for_selector(f"{STATE} canvas")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     first, second = (page.locator(".gb-card").nth(k).bounding_box() for k in (0, 1))
     assert first["y"] == second["y"] and first["width"] > 140
@@ -331,6 +295,8 @@ def test_a_phone_shows_two_cards_side_by_side_without_horizontal_scroll(start, s
 
 def test_what_travels_to_the_page_is_small(start):
     page = start(AttentionParams(source="synthetic", causal=False))
-    size = page.evaluate("() => JSON.stringify(document.querySelector('.gb-cards').glassbox.scene).length")
+    size = page.evaluate("() => JSON.stringify(document.querySelector('[data-kind=cards]').cards.scene).length")
     assert 100_000 < size <= 200_000
-    assert json.loads(page.evaluate("() => JSON.stringify(document.querySelector('.gb-cards').glassbox.scene.labels)"))[:2] == ["q0", "q1"]
+    assert json.loads(
+        page.evaluate("() => JSON.stringify(document.querySelector('[data-kind=cards]').cards.scene.labels)")
+    )[:2] == ["q0", "q1"]

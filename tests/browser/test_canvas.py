@@ -2,54 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import pytest
 
-from tests.browser.board import Board
-from tests.browser.canvas_app import PROMPTS, SIZES, build
-from tests.browser.conftest import Guard
+from tests.browser.canvas_app import PROMPTS, SAID, SIZES
+from tests.browser.conftest import WIDE
 
 NARROW = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 PHONE = {**NARROW, "has_touch": True, "is_mobile": True}
-WIDE = {"viewport": {"width": 1280, "height": 900}}
-
-
-@pytest.fixture(scope="module")
-def server():
-    demo = build()
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, run_history=False, server_name="127.0.0.1")
-    yield url
-    demo.close()
-
-
-@pytest.fixture
-def open_board(server, open_page):
-    """A function that opens the app in a new browser context and returns its Board."""
-    return lambda **options: Board(open_page(server, wait=False, **options)).ready("wide")
-
-
-@pytest.fixture(scope="module")
-def desk(chromium, server):
-    """One page for the tests that do not ask for a special browser, guarded like all others."""
-    page = chromium.new_context(**WIDE).new_page()
-    page.guard = Guard(urlsplit(server).netloc)
-    page.guard.watch(page)
-    page.goto(server)
-    yield Board(page).ready("wide")
-    page.context.close()
-
-
-@pytest.fixture
-def board(desk):
-    """The shared page with a fresh picture, no objects and the view of the start."""
-    desk.page.set_viewport_size(WIDE["viewport"])
-    desk.sample("square").sample("wide")
-    desk.tool("include")
-    desk.page.mouse.move(2, 2)
-    yield desk
-    assert not desk.page.guard.unexpected()
-    desk.page.guard.complaints.clear()
 
 
 def five_pixels(name):
@@ -66,11 +25,13 @@ def test_a_click_reports_the_exact_pixel_in_three_aspect_ratios_and_zoomed(open_
         for x, y in five_pixels(name):
             board.click(x, y)
             assert board.steps()[-1]["point"] == [x, y, 1]
+        board.tool("clear")
         for x, y in five_pixels(name):
             board.tool("fit")
             board.page.mouse.move(*board.client(x, y))
-            board.page.mouse.wheel(0, -700)
-            board.page.wait_for_function("s => document.querySelector(s).__gx.state().view.custom", arg=f"{board.root} .gx-canvas")
+            board.wheel(-700)
+            board.page.wait_for_function("s => document.querySelector(s).__gx.state().view.custom",
+                                         arg=f"{board.root} .gx-canvas")
             board.click(x, y)
             assert board.steps()[-1]["point"] == [x, y, 1]
         board.settled()
@@ -88,7 +49,7 @@ def test_a_large_picture_is_exact_when_zoomed_and_close_when_not(open_board):
 
 def test_after_zoom_a_resize_keeps_the_middle_and_clicks_stay_exact(board):
     board.page.mouse.move(*board.client(200, 40))
-    board.page.mouse.wheel(0, -600)
+    board.wheel(-600)
     board.page.wait_for_timeout(100)
     box = board.page.locator(f"{board.root} .gx-canvas").bounding_box()
     middle = board.under(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -157,9 +118,10 @@ def test_the_keyboard_alone_can_do_everything(board):
     page.focus(f"{board.root} .gx-open")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "gx-canvas"
-    board.press("ArrowRight", "Shift+ArrowDown", "Alt+ArrowRight", "Enter")
-    assert board.steps()[-1]["point"] == [154, 75, 1]
+    board.press("ArrowRight", "Shift+ArrowDown", "Alt+ArrowRight")
     assert "154" in board.text("live")
+    board.press("Enter")
+    assert board.steps()[-1]["point"] == [154, 75, 1]
     board.press("-", "ArrowLeft", "Enter")
     assert board.steps()[-1]["point"] == [151, 75, 0]
     board.press("+", "z")
@@ -181,8 +143,9 @@ def test_the_wheel_zooms_about_the_pointer_and_the_middle_button_and_space_pan(b
     at = [round(v) for v in board.client(220, 30)]
     board.page.mouse.move(*at)
     before = board.under(*at)
-    board.page.mouse.wheel(0, -500)
-    board.page.wait_for_function("s => document.querySelector(s).__gx.state().view.custom", arg=f"{board.root} .gx-canvas")
+    board.wheel(-500)
+    board.page.wait_for_function("s => document.querySelector(s).__gx.state().view.custom",
+                                 arg=f"{board.root} .gx-canvas")
     assert board.under(*at) == pytest.approx(before, abs=0.01)
     for button, key in (("middle", None), ("left", "Space")):
         at = board.client(220, 30)
@@ -259,7 +222,8 @@ def test_objects_have_names_that_stay_text(board):
     board.press("Enter")
     name = board.state()["objects"][1]["name"]
     assert name == evil[:40] and row.locator(".gx-name span").inner_text() == name
-    assert board.page.evaluate("window.pwned") is None and board.page.locator(f"{board.root} .gx-objects img").count() == 0
+    assert board.page.evaluate("window.pwned") is None
+    assert board.page.locator(f"{board.root} .gx-objects img").count() == 0
     board.page.locator(f"{board.root} .gx-objects .gx-name").first.click()
     assert board.state()["active"] == 0
     board.page.locator(f"{board.root} .gx-objects .gx-remove").first.click()
@@ -283,12 +247,42 @@ def test_an_answer_that_was_overtaken_or_is_for_another_picture_is_dropped(board
     board.click(150, 60)
     board.settled()
     before = board.state()
-    late = """([s, seq, epoch]) => document.querySelector(s).dispatchEvent(new CustomEvent('gx-reply', {detail:
-        {kind: 'reply', seq, epoch, error: 'late', results: []}}))"""
+    late = """([s, seq, epoch]) => document.querySelector(s + ' .gx-canvas').__gx.hear(
+        {kind: 'reply', seq, epoch, error: 'late', results: []})"""
     epoch = board.page.get_attribute(board.root, "data-epoch")
     board.page.evaluate(late, [board.root, before["shown"] - 1, epoch])
     board.page.evaluate(late, [board.root, before["shown"] + 5, "another"])
     assert board.page.is_hidden(f"{board.root} .gx-error") and board.state()["shown"] == before["shown"]
+
+
+def test_what_was_done_while_a_message_is_under_way_is_said_in_its_last_form(board):
+    board.click(40, 60)
+    for x in (80, 120, 160, 200):
+        board.click(x, 60)
+    board.settled()
+    board.until(lambda: SAID and SAID[-1]["objects"][0]["steps"] == board.steps())
+    assert SAID[-1]["objects"][0]["steps"] == board.steps() and len(board.steps()) == 5
+
+
+def test_the_server_is_asked_no_more_when_everything_is_answered(board):
+    for x in (40, 90, 140, 190):
+        board.click(x, 60)
+    board.settled()
+    board.until(lambda: PROMPTS[-1]["objects"][0]["steps"] == board.steps())
+    asked = len(PROMPTS)
+    board.page.wait_for_timeout(500)
+    assert len(PROMPTS) == asked
+
+
+def test_another_model_keeps_what_the_user_did_while_it_was_read(board):
+    board.click(40, 60)
+    board.settled()
+    board.click(90, 60)
+    other = """([s, epoch]) => import(new URL('glass/tabs/segment/wire.js', location.href)).then((wire) => wire.adopt(
+        {epoch, image_id: 'wide', objects: null, active: 0}))"""
+    board.page.evaluate(other, [board.root, "another"])
+    board.page.wait_for_selector(f"{board.root}[data-epoch=another]")
+    assert [step["point"][0] for step in board.steps()] == [40, 90]
 
 
 def test_a_region_lights_up_under_the_pointer_and_a_click_makes_it_an_object(board):
@@ -331,12 +325,13 @@ def test_a_picture_can_be_chosen_dropped_or_pasted(board, tmp_path, way):
         board.page.evaluate(FILE_EVENT, [f"{board.root} .gx-canvas", way, list(path.read_bytes())])
     arrived = "n => document.querySelector('#uploaded textarea, #uploaded input').value.endsWith(n)"
     board.page.wait_for_function(arrived, arg=f" {path.stat().st_size}")
-    board.page.wait_for_function("s => document.querySelector(s).textContent.includes('only counted')", arg=f"{board.root} .gx-error-text")
+    board.page.wait_for_function("s => document.querySelector(s).textContent.includes('only counted')",
+                                 arg=f"{board.root} .gx-error-text")
 
 
 def test_on_a_phone_nothing_scrolls_sideways_and_tools_are_large_enough(open_board):
     board = open_board(**PHONE)
     assert board.page.evaluate("document.documentElement.scrollWidth") <= 390
-    small = """s => [...document.querySelectorAll(s + ' button')].filter(b => b.offsetParent).map(b => b.getBoundingClientRect())
-        .filter(r => r.height < 39.5 || r.width < 39.5).length"""
+    small = """s => [...document.querySelectorAll(s + ' button')].filter(b => b.offsetParent)
+        .map(b => b.getBoundingClientRect()).filter(r => r.height < 39.5 || r.width < 39.5).length"""
     assert board.page.evaluate(small, board.root) == 0

@@ -1,16 +1,19 @@
-"""The Deformable tab in Chromium: a clicked place, a dragged tap, keys, modulation, views, an own picture, bad input, a phone."""
+"""The Deformable tab in Chromium: a clicked place, a dragged tap, keys, modulation, views, an own picture, bad input, a
+phone."""
 
 import json
+from urllib.parse import parse_qs
 
 import pytest
 from PIL import Image
 
 from backends.deform.params import DeformParams
-from tests.browser.board import calm
-from ui import permalink
+from ui.core import permalink
 
 CELLS = "#deformable-stage .gb-reads figure:first-child canvas"
-STAGE = "() => document.querySelector('#deformable-stage .gb-stage').dataset.output"
+OUTPUT = "() => document.querySelector('#deformable-stage .gb-stage').dataset.output"
+OTHER = "old => document.querySelector('#deformable-stage .gb-stage').dataset.output !== old"
+TAPS = DeformParams(operator="dcn1", cells=24, dilation=3, turn=0.0, grow=1.0, at=(0.5, 0.5))
 
 
 @pytest.fixture
@@ -22,17 +25,34 @@ def start(open_page, app_url):
         page.wait_for_selector("#deformable-stage canvas, #deformable-stage table, #deformable-plot .main-svg")
         if params.view == "taps":
             page.wait_for_selector("#deformable-stage .gb-stage[data-output]")
-            calm(page, "#deformable-stage")
         return page
 
     return opened
 
 
-def field(page, name):
-    return json.loads(page.input_value(f"#deformable-{name} textarea, #deformable-{name} input"))
+def linked(page, name):
+    """A setting as the address bar has it; None for its default."""
+    found = parse_qs(page.evaluate("location.search.slice(1)")).get(name)
+    return json.loads(found[0]) if found else None
 
 
-def spot(page, y, x, rows, columns):
+def wait_linked(page, script, arg=None):
+    """Wait until the link's settings are such: ``script`` is a function of (get, arg), get(name) -> value or null."""
+    query = "const q = new URLSearchParams(location.search)"
+    wait = f"arg => {{ {query}; return ({script})((n) => JSON.parse(q.get(n)), arg); }}"
+    page.wait_for_function(wait, arg=arg)
+
+
+def copied(page, name):
+    """A setting of the link that *Copy link* gives, which is answered after all that was said before."""
+    page.click("#deformable-link")
+    page.wait_for_selector("#gb-share[open]")
+    link = page.input_value("#gb-share-text")
+    page.click("#gb-share-close")
+    return json.loads(parse_qs(link.partition("?")[2])[name][0])
+
+
+def spot(page, y, x, rows=16, columns=24):
     """Page coordinates of the centre of a place in cells."""
     page.locator(CELLS).scroll_into_view_if_needed()
     box = page.locator(CELLS).bounding_box()
@@ -41,28 +61,61 @@ def spot(page, y, x, rows, columns):
 
 def test_a_click_moves_the_output(start):
     page = start(DeformParams(operator="dcn2", cells=24))
-    before = page.evaluate(STAGE)
-    page.mouse.click(*spot(page, 2, 3, 16, 24))
-    page.wait_for_function("old => document.querySelector('#deformable-stage .gb-stage').dataset.output !== old", arg=before)
-    assert field(page, "at") == pytest.approx([2.5 / 16, 3.5 / 24], abs=1e-3)
+    before = page.evaluate(OUTPUT)
+    page.mouse.click(*spot(page, 2, 3))
+    page.wait_for_function(OTHER, arg=before)
+    wait_linked(page, "(get) => get('at')")
+    assert linked(page, "at") == pytest.approx([2.5 / 16, 3.5 / 24], abs=1e-3)
+
+
+def test_arrow_keys_that_come_faster_than_answers_all_count(start):
+    page = start(DeformParams(operator="dcn2", cells=24, at=(0.5, 0.5)))
+    page.locator(CELLS).focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    wait_linked(page, "(get, x) => Math.abs(get('at')[1] - x) < 1e-3", 17.5 / 24)
+    assert linked(page, "at") == pytest.approx([8.5 / 16, 17.5 / 24], abs=1e-3)
 
 
 def test_a_dragged_tap_changes_the_sum_at_once_and_stays(start):
-    page = start(DeformParams(operator="dcn1", cells=24, dilation=3, turn=0.0, grow=1.0, at=(0.5, 0.5)))
-    before = page.evaluate(STAGE)
-    page.mouse.move(*spot(page, 5, 9, 16, 24))
+    page = start(TAPS)
+    before = page.evaluate(OUTPUT)
+    page.mouse.move(*spot(page, 5, 9))
     page.mouse.down()
-    page.mouse.move(*spot(page, 2, 4, 16, 24), steps=5)
-    during = page.evaluate(STAGE)
+    page.mouse.move(*spot(page, 2, 4), steps=5)
+    during = page.evaluate(OUTPUT)
     page.mouse.up()
     assert during != before
-    page.wait_for_selector("#deformable-stage button:has-text('Back to the pattern')")
-    assert field(page, "offsets")[0] == pytest.approx([-3, -5], abs=0.1)
-    page.wait_for_timeout(900)
-    after = page.evaluate(STAGE)
+    assert copied(page, "offsets")[0] == pytest.approx([-3, -5], abs=0.1)
+    after = page.evaluate(OUTPUT)
     assert [float(v) for v in after.split()] == pytest.approx([float(v) for v in during.split()], abs=5e-3)
     page.click("#deformable-stage button:has-text('Back to the pattern')")
-    page.wait_for_function("old => document.querySelector('#deformable-stage .gb-stage').dataset.output === old", arg=before)
+    page.wait_for_function("old => document.querySelector('#deformable-stage .gb-stage').dataset.output === old",
+                           arg=before)
+
+
+def test_a_tap_that_was_dragged_off_the_edge_and_back_stays_where_it_was_left(start):
+    page = start(TAPS)
+    page.evaluate("""() => { window.seen = []; const place = document.querySelector('#deformable-stage .gb-stage');
+        new MutationObserver(() => window.seen.push(place.gbTaps.scene.points[0].at.join()))
+            .observe(place, { attributes: true }); }""")
+    page.mouse.move(*spot(page, 5, 9))
+    page.mouse.down()
+    page.mouse.move(*spot(page, -4, -6), steps=12)
+    page.mouse.move(*spot(page, 3, 6), steps=12)
+    for _ in range(3):                                      # the sentences above may have grown or shrunk by a line
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        page.mouse.move(*spot(page, 3, 6))
+    page.mouse.up()
+    left = page.evaluate("() => document.querySelector('#deformable-stage .gb-stage').gbTaps.scene.points[0].at")
+    seen = page.evaluate("() => window.seen.length")
+    assert left == pytest.approx([3, 6], abs=0.1)
+    assert copied(page, "offsets")[0] == pytest.approx([-2, -3], abs=0.1)
+    page.wait_for_selector("#deformable-stage button:has-text('Back to the pattern'):visible")
+    now = "() => document.querySelector('#deformable-stage .gb-stage').gbTaps.scene.points[0].at"
+    assert page.evaluate(now) == pytest.approx(left, abs=2e-3)
+    later = [[float(v) for v in place.split(",")] for place in page.evaluate("() => window.seen")[seen:]]
+    assert all(place == pytest.approx(left, abs=2e-3) for place in later)          # no older answer moved it in between
 
 
 def test_keys_choose_and_move_and_the_slider_modulates(start):
@@ -72,16 +125,17 @@ def test_keys_choose_and_move_and_the_slider_modulates(start):
     assert "tap 3" in page.inner_text("#deformable-stage .gb-reads")
     for _ in range(2):
         page.keyboard.press("Shift+ArrowUp")
-    page.wait_for_function("()=>document.querySelector('#deformable-offsets textarea, #deformable-offsets input')?.value.includes('-0.5')")
+    wait_linked(page, "(get) => get('offsets')?.[3][0] === -0.5")
     page.locator("#deformable-stage .gb-raw input").fill("3")
-    page.wait_for_function("() => document.querySelector('#deformable-raw textarea, #deformable-raw input')?.value.includes('3')")
+    wait_linked(page, "(get) => get('raw')?.includes(3)")
     page.wait_for_function("() => document.querySelector('#deformable-notice')?.innerText.includes('4.95')")
+    assert linked(page, "offsets")[3][0] == -0.5
 
 
 def test_the_photograph_lies_beneath_the_points_and_cells_can_be_shown(start):
     page = start(DeformParams())
-    wait = "() => document.querySelector('#deformable-stage .gb-stage').gbTaps.photo?.naturalWidth === 600"
-    page.wait_for_function(wait)
+    assert page.evaluate("() => document.querySelector('#deformable-stage "
+                         ".gb-stage').gbTaps.tools.picture.naturalWidth") == 600
     assert page.locator("#deformable-stage .gb-level").all_inner_texts()[3] == "level 4: 6 × 9 cells"
     drawn = "() => document.querySelector('#deformable-stage canvas').toDataURL()"
     before = page.evaluate(drawn)
@@ -91,57 +145,81 @@ def test_the_photograph_lies_beneath_the_points_and_cells_can_be_shown(start):
 
 def test_settings_that_do_nothing_are_hidden(start):
     page = start(DeformParams())
-    assert page.is_visible("#deformable-head") and not page.is_visible("#deformable-kernel") and not page.is_visible("#deformable-stride")
+    assert page.is_visible("#deformable-head") and not page.is_visible("#deformable-kernel")
+    assert not page.is_visible("#deformable-stride")
     page.click("#deformable-operator label:has-text('DCNv3')")
-    page.wait_for_function("() => document.querySelector('#deformable-notice')?.innerText.startsWith('9 points')")
-    assert page.is_visible("#deformable-scale") and not page.is_visible("#deformable-kernel") and not page.is_visible("#deformable-head")
+    page.wait_for_function("() => document.querySelector('#deformable-notice')?.innerText.includes('9 points;')")
+    assert page.is_visible("#deformable-scale") and not page.is_visible("#deformable-kernel")
+    assert not page.is_visible("#deformable-head")
+    assert page.is_visible("#deformable-heading h2")
 
 
 def test_three_layers_are_clicked_on(start):
     page = start(DeformParams(view="stack"))
     page.wait_for_function("() => document.querySelector('#deformable-stage .gb-stage').dataset.cell")
-    assert "729 places" in page.inner_text("#deformable-stage")
+    assert "729 places" in page.inner_text("#deformable-stage") and not page.is_visible("#deformable-pictures")
     page.locator("#deformable-stage canvas").first.click(position={"x": 20, "y": 30})
-    near = "() => document.querySelector('#deformable-stage .gb-stage').dataset.cell.split(' ').every((v) => Number(v) < 4)"
+    near = ("() => document.querySelector('#deformable-stage .gb-stage').dataset.cell.split(' ').every((v) => "
+            "Number(v) < 4)")
     page.wait_for_function(near)
+    page.click("#deformable-source label:has-text('the picture')")
+    page.wait_for_selector("#deformable-pictures:visible")
+    page.wait_for_function("() => document.querySelector('#deformable-notice').innerText.includes('rendered "
+                           "things only')")
 
 
 def test_offsets_learn_on_the_page_and_stop(start):
     page = start(DeformParams(view="fit", steps=400))
-    page.wait_for_function("() => Number(document.querySelector('#deformable-stage .gb-stage').dataset.step) > 5")
-    page.click("#deformable-halt")
-    page.wait_for_timeout(1500)
-    step = page.evaluate("() => document.querySelector('#deformable-stage .gb-stage').dataset.step")
-    page.wait_for_timeout(1500)
-    assert page.evaluate("() => document.querySelector('#deformable-stage .gb-stage').dataset.step") == step
+    step = "() => Number(document.querySelector('#deformable-stage .gb-stage').dataset.step)"
+    page.wait_for_function(f"{step.replace('() => ', '() => 5 < ')}")
+    page.click("#deformable-stop")
+    page.wait_for_selector("#deformable-going[data-running=false]", state="attached")
+    stopped = page.evaluate(step)
+    page.click("#deformable-link")                                                 # answered after all that came before
+    page.wait_for_selector("#gb-share[open]")
+    assert page.evaluate(step) == stopped <= 401                                   # a slow browser may be told too late
+
+
+def test_a_download_has_the_rows_of_the_screen(start):
+    page = start(TAPS)
+    with page.expect_download() as told:
+        page.click("#deformable-csv")
+    rows = told.value.path().read_text("utf-8").splitlines()
+    assert rows[0].startswith("point,reads at y,x") and len(rows) == 10
+    assert rows[1].startswith('"tap 0: row 0, column 0",5.0,9.0')
 
 
 def test_an_own_picture_is_read_and_a_wrong_file_keeps_it(start, tmp_path):
     page = start(DeformParams(operator="dcn1", cells=8, dilation=1, turn=0.0, grow=1.0))
-    before = page.evaluate(STAGE)
+    before = page.evaluate(OUTPUT)
+    assert page.get_attribute(".gb-tab-deformable .gb-sample[data-value=coffee]", "aria-pressed") == "true"
     Image.new("RGB", (64, 64), (255, 0, 0)).save(tmp_path / "red.png")
     page.set_input_files("#deformable-pictures input[type=file]", tmp_path / "red.png")
-    page.wait_for_function("old => document.querySelector('#deformable-stage .gb-stage').dataset.output !== old", arg=before)
-    red = page.evaluate(STAGE)
+    page.wait_for_function(OTHER, arg=before)
+    red = page.evaluate(OUTPUT)
     assert red.startswith("1.0000 0.0000 0.0000")
     (tmp_path / "no.png").write_text("not a picture")
     page.set_input_files("#deformable-pictures input[type=file]", tmp_path / "no.png")
     page.wait_for_selector(".toast-body")
-    assert page.evaluate(STAGE) == red
+    assert page.evaluate(OUTPUT) == red
+    page.click(".gb-tab-deformable .gb-sample[data-value=coffee]")
+    page.wait_for_function("old => document.querySelector('#deformable-stage .gb-stage').dataset.output === old",
+                           arg=before)
 
 
 def test_bad_offsets_are_one_sentence_and_nothing_is_lost(start):
     page = start(DeformParams(operator="dcn2"))
-    before = page.evaluate(STAGE)
-    assert not page.is_visible("#deformable-offsets")
-    page.click("#deformable-stage button:has-text('Exact numbers')")
-    page.fill("#deformable-offsets textarea, #deformable-offsets input", "[[1, 2]]")
+    before = page.evaluate(OUTPUT)
+    field = page.locator("#deformable-offsets textarea, #deformable-offsets input")
+    assert not field.is_visible()
+    page.click("#deformable-folded button")
+    field.fill("[[1, 2]]")
     page.wait_for_selector(".toast-body:has-text('9 pairs')")
-    assert page.evaluate(STAGE) == before
+    assert page.evaluate(OUTPUT) == before
 
 
 @pytest.mark.parametrize("view", ["taps", "stack", "fit", "conventions"])
 def test_a_phone_needs_no_sideways_scrolling(start, view):
     page = start(DeformParams(view=view, steps=10), viewport={"width": 390, "height": 844})
-    page.wait_for_timeout(800)
+    page.wait_for_selector("#tab-deformable[data-answered], #deformable-going[data-running=false]", state="attached")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -35,7 +35,7 @@ def test_a_download_shows_progress_stops_resumes_and_becomes_the_model(board, tm
     page.click("#segment-download")
     page.wait_for_selector(BAR)
     assert shown(page.inner_text("#segment-progress")) >= kept
-    page.wait_for_selector("#segment-model label:has-text('MobileSAM'):not(:has-text('not here'))", timeout=60_000)
+    page.wait_for_selector("#segment-model label:has-text('MobileSAM'):not(:has-text('not here'))")
     assert not part.exists() and part.with_suffix("").is_file()
     assert page.is_checked("#segment-model input[value=mobile_sam]") and page.is_hidden("#segment-download")
     board.settled()

@@ -1,11 +1,14 @@
 """The Memory tab in Chromium: a drawn signal, dragged eigenvalues, an edited string, streaming, files, links."""
 
+import csv
+import io
+
 import pytest
 
 from backends.memory.params import MemoryParams, eigenvalues
 from tests.browser.board import calm
-from ui import permalink
-from ui.memory import PRESETS
+from ui.core import permalink
+from ui.tabs.memory.presets import PRESETS
 
 
 @pytest.fixture
@@ -37,6 +40,24 @@ def test_a_drawn_signal_becomes_the_user_s_own(start):
     drag(page, "#memory-stage canvas", [(0.2, 0.2), (0.4, 0.8), (0.6, 0.3)])
     page.wait_for_function("() => document.querySelector('#memory-text textarea')?.value.split(',').length > 10")
     page.wait_for_selector("#memory-plot .js-plotly-plot .scatterlayer")
+    page.click("#memory-stage button")
+    page.wait_for_function("() => document.querySelector('#memory-text textarea').value === ''")
+    page.wait_for_function("() => document.querySelector('#memory-stage button').hidden")
+
+
+def test_a_dragged_eigenvalue_ends_where_it_was_left_whatever_answers_come_late(start):
+    page = start(MemoryParams(view="poles", size=2, poles="0.5"))
+    page.locator("#memory-stage canvas").scroll_into_view_if_needed()
+    place = [(0.5 + x / 2.24, 0.5 - y / 2.24)
+             for x, y in ((0.5, 0), (1.1, 0), (1.1, -1.1), (-0.9, 0.3), (0.6, 0.6), (0.3, 0.4))]
+    drag(page, "#memory-stage canvas", place)
+    page.wait_for_function("""() => {
+        const [, x, y] = new URLSearchParams(location.search).get('poles')?.match(/^([\\d.]+)\\+([\\d.]+)i$/) || [];
+        return Math.abs(x - 0.3) < 0.02 && Math.abs(y - 0.4) < 0.02; }""")
+    calm(page, "#memory-stage")
+    assert "|λ| = 0.5" in page.inner_text("#memory-stage") or "|λ| = 0.49" in page.inner_text("#memory-stage")
+    (left,) = eigenvalues(page.locator("#memory-poles textarea, #memory-poles input").first.input_value())
+    assert abs(left - (0.3 + 0.4j)) < 0.03
 
 
 def test_a_dragged_eigenvalue_stays_inside_the_circle(start):
@@ -46,7 +67,8 @@ def test_a_dragged_eigenvalue_stays_inside_the_circle(start):
     canvas.focus()
     for _ in range(60):
         page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => parseFloat(document.querySelector('#memory-poles textarea, #memory-poles input')?.value) > 0.9")
+    page.wait_for_function("() => parseFloat(document.querySelector('#memory-poles textarea, #memory-poles "
+                           "input')?.value) > 0.9")
     field = page.locator("#memory-poles textarea, #memory-poles input").first
     assert all(abs(value) < 1 for value in eigenvalues(field.input_value()))
     page.wait_for_function("() => !document.querySelector('.toast-body')")
@@ -70,23 +92,39 @@ def test_a_size_typed_as_nothing_is_the_smallest_in_box_and_figure(start):
     assert page.input_value("#memory-size input[type=number]") == "1" and not page.query_selector(".toast-body")
 
 
-STREAM = """() => { const { components, dependencies } = window.gradio_config;
-    const button = components.find(c => c.props.elem_id === 'memory-begin').id;
-    return dependencies.filter(d => d.targets.some(t => t[0] === button)).map(d => d.id); }"""
+BEGIN = """() => { const { components, dependencies } = window.gradio_config;
+    const wire = components.find(c => c.props.elem_id === 'memory-wire').id;
+    return dependencies.find(d => d.targets.some(([id, event]) => id === wire && event === 'begin')).id; }"""
 
 
 def test_a_preset_that_streams_starts_once_and_a_setting_changed_meanwhile_is_said(start):
     page = start(MemoryParams(view="selective", string="9.a9.b"))
     calm(page, "#memory-notice")
     joined = []
-    page.on("request", lambda request: joined.append(request.post_data_json["fn_index"]) if "queue/join" in request.url else None)
+    page.on("request", lambda request: joined.append(request.post_data_json["fn_index"])
+            if "queue/join" in request.url else None)
     page.click(f"#memory-preset-{next(k for k, one in enumerate(PRESETS) if one.params.view == 'lengths')}")
     page.wait_for_function("() => document.querySelector('#memory-notice')?.innerText.includes('of their 8 heads')")
     page.fill("#memory-seed input[type=number]", "5")
-    page.wait_for_function("() => document.querySelector('#memory-checks .gb-checks')", timeout=120_000)
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => !document.querySelector('#memory-stale').hidden")
+    page.click("#memory-stop")
+    page.wait_for_selector("#memory-going[data-running=false]")
     calm(page, "#memory-notice")
-    assert [joined.count(one) for one in page.evaluate(STREAM)] == [1]
-    assert page.inner_text("#memory-stale").strip()
+    assert joined.count(page.evaluate(BEGIN)) == 1
+    assert page.locator("#memory-stale").is_visible()
+
+
+def test_a_download_has_the_times_that_are_on_screen(start):
+    page = start(MemoryParams(view="layer", longest=128))
+    page.wait_for_selector("#memory-going[data-running=false]")
+    page.click("#memory-twin button")
+    cells = "() => [...document.querySelectorAll('#memory-table tbody tr')].map(row => row.cells[2].textContent)"
+    page.wait_for_selector("#memory-table tbody tr")
+    with page.expect_download() as saved:
+        page.click("#memory-csv")
+    rows = list(csv.reader(io.StringIO(saved.value.path().read_text("utf-8"))))[1:]
+    assert [f"{float(row[2]):.4g}" for row in rows] == page.evaluate(cells)
 
 
 def test_longer_strings_stream_point_by_point(start):
@@ -103,7 +141,7 @@ def test_a_csv_file_is_read_and_a_wrong_one_changes_nothing(start, tmp_path):
     for file, sign in ((good, "() => document.querySelector('#memory-text textarea').value.split(',').length === 50"),
                        (bad, "() => document.querySelector('.toast-body')")):
         with page.expect_file_chooser() as asked:
-            page.click("#memory-upload")
+            page.click("#memory-upload-0")
         asked.value.set_files(str(file))
         page.wait_for_function(sign)
     assert page.input_value("#memory-text textarea").count(",") == 49

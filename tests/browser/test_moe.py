@@ -1,11 +1,10 @@
 """The MoE tab in Chromium: the coloured text, dragged experts, the live race and its Stop, bad input, links."""
 
-import json
 
 import pytest
 
 from backends.moe.params import OPENING, MoeParams
-from ui import permalink
+from ui.core import permalink
 
 CODE = "def double(x):\n    return 2 * x  # twice\n" * 4
 
@@ -16,7 +15,8 @@ def start(open_page, app_url):
 
     def opened(params, **context):
         page = open_page(f"{app_url}?{permalink.encode('moe', params)}", **context)
-        page.wait_for_selector("#moe-stage canvas, #moe-stage .gb-byte, #moe-stage .gb-sheet, #moe-plot .js-plotly-plot .main-svg")
+        page.wait_for_selector("#moe-stage canvas, #moe-stage .gb-byte, #moe-stage .gb-sheet, #moe-plot "
+                               ".js-plotly-plot .main-svg")
         return page
 
     return opened
@@ -24,7 +24,8 @@ def start(open_page, app_url):
 
 def test_the_own_text_is_coloured_told_and_filtered(start):
     page = start(MoeParams(text=CODE))
-    assert page.locator("#moe-stage .gb-routed").count() == 2 and page.locator("#moe-stage .gb-byte").count() == 2 * len(CODE)
+    assert page.locator("#moe-stage .gb-routed").count() == 2
+    assert page.locator("#moe-stage .gb-byte").count() == 2 * len(CODE)
     page.locator("#moe-stage .gb-routed").first.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_selector("#moe-stage .gb-at")
@@ -49,26 +50,42 @@ def _pixel(box, x, y):
     return box["x"] + (1 + x) / 2 * box["width"], box["y"] + (1 - y) / 2 * box["height"]
 
 
-def test_an_expert_moves_by_keys_and_by_pointer(start):
+PLACES = """() => JSON.parse(new URLSearchParams(location.search).get('prototypes') || 'null')"""
+
+
+def test_an_expert_moves_by_keys_and_by_pointer_and_the_link_follows(start):
     page = start(MoeParams(view="plane"))
-    before = json.loads(page.input_value("#moe-prototypes textarea, #moe-prototypes input"))
-    assert page.locator("#moe-prototypes").bounding_box()["width"] <= 1
+    before = [list(place) for place in MoeParams().prototypes]
     canvas = page.locator("#moe-stage canvas").first
     canvas.scroll_into_view_if_needed()
     canvas.focus()
     page.keyboard.press("2")
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
-    moved = "x => Math.abs(JSON.parse(document.querySelector('#moe-prototypes textarea, #moe-prototypes input').value)[2][0] - x) < 1e-6"
+    moved = f"x => Math.abs((({PLACES})() || [])[2]?.[0] - x) < 1e-6"
     page.wait_for_function(moved, arg=before[2][0] - 0.2)
-    page.wait_for_timeout(700)
+    assert canvas.evaluate("c => document.activeElement === c")
     box = canvas.bounding_box()
     page.mouse.move(*_pixel(box, *before[0]))
     page.mouse.down()
     page.mouse.move(*_pixel(box, 0.0, 0.0), steps=6)
     page.mouse.up()
-    near = "() => Math.abs(JSON.parse(document.querySelector('#moe-prototypes textarea, #moe-prototypes input').value)[0][0]) < 0.05"
-    page.wait_for_function(near)
+    page.wait_for_function(f"() => Math.abs((({PLACES})() || [])[0]?.[0]) < 0.05")
+
+
+def test_a_dragged_expert_ends_where_it_was_left_whatever_answers_come_late(start):
+    page = start(MoeParams(view="plane"))
+    canvas = page.locator("#moe-stage canvas").first
+    canvas.scroll_into_view_if_needed()
+    box, home = canvas.bounding_box(), MoeParams().prototypes[0]
+    page.mouse.move(*_pixel(box, *home))
+    page.mouse.down()
+    for x, y in ((0.9, 0.9), (-0.9, -0.9), (0.9, -0.9), (0.25, 0.25)):
+        page.mouse.move(*_pixel(box, x, y), steps=8)
+    page.mouse.up()
+    page.wait_for_function(f"() => Math.abs((({PLACES})() || [])[0]?.[0] - 0.25) < 0.03")
+    stage = "document.querySelector('#moe-stage .gb-stage').gbPlane.scene.prototypes[0]"
+    page.wait_for_function(f"() => Math.abs({stage}[0] - 0.25) < 0.03 && Math.abs({stage}[1] - 0.25) < 0.03")
 
 
 def test_the_race_streams_and_stops_and_keeps_what_it_has(open_page, app_url):
@@ -76,11 +93,9 @@ def test_the_race_streams_and_stops_and_keeps_what_it_has(open_page, app_url):
     page.wait_for_function("() => document.querySelector('#moe-notice')?.innerText.includes('After step')")
     page.click("#moe-twin button")
     page.wait_for_function("() => document.querySelectorAll('#moe-table tbody tr').length > 4")
-    page.click("#moe-halt")
-    page.wait_for_timeout(2500)
-    rows = page.locator("#moe-table tbody tr").count()
-    page.wait_for_timeout(2500)
-    assert page.locator("#moe-table tbody tr").count() == rows > 4 and "After step" in page.inner_text("#moe-notice")
+    page.click("#moe-stop")
+    page.wait_for_selector("#moe-going[data-running=false]")
+    assert page.locator("#moe-table tbody tr").count() > 4 and "After step" in page.inner_text("#moe-notice")
     page.wait_for_selector("#moe-plot .js-plotly-plot .main-svg")
 
 
@@ -100,7 +115,8 @@ def test_a_hostile_text_stays_text(start):
 
 def test_a_link_restores_view_and_settings_in_a_fresh_browser(start):
     page = start(MoeParams(view="calculator", public="OLMoE-1B-7B", batch=8))
-    assert page.locator("#moe-view input[value=calculator]").is_checked() and page.input_value("#moe-batch input[type=number]") == "8"
+    assert page.locator("#moe-view input[value=calculator]").is_checked()
+    assert page.input_value("#moe-batch input[type=number]") == "8"
     assert "6.9 billion" in page.inner_text("#moe-notice") and not page.locator("#moe-text").is_visible()
 
 
@@ -111,7 +127,8 @@ def test_the_page_opens_with_its_own_text_and_only_the_settings_that_matter(star
     assert not [name for name in hidden if page.locator(f"#moe-{name}").is_visible()]
     page.check("#moe-router input[value=switch]")
     page.wait_for_function("() => document.querySelector('#moe-notice')?.innerText.includes('for want of places')")
-    assert page.locator("#moe-factor").is_visible() and page.locator("#moe-order").is_visible() and not page.locator("#moe-k").is_visible()
+    assert page.locator("#moe-factor").is_visible()
+    assert page.locator("#moe-order").is_visible() and not page.locator("#moe-k").is_visible()
     page.check("#moe-touch input[value=disable]")
     page.wait_for_function("() => document.querySelector('#moe-notice')?.innerText.includes('without expert 0')")
     assert page.locator("#moe-expert").is_visible() and page.locator("#moe-layer").is_visible()
@@ -126,7 +143,8 @@ def test_token_classes_and_formulas_stand_on_the_page(start):
     assert page.locator("#moe-text").is_visible()
     page.check("#moe-view input[value=calculator]")
     page.wait_for_function("() => document.querySelector('#moe-stage')?.innerText.includes('D d (2 H + 2 G)')")
-    assert "mistral.ai/news/mixtral-of-experts" in page.inner_text("#moe-stage") and "12.9 B" in page.inner_text("#moe-stage")
+    assert "mistral.ai/news/mixtral-of-experts" in page.inner_text("#moe-stage")
+    assert "12.9 B" in page.inner_text("#moe-stage")
 
 
 @pytest.mark.parametrize("view", ["text", "classes", "plane", "capacity", "calculator"])

@@ -1,12 +1,13 @@
 """The RoPE tab in Chromium: views, streaming and stopping, what settings show, files, links."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from backends.rope.params import RopeParams
 from tests.browser.board import calm
-from ui import permalink
+from ui.core import permalink
 
 QUICK = {"methods": ("none", "rerope"), "samples": 1, "longest": 2}
 
@@ -38,14 +39,17 @@ def choose(page, button, file):
 def test_a_run_draws_both_panels_its_table_and_its_checks(start):
     page = start(RopeParams(**QUICK))
     page.wait_for_selector("#rope-plot .js-plotly-plot .scatterlayer")
-    assert all(mark == "true" for mark in page.locator("#rope-checks li").evaluate_all("all => all.map(one => one.dataset.ok)"))
-    shaded = page.locator("#rope-beside > div .gb-theirs:visible").all_inner_texts()
-    assert "24.17" in shaded and "RoPE, untouched" not in shaded and "RoPE, untouched" in page.inner_text("#rope-beside table")
+    marks = page.locator("#rope-checks li").evaluate_all("all => all.map(one => one.dataset.ok)")
+    assert all(mark == "true" for mark in marks)
+    shaded = page.locator("#rope-below .gb-theirs:visible").all_inner_texts()
+    assert "24.17" in shaded and "RoPE, untouched" not in shaded
+    assert "RoPE, untouched" in page.inner_text("#rope-below table >> nth=0")
+    assert "5158.07" not in page.inner_text("#rope-below")
     page.click("#rope-twin button")
     page.wait_for_function("() => document.querySelectorAll('#rope-table tbody tr').length === 2 * 4")
-    page.click("#rope-sources button")
+    page.click("#rope-below [data-fold=rope-rules] summary")
     page.wait_for_function("() => document.querySelector('.gb-rulebook')?.innerText.includes('2104.09864')")
-    assert page.locator("#rope-streaming").is_hidden() and page.locator("#rope-window").is_visible()
+    assert page.locator("#rope-window").is_visible()
 
 
 def test_views_show_what_belongs_to_them(start):
@@ -61,18 +65,37 @@ def test_views_show_what_belongs_to_them(start):
     assert "64 tokens away" in page.locator(".gb-distance").nth(1).inner_text()
     pick(page, "sinks")
     page.wait_for_function("() => document.querySelector('#rope-notice')?.innerText.includes('no collapse')")
+    page.wait_for_function("() => document.querySelector('#rope-below')?.innerText.includes('5158.07')")
     assert page.locator("#rope-plot").is_visible() and not page.locator("#rope-stage").is_visible()
 
 
 def test_moving_a_setting_moves_the_clocks_at_once(start):
     page = start(RopeParams(view="clocks", methods=("yarn",)))
     page.wait_for_selector(".gb-face[data-state=safe]")
-    calm(page, "#rope-stage")
     safe = page.locator(".gb-face[data-state=safe]").count()
-    page.click("#rope-rules button.label-wrap")
+    page.click("#rope-folded button.label-wrap")
+    calm(page, "#rope-folded")
     page.fill("#rope-tau input[type=number]", "60")
     page.keyboard.press("Tab")
     page.wait_for_function("n => document.querySelectorAll('.gb-face[data-state=safe]').length !== n", arg=safe)
+
+
+def test_the_key_that_is_read_and_what_is_unfolded_stay_when_a_setting_draws_them_anew(start):
+    page = start(RopeParams(view="distance", methods=("none", "rerope")))
+    page.locator("#rope-stage canvas").nth(1).focus()
+    for key in ("ArrowUp", "ArrowUp", "ArrowRight"):
+        page.keyboard.press(key)
+    read = page.inner_text("#rope-stage [aria-live]")
+    page.click("#rope-below [data-fold=rope-rules] summary")
+    drawn = page.get_attribute("#rope-stage .gb-stages", "data-drawn")
+    page.locator("#rope-stage canvas").nth(1).focus()
+    message = "{ kind: 'set', values: { window: 100 } }"
+    page.evaluate(f"import(new URL('glass/js/wire.js', location)).then((m) => m.say('rope', {message}))")
+    page.wait_for_function("n => document.querySelector('#rope-stage .gb-stages').dataset.drawn !== n", arg=drawn)
+    page.wait_for_function("() => document.querySelectorAll('.gb-distance')[1].innerText.includes('100 tokens away')")
+    assert page.inner_text("#rope-stage [aria-live]") == read
+    assert page.evaluate("document.activeElement === document.querySelectorAll('#rope-stage canvas')[1]")
+    assert page.locator("#rope-below [data-fold=rope-rules]").evaluate("one => one.open")
 
 
 def test_a_long_run_streams_and_stops_and_keeps_what_it_has(start):
@@ -83,40 +106,66 @@ def test_a_long_run_streams_and_stops_and_keeps_what_it_has(start):
     page.keyboard.press("Tab")
     page.fill("#rope-longest input[type=number]", "16")
     page.keyboard.press("Tab")
-    page.wait_for_function("() => document.querySelector('#rope-stale')?.innerText.includes('Run')")
+    page.wait_for_selector("#rope-stale:visible")
     page.click("#rope-go")
     page.wait_for_function("() => !document.querySelector('#rope-checks .gb-checks')")
-    page.click("#rope-halt")
-    page.wait_for_timeout(2500)
-    rows = page.locator("#rope-table tbody tr").count()
-    page.wait_for_timeout(2500)
-    assert page.locator("#rope-table tbody tr").count() == rows < 16 and rows > 0
+    page.click("#rope-stop")
+    page.wait_for_selector("#rope-going[data-running=false]")
+    assert 0 < page.locator("#rope-table tbody tr").count() < 16
 
 
 def test_a_config_fills_the_calculator_and_a_bad_one_leaves_it(start, tmp_path):
     page = start(RopeParams(view="calculator"))
     good, bad = tmp_path / "config.json", tmp_path / "bad.json"
-    good.write_text(json.dumps({"hidden_size": 4096, "num_attention_heads": 32, "rope_theta": 500000.0, "max_position_embeddings": 8192}))
+    numbers = {"hidden_size": 4096, "num_attention_heads": 32, "rope_theta": 500000.0, "max_position_embeddings": 8192}
+    good.write_text(json.dumps(numbers))
     bad.write_text('{"hidden_size": -3')
-    choose(page, "#rope-config", good)
-    page.wait_for_function("() => document.querySelector('#rope-code')?.innerText.includes('500000')")
-    assert page.input_value("#rope-trained input") == "8192" and page.input_value("#rope-head_dim input[type=number]") == "128"
-    assert "max_position_embeddings is taken as the trained length" in page.inner_text("#rope-loaded")
-    assert "29 of 64 pairs" in page.inner_text("#rope-remark") and page.locator("#rope-remark tbody tr").count() == 9
-    choose(page, "#rope-config", bad)
+    choose(page, "#rope-upload-1", good)
+    page.wait_for_function("() => document.querySelector('#rope-below pre')?.innerText.includes('500000')")
+    assert page.input_value("#rope-trained input") == "8192"
+    assert page.input_value("#rope-head_dim input[type=number]") == "128"
+    assert "max_position_embeddings is taken as the trained length" in page.inner_text("[data-held='1']")
+    assert "29 of 64 pairs" in page.inner_text("#rope-below")
+    assert page.locator("#rope-below table >> nth=0").locator("tbody tr").count() == 9
+    choose(page, "#rope-upload-1", bad)
     page.wait_for_selector(".toast-body")
-    assert page.input_value("#rope-trained input") == "8192" and "500000" in page.inner_text("#rope-code")
+    assert page.input_value("#rope-trained input") == "8192" and "500000" in page.inner_text("#rope-below pre")
+
+
+def test_the_block_is_copied_and_the_rows_on_screen_are_saved(start):
+    page = start(RopeParams(view="calculator", method="pi"), permissions=["clipboard-read", "clipboard-write"])
+    page.click("#rope-below [data-copy]")
+    page.wait_for_function("() => document.querySelector('#rope-below [data-copy]').innerText === 'Copied.'")
+    block = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert block["rope_parameters"]["rope_type"] == "linear"
+    with page.expect_download() as saved:
+        page.click("#rope-csv")
+    rows = Path(saved.value.path()).read_text().splitlines()
+    assert rows[0].startswith('pair,"wavelength, tokens"') and len(rows) == 17
+
+
+def test_chinese_reaches_the_stage_the_block_and_the_rules(start):
+    page = start(RopeParams(view="calculator", method="parts"), locale="zh-CN")
+    page.wait_for_selector("html[data-translated=zh]", state="attached")
+    page.wait_for_function("() => document.querySelector('#rope-stage')?.innerText.includes('每对通道一个钟')")
+    below = page.inner_text("#rope-below")
+    assert "从未转满一圈" in below and "llama3" in below and "位置插值 PI" in below
+    assert "通道对" in page.text_content("#rope-stage .gb-waves")
+    page.click("[data-glassbox=language]")
+    page.wait_for_function("() => document.querySelector('#rope-below').innerText.includes('never completed a turn')")
 
 
 def test_a_link_restores_the_view_and_an_own_text_in_a_fresh_browser(start):
     params = RopeParams(view="live", text="def f(x):\n    return x\n" * 8, methods=("none", "window"), seed=3)
     page = start(params)
-    assert page.input_value("#rope-text textarea") == params.text and page.locator("#rope-view input[value=live]").is_checked()
+    assert page.input_value("#rope-text textarea") == params.text
+    assert page.locator("#rope-view input[value=live]").is_checked()
     page.wait_for_selector("#rope-plot .js-plotly-plot .scatterlayer")
-    assert page.locator("#rope-halt").is_visible() and not page.locator("#rope-stage").is_visible()
+    assert page.locator("#rope-stop").is_visible() and not page.locator("#rope-stage").is_visible()
 
 
 @pytest.mark.parametrize("view", ["curve", "passkey", "clocks", "distance", "calculator"])
 def test_a_phone_needs_no_sideways_scrolling(start, view):
-    page = start(RopeParams(view=view, longest=1, samples=1, methods=("none", "rerope")), viewport={"width": 390, "height": 844})
+    params = RopeParams(view=view, longest=1, samples=1, methods=("none", "rerope"))
+    page = start(params, viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -3,7 +3,7 @@
 import pytest
 
 from backends.scale.params import ScaleParams
-from ui import permalink
+from ui.core import permalink
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def test_the_dial_answers_a_moved_exponent(start):
 def test_training_streams_and_what_is_there_stays_when_stopped(start):
     page = start(ScaleParams(view="training", steps=200))
     said(page, "Loss below 1 nat")
-    page.click("#scale-halt")
-    page.wait_for_timeout(1500)
+    page.click("#scale-stop")
+    page.wait_for_selector("#scale-going[data-running=false]")
     assert "1/sqrt(d)" in page.inner_text("#scale-notice") and page.locator("#scale-checks .gb-checks").count() == 0
 
 

@@ -12,9 +12,10 @@ from PIL import Image
 
 from backends.segment import rle
 from tests.browser.board import Board
+from tests.browser.conftest import reload
 from tests.conftest import serving
-from ui import permalink
-from ui.segmenting.state import Params
+from ui.core import permalink
+from ui.tabs.segment.state import Params
 
 CANVAS = "segment-canvas"
 DPR2 = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
@@ -125,36 +126,53 @@ def test_copied_python_holds_the_objects_of_the_page(start):
     assert "Step(points=((200, 150, 1),)" in text and "images.sample('chelsea')" in text
 
 
-def test_the_four_downloads_hold_the_masks_that_are_on_the_page(start):
+def saved_as(board, kind):
+    """Name and content of what the menu's format gives."""
+    board.page.select_option(f"{board.root} .gx-format", kind)
+    with board.page.expect_download() as download:
+        board.tool("download")
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def test_a_picture_is_annotated_exported_and_imported_under_its_own_name(start, tmp_path):
     board = start()
-    board.click(200, 150)
+    upload(board, saved(tmp_path / "猫 photo #1.png", quadrants()))
+    assert board.page.is_disabled(f"{board.root} .gx-download")
+    board.click(20, 15)
     board.settled()
-    area, (width, height), files = board.state()["areas"][1], board.state()["size"], {}
-    for kind in ("cutout", "mask", "coco", "polygons"):
-        with board.page.expect_download() as download:
-            board.page.click(f"{board.root} [data-kind={kind}]")
-        files[kind] = (download.value.suggested_filename, Path(download.value.path()).read_bytes())
-    assert [name for name, _ in files.values()] == [
-        "chelsea-object-1-cutout.png",
-        "chelsea-object-1-mask.png",
-        "chelsea-coco.json",
-        "chelsea-polygons.json",
-    ]
+    area, (width, height) = board.state()["areas"][board.state()["chosen"]], board.state()["size"]
+    files = {kind: saved_as(board, kind) for kind in ("cutout", "mask", "coco", "yolo")}
+    assert [name for name, _ in files.values()] == [f"猫 photo #1-{end}" for end in (
+        "object 1-cutout.png", "object 1-mask.png", "coco.json", "yolo.zip")]
     rgba, mask = (np.asarray(Image.open(BytesIO(files[k][1]))) for k in ("cutout", "mask"))
     assert rgba.shape == (height, width, 4) and (rgba[..., 3] == 255).sum() == area == (mask > 0).sum()
     coco = json.loads(files["coco"][1])
+    assert coco["images"][0]["file_name"] == "猫 photo #1.png"
     assert np.array_equal(rle.decode(coco["annotations"][0]["segmentation"]), mask > 0)
-    assert json.loads(files["polygons"][1])["objects"][0]["name"] == "object 1"
-
-
-def test_an_export_of_an_object_without_a_click_says_so(start):
-    board = start()
-    assert board.page.is_hidden(f"{board.root} .gx-exports")
-    board.click(200, 150)
     board.tool("add")
     board.settled()
-    board.page.click(f"{board.root} [data-kind=mask]")
+    board.page.select_option(f"{board.root} .gx-format", "mask")
+    board.tool("download")
     assert "no click yet" in error_text(board)
+    coco["annotations"][0]["name"] = "<b>Tom</b>"
+    for name, content in (("good.json", json.dumps(coco)), ("bad.json", "{}")):
+        (tmp_path / name).write_text(content)
+        board.page.set_input_files(f"{board.root} .gx-coco", tmp_path / name)
+        if name == "good.json":
+            board.page.wait_for_selector(f"{board.root} .gx-objects li:nth-child(2)")
+            board.settled()
+        else:
+            assert "not a COCO file" in error_text(board)
+    state = board.state()
+    assert [o["name"] for o in state["objects"]] == ["object 1", "<b>Tom</b>"]
+    assert (state["active"], state["areas"], state["scores"]) == (1, [area], [None])
+    board.click(22, 17)
+    board.settled()
+    assert len(board.state()["areas"]) == 3
+    board.tool("undo")
+    board.tool("undo")
+    board.settled()
+    assert [o["name"] for o in board.state()["objects"]] == ["object 1", "object 2"]
 
 
 @pytest.mark.parametrize("orientation", [6, 3])
@@ -224,7 +242,7 @@ def test_a_model_that_is_not_here_offers_its_download_and_changes_nothing(start)
 def test_a_refused_checkpoint_leaves_the_previous_model_active(start, tmp_path):
     (tmp_path / "mine.safetensors").write_bytes(b"\x00" * 64)
     board = start()
-    board.page.set_input_files("#segment-checkpoint ~ input, input[accept*=safetensors]", tmp_path / "mine.safetensors")
+    board.page.set_input_files("#segment-upload-0 input", tmp_path / "mine.safetensors")
     assert error_text(board).endswith(".")
     assert board.page.is_checked("#segment-model input[value=tiny]")
     board.click(200, 150)
@@ -240,17 +258,18 @@ def test_everything_streams_regions_and_a_picked_one_equals_its_record(start):
     board.click(width // 2, height // 2)
     board.settled()
     state = board.state()
-    assert state["records"] > 3 and len(board.steps()) == 1 and board.steps()[0]["choice"] in (0, 1, 2)
+    [step] = board.steps()
+    assert state["records"] > 3 and (step["choice"] in (0, 1, 2) or step["mask"]["size"] == [height, width])
     assert state["areas"][state["chosen"]] == state["recordAreas"][state["hovered"]]
 
 
 def test_everything_can_be_stopped(start):
-    strict = Params(points_per_side=32, pred_iou_thresh=0.7, stability_score_thresh=0.85)
+    strict = Params(points_per_side=32, crop_n_layers=0, pred_iou_thresh=0.7, stability_score_thresh=0.85)
     board = start(query="?" + permalink.encode("segment", strict))
     board.page.click("#segment-find")
-    board.page.wait_for_selector("#segment-find:has-text('1024 points')", timeout=60_000)
-    board.page.click("#segment-stop-find")
-    board.page.wait_for_selector("#segment-find:has-text('Find everything')", timeout=60_000)
+    board.page.wait_for_selector("#segment-finding:has-text('1024 points')")
+    board.page.click("#segment-stop")
+    board.page.wait_for_selector("#segment-finding p", state="detached")
     found = board.page.get_attribute(board.root, "data-records")
     assert found != "final" and board.state()["records"] > 0
     board.page.wait_for_timeout(600)
@@ -269,12 +288,13 @@ def test_the_public_endpoints_answer_and_open_no_path(url, tmp_path):
     for bad in ("/etc/passwd", {"path": "/etc/passwd"}):
         with pytest.raises(Exception, match=r"Send a picture|not uploaded|allowed|Cannot|File"):
             client.predict(bad, [[1, 1]], api_name="/segment")
-    assert not [name for name in client.view_api(return_format="dict")["named_endpoints"] if name not in ("/segment", "/everything")]
+    assert not [name for name in client.view_api(return_format="dict")["named_endpoints"]
+                if name not in ("/segment", "/everything")]
 
 
 def test_an_old_or_damaged_link_opens_the_defaults_with_one_sentence(start):
     board = start("chelsea", "?tab=segment&v=1&objects=%3Cimg%20src%3Dx%3E&picture=nowhere")
-    assert board.state()["objects"] == [{"name": "object 1", "steps": []}]
+    assert board.state()["objects"] == [{"name": "object 1", "label": "object", "steps": []}]
 
 
 def test_the_tab_fits_a_phone_and_clicks_are_exact_there(start):
@@ -286,3 +306,43 @@ def test_the_tab_fits_a_phone_and_clicks_are_exact_there(start):
         board.click(x, y)
         px, py, _ = board.steps()[-1]["point"]
         assert abs(px - x) <= 1 and abs(py - y) <= 1
+
+
+def test_several_pictures_stay_through_a_reload_are_asked_about_and_leave_in_one_file(start, tmp_path):
+    paths = [saved(tmp_path / f"p{i} 猫.png", quadrants((90 + i, 60))) for i in range(3)]
+    board = start(allow=("signal is aborted", "Connection errored out"))
+    page, asked = board.page, []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    epoch = page.get_attribute(board.root, "data-epoch")
+    page.set_input_files(f"{board.root} .gx-file", paths)
+    page.wait_for_function("([s, e]) => document.querySelector(s).dataset.epoch !== e", arg=[board.root, epoch])
+    board.settled()
+    sizes, ready = [], "([s, id]) => document.querySelector(s).dataset.ready !== id"
+    for k in range(3):
+        sizes.append(board.state()["size"][0])
+        board.click(20 + k, 15)
+        board.settled()
+        page.focus(f"{board.root} .gx-canvas")
+        shown = page.get_attribute(board.root, "data-ready")
+        if k < 2:
+            board.press("PageDown")
+            page.wait_for_function(ready, arg=[board.root, shown])
+            board.settled()
+    assert sizes == [90, 91, 92] and board.text("progress") == "3 of 3 annotated"
+    page.wait_for_selector(f'{board.root}[data-keeping="0"]')
+    page.wait_for_function("id => location.search.includes(id)", arg=shown)
+    reload(page)
+    board.ready(shown)
+    assert asked == ["beforeunload"]
+    assert board.steps()[0]["point"] == [22, 15, 1] and page.is_hidden(f"{board.root} .gx-error")
+    page.select_option(f"{board.root} .gx-of", "pictures")
+    _, content = saved_as(board, "coco")
+    coco = json.loads(content)
+    wanted = [(path.name, size) for path, size in zip(paths, sizes, strict=True)]
+    assert [(p["file_name"], p["width"]) for p in coco["images"]] == wanted
+    areas = [rle.decode(one["segmentation"]).sum() for one in coco["annotations"]]
+    assert len(areas) == 3 and min(areas) > 0
+    page.wait_for_function("id => location.search.includes(id)", arg=shown)
+    reload(page)
+    board.ready(shown)
+    assert asked == ["beforeunload"]                         # what was exported needs no question

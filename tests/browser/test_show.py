@@ -1,4 +1,5 @@
-"""What a newcomer does first, on the real app with the shipped weights: click on the cat, get the cat, and take it along."""
+"""What a newcomer does first, on the real app with the shipped weights: click on the cat, get the cat, and take it
+along."""
 
 from io import BytesIO
 from pathlib import Path
@@ -15,14 +16,15 @@ BEHIND = [(430, 230), (440, 130), (20, 290)]
 
 
 def mask_of(board: Board, kind: str) -> np.ndarray:
+    board.page.select_option(f"{board.root} .gx-format", kind)
     with board.page.expect_download() as download:
-        board.page.click(f"{board.root} [data-kind={kind}]")
+        board.tool("download")
     return np.asarray(Image.open(BytesIO(Path(download.value.path()).read_bytes())))
 
 
 def test_click_on_the_cat_get_the_cat_take_a_part_away_and_save_it(page):
     board = Board(page, "segment-canvas").ready("chelsea")
-    board.click(225, 150)
+    board.click(240, 70)
     board.settled()
     mask = mask_of(board, "mask") > 0
     assert all(mask[y, x] for x, y in CAT) and not any(mask[y, x] for x, y in BEHIND)
@@ -34,7 +36,7 @@ def test_click_on_the_cat_get_the_cat_take_a_part_away_and_save_it(page):
 
 def test_a_copied_link_shows_the_same_numbers_to_a_stranger(page, open_page, app_url):
     board = Board(page, "segment-canvas").ready("chelsea")
-    board.click(225, 150)
+    board.click(240, 70)
     first = board.settled().state()
     page.click("#segment-link")
     link = page.input_value("#gb-share-text")
@@ -48,4 +50,4 @@ def test_everything_mode_finds_several_things_on_the_coffee_table(page):
     page.click(f"{board.root} .gx-sample[data-id=coffee]")
     board.ready("coffee")
     page.click("#segment-find")
-    page.wait_for_function("s => document.querySelector(s + ' .gx-canvas').__gx.state().records > 3", arg=board.root, timeout=120_000)
+    page.wait_for_function("s => document.querySelector(s + ' .gx-canvas').__gx.state().records > 3", arg=board.root)

@@ -1,14 +1,17 @@
-"""The Swin tab in Chromium: stepping and choosing tokens, partners without the server, settings, pictures, the bias, a trained model."""
+"""The Swin tab in Chromium: stepping and choosing tokens, partners without the server, settings, pictures, the bias, a
+trained model."""
 
 import pytest
 
 from backends.swin.params import SwinParams
-from tests.browser.board import asking, calm
-from ui import permalink
+from ui.core import permalink
 
 OPENING = SwinParams()
-CHOSEN = "() => { const s = document.querySelector('.gb-board').glassbox; return [s.scene.token, s.chosen.partners.length]; }"
-OWN, WORK = (f".gb-board-panels .gb-panel:nth-child({n}) canvas" for n in (1, 2))
+BOARD = "#swin-stage .gb-stages"
+FIRST = "document.querySelector('#swin-stage .gb-stage').gbTokens"
+CHOSEN = f"() => {{ const s = {FIRST}; return [s.scene.token, s.chosen.partners.length]; }}"
+BIAS = "document.querySelector('#swin-stage [data-kind=bias]').gbBias"
+OWN, WORK, THIRD = (f".gb-board-panels .gb-panel:nth-child({n}) canvas" for n in (1, 2, 3))
 
 
 @pytest.fixture
@@ -17,8 +20,7 @@ def start(open_page, app_url):
 
     def opened(params=OPENING, **context):
         page = open_page(f"{app_url}?{permalink.encode('swin', params)}", **context)
-        page.wait_for_selector(".gb-board[data-drawn]", timeout=60_000)
-        calm(page, ".gb-board")
+        page.wait_for_selector(f"{BOARD}[data-drawn]")
         return page
 
     return opened
@@ -26,9 +28,9 @@ def start(open_page, app_url):
 
 def drawn(page, act):
     """Do ``act`` and wait until the stage was drawn anew."""
-    before = page.get_attribute(".gb-board", "data-drawn")
+    before = page.get_attribute(BOARD, "data-drawn")
     act()
-    page.wait_for_function("b => document.querySelector('.gb-board').dataset.drawn !== b", arg=before, timeout=60_000)
+    page.wait_for_function("([s, b]) => document.querySelector(s).dataset.drawn !== b", arg=[BOARD, before])
 
 
 def click_token(page, canvas, row, column, rows=14, columns=14):
@@ -39,7 +41,7 @@ def click_token(page, canvas, row, column, rows=14, columns=14):
 
 
 def wait_for(page, script):
-    page.wait_for_function(script, timeout=60_000)
+    page.wait_for_function(script)
 
 
 def test_a_token_lights_up_its_partners_in_both_coordinates(start):
@@ -48,25 +50,49 @@ def test_a_token_lights_up_its_partners_in_both_coordinates(start):
     drawn(page, lambda: click_token(page, OWN, 6, 6))
     assert page.evaluate(CHOSEN) == [[6, 6], 49] and "49 tokens of the 49" in page.inner_text(".gb-board-say")
     page.click(".gb-board-steps button:has-text('Windows')")
-    page.wait_for_timeout(900)
-    drawn(page, lambda: click_token(page, WORK, 13, 13))                       # what stands there was rolled over both edges
+    wait_for(page, f"() => {FIRST}.now.gap === 1")
+    # what stands there was rolled over both edges
+    drawn(page, lambda: click_token(page, WORK, 13, 13))
     assert page.evaluate(CHOSEN) == [[2, 2], 9]
     drawn(page, lambda: page.locator(OWN).press("ArrowRight"))
     assert page.evaluate(CHOSEN) == [[2, 3], 21]
 
 
-def test_steps_go_forward_back_and_play_without_the_server(start):
+def computed(page):
+    """What asks the server to compute from now on: everything but notes; grows while the test goes on."""
+    found = []
+    page.on("request", lambda one: found.append(one.post_data) if "queue/join" in one.url
+            and '"kind":"note"' not in one.post_data else None)
+    return found
+
+
+def test_steps_go_forward_back_and_play_and_compute_nothing(start):
     page = start(SwinParams(step="picture"))
-    asked = asking(page, ".gb-board")
-    page.click(".gb-board >> text=Forward")
-    page.wait_for_selector(".gb-board[data-step=roll]")
-    page.click(".gb-board >> text=Play")
-    page.wait_for_selector(".gb-board[data-step=regions]", timeout=15_000)
-    page.click(".gb-board >> text=Pause")
-    page.click(".gb-board >> text='Back'")
-    page.wait_for_selector(".gb-board[data-step=windows]")
-    assert page.get_attribute(".gb-board", "data-drawn") == "1" and asked == []
+    wait_for(page, "() => document.querySelector('#tab-swin').dataset.answered")
+    asked = computed(page)
+    page.click("#swin-stage >> text=Forward")
+    page.wait_for_selector("#swin-stage [data-step=roll]")
+    page.click("#swin-stage >> text=Play")
+    page.wait_for_selector("#swin-stage [data-step=regions]")
+    page.click("#swin-stage >> text=Pause")
+    page.click("#swin-stage >> text='Back'")
+    page.wait_for_selector("#swin-stage [data-step=windows]")
     wait_for(page, "() => new URLSearchParams(location.search).get('step') === 'windows'")
+    assert page.get_attribute(BOARD, "data-drawn") == "1" and asked == []
+
+
+def test_an_answer_takes_back_no_step_and_no_token_that_came_after_its_question(start):
+    page = start()
+    click_token(page, OWN, 3, 3)
+    page.click("#swin-stage .gb-board-steps button:has-text('Windows')")
+    click_token(page, OWN, 6, 6)
+    page.click("#swin-stage .gb-board-steps button:has-text('Attention')")
+    page.click("#swin-link")
+    page.wait_for_selector("#gb-share[open]")
+    link = page.input_value("#gb-share-text")
+    assert "step=attention" in link and f"y={6.5 / 14}"[:10] in link
+    assert page.evaluate(CHOSEN)[0] == [6, 6]
+    assert page.get_attribute("#swin-stage .gb-stage", "data-step") == "attention"
 
 
 def test_settings_answer_and_the_reason_of_a_red_check_is_on_the_page(start):
@@ -78,7 +104,7 @@ def test_settings_answer_and_the_reason_of_a_red_check_is_on_the_page(start):
     page.fill("#swin-rows input[type=number]", "16")
     drawn(page, lambda: page.keyboard.press("Tab"))
     wait_for(page, "() => document.querySelector('#swin-checks [data-ok=false]')?.innerText.includes('mask separates')")
-    assert page.locator(".gb-board-steps button:has-text('Pad')").count() == 1
+    assert page.locator("#swin-stage .gb-board-steps button:has-text('Pad')").count() == 1
     page.fill("#swin-window input[type=number]", "12")
     page.keyboard.press("Tab")
     page.fill("#swin-rows input[type=number]", "4")
@@ -92,52 +118,53 @@ def test_an_own_picture_replaces_the_sample_and_a_bad_file_is_named(start, tmp_p
     page = start(SwinParams(rows=6, columns=9, window=3))
     Image.new("RGB", (60, 40), "teal").save(tmp_path / "mine.png")
     (tmp_path / "bad.png").write_text("no picture")
-    drawn(page, lambda: page.set_input_files(".gb-board input[type=file]", str(tmp_path / "mine.png")))
-    assert page.get_attribute(".gb-board", "data-picture").startswith("own-")
-    page.set_input_files(".gb-board input[type=file]", str(tmp_path / "bad.png"))
+    drawn(page, lambda: page.set_input_files("#swin-pictures input[type=file]", str(tmp_path / "mine.png")))
+    assert page.evaluate(f"() => {FIRST}.tools.value.picture").startswith("own-")
+    page.set_input_files("#swin-pictures input[type=file]", str(tmp_path / "bad.png"))
     page.wait_for_selector(".toast-body")
-    drawn(page, lambda: page.click(".gb-board-sample[data-id=coins]"))
-    assert page.get_attribute(".gb-board", "data-picture") == "coins"
+    drawn(page, lambda: page.click("#swin-pictures .gb-sample[data-value=coins]"))
+    page.wait_for_selector("#swin-pictures .gb-sample[data-value=coins][aria-pressed=true]")
+    assert page.evaluate(f"() => {FIRST}.tools.value.picture") == "coins"
 
 
 def test_a_cell_of_the_bias_moves_the_attention_and_its_link_comes_back(start):
     page = start(SwinParams(view="bias", bias="none", step="attention"))
-    page.wait_for_selector(".gb-board-bias[data-head='4'] canvas")
-    page.locator(".gb-board-bias canvas").first.focus()
+    page.wait_for_selector("#swin-stage [data-head='4'] canvas")
+    page.locator("#swin-stage [data-kind=bias] canvas").first.focus()
     page.keyboard.press("ArrowRight")
-    before = page.evaluate("() => document.querySelector('.gb-board').glassbox.chosen.top")
-    for _ in range(3):
-        drawn(page, lambda: page.click(".gb-board-bias >> text='+5'"))
-    assert page.evaluate("() => document.querySelector('.gb-board').glassbox.chosen.top") > max(0.5, before)
-    wait_for(page, "() => (new URLSearchParams(location.search).get('edits') || '').includes('15')")
-    drawn(page, lambda: page.click(".gb-board-bias >> text='Reset all'"))
+    before = page.evaluate(f"() => {FIRST}.chosen.top")
+    for _ in range(3):                                                             # faster than answers come
+        page.click("#swin-stage >> text='+5'")
+    wait_for(page, "() => (new URLSearchParams(location.search).get('edits') || '') === '[[0,1,15.0]]'")
+    wait_for(page, f"() => {FIRST}.chosen.top > {max(0.5, before)}")
+    drawn(page, lambda: page.click("#swin-stage >> text='Reset all'"))
     wait_for(page, "() => !new URLSearchParams(location.search).get('edits')")
 
 
 def test_a_cell_of_the_bias_marks_its_pairs_and_a_pair_its_cell(start):
     page = start(SwinParams(view="bias", y=0.5, x=0.5))
-    page.wait_for_selector(".gb-board-bias[data-head='4'] canvas")
-    linked = "() => document.querySelector('.gb-board-bias').glassbox.linked"
-    read = "() => { const s = document.querySelector('.gb-board').glassbox; return glassbox.board.reads(s)?.token; }"
+    page.wait_for_selector("#swin-stage [data-head='4'] canvas")
+    linked = f"() => {BIAS}.linked"
+    read = f"async () => (await import(new URL('glass/tabs/swin/pairs.js', location.href))).reads({FIRST})?.token"
     assert page.evaluate(linked) == {"dy": 0, "dx": 0} and page.evaluate(read) == 7 * 14 + 7
-    page.locator(".gb-board-bias canvas").first.focus()
+    page.locator("#swin-stage [data-kind=bias] canvas").first.focus()
     page.keyboard.press("ArrowRight")
     assert page.evaluate(linked) == {"dy": 0, "dx": 1} and page.evaluate(read) == 7 * 14 + 6
-    assert "the 42 pairs" in page.inner_text(".gb-board-bias")
+    assert "the 42 pairs" in page.inner_text("#swin-stage [data-kind=bias]")
     box = page.locator(".gb-board-pairs canvas").bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 8.5 / 49, box["y"] + box["height"] * 0.5 / 49)        # query (0, 0), key (1, 1)
-    assert page.evaluate("() => document.querySelector('.gb-board-bias').glassbox.pair") == {"dy": -1, "dx": -1}
-    drawn(page, lambda: page.click(".gb-board-bias >> text='+5'"))
-    assert page.get_attribute(".gb-board", "data-step") == "attention"
+    # query (0, 0), key (1, 1)
+    page.mouse.move(box["x"] + box["width"] * 8.5 / 49, box["y"] + box["height"] * 0.5 / 49)
+    assert page.evaluate(f"() => {BIAS}.pair") == {"dy": -1, "dx": -1}
+    drawn(page, lambda: page.click("#swin-stage >> text='+5'"))
+    assert page.get_attribute("#swin-stage .gb-stage", "data-step") == "attention"
 
 
 def test_both_libraries_stand_side_by_side(start):
     page = start(SwinParams(view="orders", rows=16, columns=16))
     captions = page.locator(".gb-board-panels figure:visible figcaption").all_inner_texts()
     assert captions[1:] == ["timm: roll, then pad", "torchvision: pad, then roll"]
-    third = ".gb-board-panels .gb-panel:nth-child(3) canvas"
-    chosen = "() => { const { twin: t } = document.querySelector('.gb-board').glassbox; return [t.scene.token, t.chosen.partners.length]; }"
-    drawn(page, lambda: click_token(page, third, 12, 12, 21, 21))
+    chosen = f"() => {{ const {{ twin: t }} = {FIRST}; return [t.scene.token, t.chosen.partners.length]; }}"
+    drawn(page, lambda: click_token(page, THIRD, 12, 12, 21, 21))
     token, partners = page.evaluate(chosen)
     assert token == [15, 15] and partners == 6 * 6
 
@@ -149,23 +176,30 @@ def test_a_trained_swin_shows_blocks_heads_and_its_answer(start):
     assert page.locator(".gb-board-cards").nth(1).locator("button").count() == 1 + 4
     drawn(page, lambda: page.locator(".gb-board-card:has-text('Head 2')").click())
     assert "Head 2 gives" in page.inner_text(".gb-board-say")
-    page.click(".gb-board >> text=Its region, says the model")
-    assert page.get_attribute(".gb-board button:has-text('Its region')", "aria-pressed") == "true"
+    page.click("#swin-stage >> text=Its region, says the model")
+    assert page.get_attribute("#swin-stage button:has-text('Its region')", "aria-pressed") == "true"
 
 
 def test_cost_is_timed_map_by_map(start, open_page, app_url):
     page = open_page(f"{app_url}?{permalink.encode('swin', SwinParams(view='cost', channels=32))}")
-    page.wait_for_selector("#swin-plot .js-plotly-plot .scatterlayer", timeout=60_000)
+    page.wait_for_selector("#swin-plot .js-plotly-plot .scatterlayer")
     page.click("#swin-twin button")
     page.wait_for_selector("#swin-table tbody tr")
     assert page.locator("#swin-table tbody tr").count() == 6 and not page.locator("#swin-stage").is_visible()
 
 
-def test_the_hub_s_offer_is_told_before_anything_is_downloaded(start):
+def test_own_weights_that_are_not_there_show_nothing_but_what_to_do(start):
     page = start(SwinParams(view="model"))
     page.click("#swin-model label:has-text('My own weights')")
     page.wait_for_selector("#swin-offer:has-text('about 113 MB from huggingface.co')")
-    assert page.is_visible("#swin-hub")
+    page.wait_for_selector("#swin-notice:has-text('choose a file with weights first')")
+    assert page.is_visible("#swin-hub") and page.locator(f"{BOARD} canvas").count() == 0
+    assert not page.inner_text("#swin-checks")
+    page.click("#swin-csv")
+    page.wait_for_selector(".toast-body:has-text('nothing on screen')")
+    page.click("#swin-model label:has-text('The shipped small Swin')")
+    page.wait_for_selector(f"{BOARD} canvas")
+    assert not page.is_visible("#swin-hub")
 
 
 @pytest.mark.parametrize("view", ["roll", "bias", "merge", "model"])

@@ -1,4 +1,5 @@
-"""Runs a script in a process of its own that comes with torch imported: forked from a server that has done nothing else."""
+"""Runs a script in a process of its own that comes with torch imported: forked from a server that has done nothing
+else."""
 
 import contextlib
 import multiprocessing
@@ -7,7 +8,7 @@ import runpy
 
 from tests.conftest import ROOT
 
-HEAVY = ["torch", "torchvision", "timm", "pytest"]
+HEAVY = ["torch", "torchvision", "timm", "pytest", "hypothesis"]
 
 
 def execute(script, out):

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -11,25 +12,34 @@ import pytest
 from backends.plain import numbers
 from tests.conftest import ROOT
 from tests.snippets.runner import printed
-from tests.ui.toy import TOYS
-from ui import TABS, export
 
-TAKEN = {tab.slug: {"default": tab.params(), "opening": tab.opening} | {p.name: p.params for p in tab.presets} for tab in (*TABS, *TOYS)}
-CASES = [
-    pytest.param(tab, params, id=f"{tab.slug}-{name}")
-    for tab in (*TABS, *TOYS)
-    for at, (name, params) in enumerate(TAKEN[tab.slug].items())
-    if params not in list(TAKEN[tab.slug].values())[:at]
-]
+SHIPPED = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text("utf-8"), re.M)
+PARTS = 4
+"""Tests into which the scripts of a tab are dealt, so that none takes long on a busy machine."""
+
+
+def tabs():
+    """Every tab by its slug; imported when a test runs, as the page is heavy."""
+    from ui import TABS
+
+    return {tab.slug: tab for tab in TABS}
+
+
+def settings(tab):
+    """(name, parameters) of the defaults, of what a visitor sees first and of every preset, each once."""
+    taken = {"default": tab.params(), "opening": tab.opening, **{p.name: p.params for p in tab.presets}}
+    return [(name, params) for at, (name, params) in enumerate(taken.items())
+            if params not in list(taken.values())[:at]]
 
 
 def same(ours, theirs, path="result"):
-    """Equal JSON; numbers within 1e-5 relative and 1e-6 absolute, as threads may add up in another order; what a check measured, which
-    often is that very rounding, within a hundredth of its bound."""
+    """Equal JSON; numbers within 1e-5 relative and 1e-6 absolute, as threads may add up in another order; what a check
+    measured, which often is that very rounding, within a hundredth of its bound."""
     if isinstance(ours, dict) and ours.keys() == {"name", "value", "bound", "ok", "text"}:
         rest = {key: (ours[key], theirs[key]) for key in ours if key != "value"}
         assert all(a == b for a, b in rest.values()), path
-        assert math.isclose(ours["value"], theirs["value"], rel_tol=1e-5, abs_tol=max(1e-6, 0.01 * abs(ours["bound"]))), path
+        assert math.isclose(ours["value"], theirs["value"], rel_tol=1e-5,
+                            abs_tol=max(1e-6, 0.01 * abs(ours["bound"]))), path
     elif isinstance(ours, dict):
         assert ours.keys() == theirs.keys(), path
         for key in ours:
@@ -44,19 +54,35 @@ def same(ours, theirs, path="result"):
         assert ours == theirs, path
 
 
-@pytest.mark.parametrize(("tab", "params"), CASES)
-def test_the_exported_script_reproduces_the_numbers(tab, params, tmp_path, monkeypatch):
+def test_every_tab_has_its_scripts_run():
+    assert list(tabs()) == SHIPPED
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("slug", SHIPPED)
+def test_the_exported_scripts_reproduce_the_numbers(slug, part, answers, tmp_path, monkeypatch):
+    from ui.core import export
+
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    script = tmp_path / "script.py"
-    script.write_text(export.script(tab, params), encoding="utf-8")
-    same(numbers(list(tab.results(params))[-1]), json.loads(printed(script, tmp_path)))
+    tab, wrong = tabs()[slug], []
+    for name, params in settings(tab)[part::PARTS]:
+        script = tmp_path / "script.py"
+        script.write_text(export.script(tab, params), encoding="utf-8")
+        try:
+            same(numbers(answers(tab.run, params)), json.loads(printed(script, tmp_path)))
+        except AssertionError as error:
+            wrong.append(f"{name}: {error}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("tab", [TABS[0], TOYS[0]], ids=lambda tab: tab.slug)
-def test_a_script_runs_by_its_name_alone(tab, tmp_path):
-    script = tmp_path / "script.py"
+@pytest.mark.parametrize("slug", [SHIPPED[0], SHIPPED[-1]])
+def test_a_script_runs_by_its_name_alone_from_any_folder(slug, answers, tmp_path):
+    from ui.core import export
+
+    tab, script = tabs()[slug], tmp_path / "script.py"
     script.write_text(export.script(tab, tab.params()), encoding="utf-8")
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run([sys.executable, str(script)], cwd=ROOT, env=env, capture_output=True, encoding="utf-8", timeout=240)
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=env, capture_output=True,
+                          encoding="utf-8", timeout=240)
     assert done.returncode == 0, done.stderr
-    same(numbers(list(tab.results(tab.params()))[-1]), json.loads(done.stdout))
+    same(numbers(answers(tab.run, tab.params())), json.loads(done.stdout))

@@ -7,86 +7,102 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends.memory import answer, stream
-from backends.memory.params import KINDS, MAX_TEXT, POLES, RULES, SIGNALS, MemoryParams
-from ui import permalink
-from ui.figures import memory
-from ui.memory import LAB, TAB, read_signal
+from backends.memory import answer
+from backends.memory.params import KINDS, LETTERS, MAX_TEXT, POLES, RULES, SIGNALS, MemoryParams
+from tests.ui.words import shown
+from ui.core import permalink
+from ui.core.language import known
+from ui.core.page import Page
+from ui.parts import sources
+from ui.tabs.memory import TAB, figures
+from ui.tabs.memory.files import read_signal
 
 SMALL = MemoryParams(longest=128, samples=32)
-RESULTS = {view: list(stream(replace(SMALL, view=view))) for view in LAB.views}
+PAGE = Page(TAB, None, None)
 
 
-@pytest.mark.parametrize("view", LAB.views)
-def test_every_step_of_every_view_is_drawn_tabled_and_checked(view):
-    params = replace(SMALL, view=view)
-    for result in RESULTS[view]:
-        table = memory.TABLES[view](result.body)
+@pytest.fixture(scope="module")
+def results():
+    """All steps of every view, worked out once."""
+    return {view: list(answer.stream(replace(SMALL, view=view))) for view in TAB.views}
+
+
+@pytest.mark.parametrize("name", TAB.views)
+def test_every_step_of_every_view_is_drawn_tabled_and_checked(results, name):
+    params, view = replace(SMALL, view=name), TAB.views[name]
+    for result in results[name]:
+        table = view.table(result.body)
         assert table.rows and all(len(row) == len(table.columns) for row in table.rows)
-        assert view in memory.FIGURES or view in memory.SCENES
-        if view in memory.FIGURES:
-            figure = memory.FIGURES[view](result.body)
-            assert figure.data and len(figure.to_json()) < 200_000
-        if view in memory.SCENES:
-            assert len(json.dumps(memory.SCENES[view](params, result.body))) < 200_000
-    last = RESULTS[view][-1]
+        figure = view.figure(result.body)
+        assert figure.data and len(figure.to_json()) < 200_000
+        assert view.stage is None or len(json.dumps(view.stage(params, result.body))) < 200_000
+    last = results[name][-1]
     assert last.finished and all(check.ok for check in last.checks)
-    assert view not in memory.WORDS or memory.WORDS[view](params, last.body).endswith(".")
+    assert view.words is None or view.words(params, last.body).endswith(".")
 
 
-def test_views_that_stream_grow_and_the_others_answer_once():
-    assert {view for view, results in RESULTS.items() if len(results) > 1} == set(LAB.views) - set(LAB.instant)
+def test_views_that_stream_grow_and_the_others_answer_once(results):
+    assert {name for name, steps in results.items() if len(steps) > 1} == {name for name, view in TAB.views.items()
+                                                                           if view.streamed}
 
 
 @pytest.mark.parametrize("change", [
-    *({"signal": name} for name in SIGNALS), *({"rule": name} for name in RULES), *({"view": "poles", "start": name} for name in POLES),
-    *({"view": "family", "kind": name} for name in KINDS), {"view": "family", "tokens": 0}, {"view": "family", "tokens": 1},
+    *({"signal": name} for name in SIGNALS), *({"rule": name} for name in RULES),
+    *({"view": "poles", "start": name} for name in POLES),
+    *({"view": "family", "kind": name} for name in KINDS), {"view": "family", "tokens": 0},
+    {"view": "family", "tokens": 1},
     {"length": 2}, {"head": 0.0}, {"size": 1}, {"size": 127}, {"text": "1 1"},
     {"view": "selective", "string": "a"}, {"view": "selective", "string": "1023.h", "layer": 1, "channel": 0},
-    {"view": "selective", "string": "1008.16a"}, {"view": "selective", "string": "60.a60.b60.c60.d60.e60.f60.g60.h" * 2},
+    {"view": "selective", "string": "1008.16a"},
+    {"view": "selective", "string": "60.a60.b60.c60.d60.e60.f60.g60.h" * 2},
 ], ids=str)
 def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change):
     params = replace(SMALL, **change)
     result = answer(params)
     assert all(check.ok for check in result.checks)
-    figure = memory.FIGURES[result.view](result.body)
-    assert len(figure.to_json()) < 200_000 and memory.TABLES[result.view](result.body).columns
+    figure = TAB.views[result.view].figure(result.body)
+    assert len(figure.to_json()) < 200_000 and TAB.views[result.view].table(result.body).columns
 
 
 def test_pooling_keeps_the_largest_of_neighbours_and_says_which_places_they_are():
     values = np.array([[1.0, -5.0, 2.0, 0.0, 3.0], [0.0, 0.0, 0.0, -1.0, 0.5]])
-    assert memory.pooled(values, 3).tolist() == [[-5.0, 2.0, 3.0], [0.0, -1.0, 0.5]]
-    assert memory.pooled(values, 5) is not values and (memory.pooled(values, 5) == values).all()
-    strip = memory.selective(answer(replace(SMALL, view="selective")).body).data[0]
+    assert figures.pooled(values, 3).tolist() == [[-5.0, 2.0, 3.0], [0.0, -1.0, 0.5]]
+    assert figures.pooled(values, 5) is not values and (figures.pooled(values, 5) == values).all()
+    strip = figures.selective(answer(replace(SMALL, view="selective")).body).data[0]
     assert len(strip.x) == strip.z.shape[1] == 130 and (strip.x[0], strip.x[-1]) == (1.0, 387.0)
     assert (strip.z[[0, 2, 3]][:, [at // 3 for at in (155, 175, 212, 267)]] > 3).all()
 
 
 def test_only_the_maps_of_the_family_run_downwards():
-    layout = memory.family(answer(replace(SMALL, view="family")).body).layout
+    layout = figures.family(answer(replace(SMALL, view="family")).body).layout
     assert layout.yaxis.autorange == layout.yaxis2.autorange == "reversed" and layout.yaxis3.autorange is None
 
 
 def test_words_say_what_is_lost_and_who_diverged():
     result = answer(replace(SMALL, rule="forward", memories=("legs", "legt")))
-    assert "LegS 17.4 %" in memory.scope_words(SMALL, result.body) and "diverges for HiPPO-LegT: the steps" in result.notice
-    assert memory.scope_words(SMALL, replace(result.body, recalls=())).startswith("None")
+    assert "LegS 17.4 %" in figures.scope_words(SMALL, result.body)
+    assert "diverges for HiPPO-LegT: the steps" in result.notice
+    assert figures.scope_words(SMALL, replace(result.body, recalls=())).startswith("None")
 
 
 def test_widgets_round_trip_and_links_leave_out_long_signals():
     own = replace(SMALL, view="poles", text="1, 2, 3", poles="0.5+0.25i")
-    assert LAB.read(*LAB.write(own)) == own
+    assert PAGE.read(*PAGE.write(own)) == own
     assert permalink.decode(MemoryParams, permalink.encode("memory", own))[0] == own
     long = replace(SMALL, text="1, " * 1000)
-    assert LAB.portable(own) == own and LAB.portable(long) == replace(long, text="") and "cannot travel" in LAB.caveat(long)
+    assert PAGE.portable(own) == own and PAGE.portable(long) == replace(long, text="")
+    assert "cannot travel" in sources.caveat(TAB, long)
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
     ({"size": 0}, "between 1 and 128"), ({"view": "layer", "size": 7}, "must be even"),
     ({"view": "poles", "start": "lru", "size": 7}, "must be even"),
-    ({"poles": "0.8+0.6i"}, "inside the unit circle"), ({"poles": "[[1]]"}, "not an eigenvalue"), ({"inner": 0.99}, "inner radius"),
-    ({"memories": []}, "at least one"), ({"memories": ["nope"]}, "at least one"), ({"signal": "nope"}, "must be one of"),
-    ({"string": "..x.."}, "only . for noise"), ({"string": "...."}, "1 to 16 data"), ({"text": "1" * (MAX_TEXT + 1)}, "at most 40000"),
+    ({"poles": "0.8+0.6i"}, "inside the unit circle"), ({"poles": "[[1]]"}, "not an eigenvalue"),
+    ({"inner": 0.99}, "inner radius"),
+    ({"memories": []}, "at least one"), ({"memories": ["nope"]}, "at least one"),
+    ({"signal": "nope"}, "must be one of"),
+    ({"string": "..x.."}, "only . for noise"), ({"string": "...."}, "1 to 16 data"),
+    ({"text": "1" * (MAX_TEXT + 1)}, "at most 40000"),
     ({"length": 1}, "between 2 and 2000"), ({"head": 1.5}, "between 0.0 and 1.0"),
 ])
 def test_what_cannot_be_is_one_sentence(change, sentence):
@@ -130,5 +146,15 @@ def test_a_csv_file_becomes_the_signal_and_other_files_are_refused(tmp_path):
         assert str(caught.value).endswith(".")
 
 
+def test_every_text_of_every_view_is_in_the_catalogue(results):
+    texts = {text for name in TAB.views for text in shown(TAB, replace(SMALL, view=name), results[name])}
+    others = [answer(replace(SMALL, **one)) for one in (
+        {"text": "1 2 3"}, {"rule": "forward"}, {"rule": "zoh", "size": 7}, {"view": "poles", "poles": "0.5, 0.2+0.3i"},
+        {"view": "poles", "dt": 1.0}, {"view": "selective", "string": "9.a9.b"}, {"view": "selective", "string": "a"},
+        *({"view": "family", "kind": kind, "tokens": 2} for kind in KINDS))]
+    texts |= {text for one in others for text in shown(TAB, replace(SMALL, view=one.view), [one])}
+    assert {text for text in texts if not known(text)} <= {*LETTERS}
+
+
 def test_the_tab_teaches_every_view():
-    assert {preset.params.view for preset in TAB.presets} == set(LAB.views)
+    assert {preset.params.view for preset in TAB.presets} == set(TAB.views)

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.ui.toy import TEXT
-from tests.ui.toy_backend import WaveParams
-from ui import permalink
-from ui.tab import ParamError, Tab, declared
+from tests.ui.test_tab import TEXT, Wave
+from ui.core import permalink
+from ui.core.tab import ParamError, Tab, declared
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,14 @@ def test_any_value_of_a_known_key_gives_usable_parameters(name, text):
     assert isinstance(state, Mixed) and len(sentences) <= 1
 
 
-@pytest.mark.parametrize("text", ["", "0", "false", "你好 🐈", "${alert(1)}", "{{n}}", "\"'`<b>&amp;", "a\nb\r\nc", "a=1&b=2", "+%20 +"])
+@pytest.mark.parametrize("text", ["", "0", "false", "你好 🐈", "${alert(1)}", "{{n}}", "\"'`<b>&amp;", "a\nb\r\nc",
+                                  "a=1&b=2", "+%20 +"])
 def test_awkward_texts_survive(text):
     assert permalink.decode(Mixed, permalink.encode("mixed", Mixed(text=text)))[0].text == text
 
 
-@pytest.mark.parametrize("state", [Mixed(whole=0), Mixed(real=0.0), Mixed(real=-0.0), Mixed(flag=False), Mixed(text=""), Mixed(maybe=None)])
+@pytest.mark.parametrize("state", [Mixed(whole=0), Mixed(real=0.0), Mixed(real=-0.0), Mixed(flag=False), Mixed(text=""),
+                                   Mixed(maybe=None)])
 def test_zero_false_and_empty_are_written_and_read(state):
     assert repr(permalink.decode(Mixed, permalink.encode("mixed", state))[0]) == repr(state)
 
@@ -119,14 +120,14 @@ def test_another_version_shows_the_defaults_and_says_so():
 
 
 def test_a_combination_that_the_dataclass_refuses_falls_back_with_its_sentence():
-    state, sentences = permalink.decode(WaveParams, "terms=7&flip=true")
-    assert state == WaveParams() and sentences == ("Seven harmonics cannot be flipped. The defaults are shown.",)
+    state, sentences = permalink.decode(Wave, "terms=7&flip=true")
+    assert state == Wave() and sentences == ("Seven harmonics cannot be flipped. The defaults are shown.",)
 
 
 def test_a_page_value_that_cannot_be_used_is_refused_by_name():
     with pytest.raises(ParamError, match="Terms must lie between 0 and 12"):
-        permalink.make(WaveParams, {"terms": 13})
-    assert permalink.make(WaveParams, {"terms": 4.0, "note": TEXT}) == WaveParams(terms=4, note=TEXT)
+        permalink.make(Wave, {"terms": 13})
+    assert permalink.make(Wave, {"terms": 4.0, "note": TEXT}) == Wave(terms=4, note=TEXT)
 
 
 def test_parameter_names_that_belong_to_the_page_are_refused():

@@ -5,34 +5,45 @@ from dataclasses import replace
 
 import pytest
 
-from backends.scale import answer, stream
+from backends.scale import answer
 from backends.scale.params import ACTIVATIONS, INITS, NORMS, ScaleParams
-from ui import permalink
-from ui.figures import panels, scale
-from ui.scale import LAB, TAB
+from tests.ui.words import shown
+from ui.core import permalink
+from ui.core.language import known
+from ui.core.page import Page
+from ui.parts import plots
+from ui.tabs.scale import TAB, figures
 
 SMALL = ScaleParams(steps=10, layers=4)
-RESULTS = {view: list(stream(replace(SMALL, view=view))) for view in LAB.views}
+PAGE = Page(TAB, None, None)
 
 
-@pytest.mark.parametrize("view", LAB.views)
-def test_every_step_of_every_view_is_drawn_tabled_and_checked(view):
-    params = replace(SMALL, view=view)
-    for result in RESULTS[view]:
-        table, figure = scale.TABLES[view](result.body), scale.FIGURES[view](result.body)
+@pytest.fixture(scope="module")
+def results():
+    """All steps of every view, worked out once."""
+    return {view: list(answer.stream(replace(SMALL, view=view))) for view in TAB.views}
+
+
+@pytest.mark.parametrize("name", TAB.views)
+def test_every_step_of_every_view_is_drawn_tabled_and_checked(results, name):
+    params, view = replace(SMALL, view=name), TAB.views[name]
+    for result in results[name]:
+        table, figure = view.table(result.body), view.figure(result.body)
         assert table.rows and all(len(row) == len(table.columns) for row in table.rows)
         assert figure.data and len(figure.to_json()) < 200_000
-    last = RESULTS[view][-1]
+    last = results[name][-1]
     assert last.finished and last.checks and all(check.ok for check in last.checks)
-    assert view not in scale.WORDS or scale.WORDS[view](params, last.body).endswith(".")
+    assert view.words is None or view.words(params, last.body).endswith(".")
 
 
-def test_views_that_stream_grow_and_the_others_answer_once():
-    assert {view for view, results in RESULTS.items() if len(results) > 1} == set(LAB.views) - set(LAB.instant)
+def test_views_that_stream_grow_and_the_others_answer_once(results):
+    assert {name for name, steps in results.items() if len(steps) > 1} == {name for name, view in TAB.views.items()
+                                                                           if view.streamed}
 
 
 @pytest.mark.parametrize("change", [
-    *({"norm": name} for name in NORMS), *({"init": name} for name in INITS), *({"activation": name} for name in ACTIVATIONS),
+    *({"norm": name} for name in NORMS), *({"init": name} for name in INITS),
+    *({"activation": name} for name in ACTIVATIONS),
     {"init": "small", "layers": 64}, {"ntk": True}, {"draw": "truncated"}, {"tuned": True}, {"layers": 1},
     {"view": "dial", "d": 1, "n": 2}, {"view": "dial", "n": 512, "d": 1024}, {"view": "dial", "spread": 0.0},
     {"view": "dial", "spread": 4.0, "exponent": 0.5}, {"view": "entropy", "source": "bytes", "layer": 4, "head": 4},
@@ -41,31 +52,34 @@ def test_views_that_stream_grow_and_the_others_answer_once():
 def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change):
     result = answer(replace(SMALL, **{"view": "depth", **change}))
     assert all(check.ok for check in result.checks), result.checks
-    assert len(scale.FIGURES[result.view](result.body).to_json()) < 200_000 and scale.TABLES[result.view](result.body).rows
+    assert len(TAB.views[result.view].figure(result.body).to_json()) < 200_000
+    assert TAB.views[result.view].table(result.body).rows
 
 
 def test_the_chosen_d_is_ringed_on_both_sweeps():
     body = answer(replace(SMALL, view="dial", d=100)).body
-    rings = [trace for trace in scale.dial(body).data if trace.type == "scatter" and trace.marker.symbol == "circle-open"]
+    rings = [trace for trace in figures.dial(body).data if trace.type == "scatter"
+             and trace.marker.symbol == "circle-open"]
     assert [(ring.x[0], ring.y[0]) for ring in rings] == [(100, body.here.jacobian[2]), (100, body.here.saturated)]
 
 
 @pytest.mark.parametrize(("values", "marks"), [((0.3, 4), ["0.1", "0.2", "0.5", "1", "2", "5"]), ((None,), []),
                                               ((1e-6, 1), ["1e-06", "1e-05", "0.0001", "0.001", "0.01", "0.1", "1"])])
 def test_marks_of_logarithmic_axes_are_written_out(values, marks):
-    assert panels.decimals(values).get("ticktext", []) == marks
+    assert plots.decimals(values).get("ticktext", []) == marks
 
 
 def test_widgets_and_links_round_trip():
     own = replace(SMALL, view="depth", norm="pre", tuned=True, spread=0.0, routes=("t5", "mup"), rate=0.01)
-    assert LAB.read(*LAB.write(own)) == own
+    assert PAGE.read(*PAGE.write(own)) == own
     assert permalink.decode(ScaleParams, permalink.encode("scale", own))[0] == own
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
     ({"d": 0}, "between 1 and 1024"), ({"n": 1}, "between 2 and 512"), ({"layers": 65}, "between 1 and 64"),
     ({"init": "nope"}, "must be one of"),
-    ({"routes": []}, "at least one"), ({"routes": ["nope"]}, "at least one"), ({"rate": 5}, "between"), ({"spread": "wide"}, "number"),
+    ({"routes": []}, "at least one"), ({"routes": ["nope"]}, "at least one"), ({"rate": 5}, "between"),
+    ({"spread": "wide"}, "number"),
     ({"view": "depth", "init": "orthogonal", "draw": "truncated"}, "normal draws"),
 ])
 def test_what_cannot_be_is_one_sentence(change, sentence):
@@ -78,7 +92,8 @@ BROKEN = {
     "No scale": {"exponent": 0.5}, "The median is no witness": {"exponent": 0.5}, "1/d is flat": {"exponent": 0.5},
     "T5 rejoins": {"optimizer": "adam", "steps": 60, "routes": ("sqrt", "none", "t5")},
     "T5 overtakes under Adam": {"optimizer": "relative", "steps": 60, "routes": ("sqrt", "none", "t5")},
-    "LeCun under ReLU": {"init": "he"}, "He under ReLU": {"init": "lecun"}, "A good signal, no gradient": {"activation": "tanh"},
+    "LeCun under ReLU": {"init": "he"}, "He under ReLU": {"init": "lecun"},
+    "A good signal, no gradient": {"activation": "tanh"},
     "Pre-norm adds up": {"norm": "post"}, "DeepNorm": {"norm": "sum"}, "Entropy and length": {"source": "bytes"},
     "A trained head": {"layer": 1},
 }
@@ -91,10 +106,10 @@ DENIED = {
 
 
 @pytest.mark.parametrize("preset", TAB.presets, ids=lambda preset: preset.name)
-def test_a_preset_can_fail(preset):
+def test_a_preset_can_fail(results, preset):
     """No observation holds of everything."""
     if preset.name in DENIED:
-        right = RESULTS[preset.params.view][-1]
+        right = results[preset.params.view][-1]
         assert preset.holds(right) and not preset.holds(replace(right, body=DENIED[preset.name](right.body)))
     else:
         assert not preset.holds(answer(replace(preset.params, **BROKEN[preset.name])))
@@ -111,17 +126,28 @@ def test_a_preset_holds_for_other_seeds(name):
 @pytest.mark.parametrize("norm", ["rezero", "fixup", "pre"])
 def test_no_step_is_told_of_a_matrix_without_a_gradient(norm):
     result = answer(replace(SMALL, view="depth", norm=norm))
-    assert ("has no gradient" in scale.depth_words(SMALL, result.body)) == (norm != "pre") == (result.body.first[0] == 0)
-    assert ("moves the first matrix" in scale.depth_words(SMALL, result.body)) == (norm == "pre")
+    assert ("has no gradient" in figures.depth_words(SMALL, result.body)) == (norm != "pre") == (
+        result.body.first[0] == 0)
+    assert ("moves the first matrix" in figures.depth_words(SMALL, result.body)) == (norm == "pre")
 
 
-def test_every_loss_lies_within_the_axis():
-    body = RESULTS["training"][-1].body
+def test_every_loss_lies_within_the_axis(results):
+    body = results["training"][-1].body
     wild = replace(body, courses=(replace(body.courses[0], losses=(2.8, 60.0, 1e-5)),))
     for one in (body, wild):
-        low, high = scale.training(one).layout.yaxis.range
+        low, high = figures.training(one).layout.yaxis.range
         assert all(low < math.log10(loss) < high for course in one.courses for loss in course.losses)
 
 
+def test_every_text_of_every_view_is_in_the_catalogue(results):
+    texts = {text for name in TAB.views for text in shown(TAB, replace(SMALL, view=name), results[name])}
+    others = [(params, answer(params)) for params in (replace(SMALL, **one) for one in (
+        {"exponent": 0.3}, {"exponent": 1.0}, {"view": "depth", "init": "small", "layers": 64},
+        {"view": "depth", "norm": "rezero"},
+        {"view": "depth", "ntk": True}, {"view": "entropy", "source": "bytes"}))]
+    texts |= {text for params, result in others for text in shown(TAB, params, [result])}
+    assert not [text for text in texts if not known(text)]
+
+
 def test_the_tab_teaches_every_view():
-    assert {preset.params.view for preset in TAB.presets} == set(LAB.views)
+    assert {preset.params.view for preset in TAB.presets} == set(TAB.views)

@@ -1,23 +1,39 @@
-"""What a tab promises: presets hold, scripts and tables follow, prose is there in two languages."""
+"""What a tab promises: presets hold, declarations fit together, widgets and tables follow."""
 
-import base64
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from backends.plain import numbers
-from tests.ui.toy import GROWING, TEXT, TOY, TOYS
-from tests.ui.toy_backend import WaveParams, run
-from ui import TABS, explain, export, markup
-from ui.figures import scenes, theme
-from ui.memo import Memo
-from ui.tab import ParamError, Table, View, declared
+from ui import TABS
+from ui.core import prose
+from ui.core.tab import ParamError, Tab, Table, View, declared
+from ui.parts import markup, plots
 
-ALL = (*TABS, *TOYS)
-PRESETS = [pytest.param(tab, p, id=f"{tab.slug}-{p.name}") for tab in ALL for p in tab.presets]
+SLUGS = [tab.slug for tab in TABS]
+UNTAUGHT = {"rope": {"live"}}
+"""Views that wait for a long text of the user's own."""
+BUILT = [tab for tab in TABS if tab.page is None]
+TEXT = '<img src=x onerror="window.hacked=1"> ${window.hacked=1} {{note}} "quoted" \'single\' 你好\nsecond line'
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Parameters of every kind of control."""
+
+    terms: int = field(default=3, metadata={"range": (0, 12), "step": 1})
+    damping: float = field(default=0.5, metadata={"range": (0.0, 2.0)})
+    shape: str = field(default="sine", metadata={"label": "Base wave", "choices": ("sine", "cosine")})
+    note: str = "hello"
+    flip: bool = False
+    gains: tuple[float, float] = (1.0, 1.0)
+
+    def __post_init__(self):
+        if self.terms == 7 and self.flip:
+            raise ValueError("Seven harmonics cannot be flipped.")
 
 
 @dataclass(frozen=True)
@@ -29,55 +45,58 @@ class Measured:
     milliseconds: float = 0.0
 
 
-def final(tab, params):
-    """The last result of a run."""
-    return list(tab.results(params))[-1]
+@pytest.mark.parametrize("tab", TABS, ids=SLUGS)
+def test_each_preset_shows_what_it_promises(tab, answers):
+    wrong = [preset.name for preset in tab.presets if preset.holds(answers(tab.run, preset.params)) is not True]
+    assert tab.presets and not wrong
 
 
-@pytest.mark.parametrize(("tab", "preset"), PRESETS)
-def test_each_preset_shows_what_it_promises(tab, preset):
-    assert preset.holds(final(tab, preset.params)) is True
-
-
-@pytest.mark.parametrize("tab", ALL, ids=lambda t: t.slug)
-def test_each_tab_has_unique_preset_names_and_defaults_that_run(tab):
+@pytest.mark.parametrize("tab", TABS, ids=SLUGS)
+def test_each_tab_has_unique_preset_names_and_an_opening_that_runs(tab, answers):
     assert len({p.name for p in tab.presets}) == len(tab.presets)
-    assert final(tab, tab.opening) is not None
+    assert answers(tab.run, tab.opening) is not None
 
 
-@pytest.mark.parametrize("tab", TABS, ids=lambda t: t.slug)
-def test_each_shipped_tab_is_explained_in_english_and_chinese(tab):
-    assert explain.prose(tab, "en").body
-    chinese = explain.prose(tab, "zh")
-    assert chinese.body != explain.prose(tab, "en").body and chinese.question != tab.question
+@pytest.mark.parametrize("tab", BUILT, ids=lambda tab: tab.slug)
+def test_declarations_name_views_and_parameters_that_exist(tab):
+    parts = {s.id for s in tab.sources} | {s.field for s in tab.sources} | {"count"}
+    assert tab.chooser in tab.declared or len(tab.views) == 1
+    assert {view for views in tab.uses.values() for view in views} <= {*tab.views}
+    assert {*tab.needs} <= {*tab.declared} | parts
+    for choices in tab.needs.values():
+        for name, value in choices:
+            known = tab.views if name == tab.chooser else tab.titles.get(name) or tab.declared[name].control.choices
+            assert value in known, (name, value)
+    assert all(view.figure or view.stage for view in tab.views.values())
+
+
+@pytest.mark.parametrize("tab", BUILT, ids=lambda tab: tab.slug)
+def test_every_view_is_taught_by_a_preset_or_opens_the_tab(tab):
+    shown = {getattr(p.params, tab.chooser) for p in tab.presets} | {getattr(tab.opening, tab.chooser)}
+    assert shown | UNTAUGHT.get(tab.slug, set()) == {*tab.views}
+
+
+def test_only_segment_draws_a_page_of_its_own():
+    assert [tab.slug for tab in TABS if tab.page is not None] == ["segment"] * ("segment" in SLUGS)
 
 
 def test_controls_follow_from_types_and_metadata():
-    kinds = {p.name: p.control.kind for p in declared(WaveParams)}
-    assert kinds == {
-        **{"terms": "slider", "damping": "slider", "shape": "radio", "note": "text"},
-        **{"flip": "checkbox", "gains": "json", "seed": "slider", "pause": "slider"},
-    }
-    assert [p.control.label for p in declared(WaveParams)][2] == "Base wave"
+    kinds = {p.name: p.control.kind for p in declared(Wave)}
+    assert kinds == {"terms": "slider", "damping": "slider", "shape": "radio", "note": "text", "flip": "checkbox",
+                     "gains": "json"}
+    assert [p.control.label for p in declared(Wave)][2] == "Base wave"
 
 
-def test_a_generator_makes_a_tab_that_streams():
-    assert GROWING.streams and not TOY.streams
-    assert len(list(GROWING.results(WaveParams(terms=4)))) == 5
+def test_a_tab_names_only_parameters_that_exist():
+    with pytest.raises(ValueError, match="have no"):
+        Tab("wave", "Wave", "Why?", Wave, numbers, held=("phase",))
 
 
-def test_prose_may_name_its_title_and_question():
-    prose = explain.parse("# 玩具\n\n> 为什么？\n\n正文", "Toy", "Why?")
-    assert (prose.title, prose.question, prose.body) == ("玩具", "为什么？", "正文")
-    assert explain.parse("Only text", "Toy", "Why?") == explain.Prose("Toy", "Why?", "Only text")
-    both = explain.parse("Text, a ## b.\n\n### Look\n\n1. here", "Toy", "Why?")
-    assert (both.body, both.look) == ("Text, a ## b.", "### Look\n\n1. here")
-
-
-@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.slug)
-def test_each_tab_says_in_two_languages_what_to_look_at(tab):
-    english, chinese = (explain.prose(tab, language) for language in ("en", "zh"))
-    assert english.body and english.look and chinese.body and chinese.look and chinese.body != english.body
+def test_prose_says_first_what_to_look_at_and_keeps_the_texts_of_views():
+    text = prose.parse("Body, a ### in it.\n\n### Look\n\n1. here\n\n## first\n\nOf the first.\n\n## second\n\nOf "
+                       "the second.\n")
+    assert prose.parse("Text.\n\n### Look\n\n1. here").text == "### Look\n\n1. here\n\nText."
+    assert text.views == {"first": "Of the first.", "second": "Of the second."}
 
 
 def test_the_numbers_of_a_result_are_plain_json():
@@ -88,13 +107,6 @@ def test_the_numbers_of_a_result_are_plain_json():
     assert numbers({"x": np.float32(2.0), "y": (True, None, np.arange(2))}) == {"x": 2.0, "y": [True, None, [0, 1]]}
     big = numbers(np.ones((100, 100)))
     assert big == {"shape": [100, 100], "mean": 1.0, "min": 1.0, "max": 1.0}
-    json.dumps(numbers(run(WaveParams())), allow_nan=False)
-
-
-def test_a_script_is_valid_python_for_hostile_texts():
-    code = export.script(TOY, WaveParams(note=TEXT))
-    compile(code, "script", "exec")
-    assert repr(TEXT) in code and "from tests.ui.toy_backend import WaveParams, run" in code
 
 
 def test_tables_and_checks_escape_every_text():
@@ -103,53 +115,62 @@ def test_tables_and_checks_escape_every_text():
     assert "<img" not in html and "<i>" not in html and "<u>" not in html and "<b>&lt;u&gt;</b>" in html
 
 
-def test_a_table_twin_is_read_off_lines_and_maps():
-    figure = theme.figure()
-    figure.add_scatter(x=[1, 2], y=[3, 4], name="a")
-    assert markup.table_of(View("v", lambda r: figure), None).rows == (("a", 1, 3), ("a", 2, 4))
-    grid = theme.figure()
-    grid.add_heatmap(z=np.eye(2))
-    assert markup.table_of(View("v", lambda r: grid), None) == Table(("y \\ x", "0", "1"), ((0, 1.0, 0.0), (1, 0.0, 1.0)))
-    assert markup.csv_of(Table(("a", "b"), ((1, 'say "hi"'),))) == 'a,b\n1,"say ""hi"""\n'
+def test_rows_leave_as_csv_and_json():
+    rows = Table(("a", "b"), ((1, 'say "hi"'), (0.1, "猫")))
+    assert markup.csv_of(rows) == 'a,b\n1,"say ""hi"""\n0.1,猫\n'
+    assert json.loads(markup.json_of(rows)) == [{"a": 1, "b": 'say "hi"'}, {"a": 0.1, "b": "猫"}]
 
 
-def test_a_scene_keeps_its_scale_in_one_byte_a_cell():
-    scene = scenes.matrix([[0.0, 1.0, 2.0], [np.nan, 4.0, 2.0]])
-    levels = np.frombuffer(base64.b64decode(scene["data"]), np.uint8)
-    assert (scene["rows"], scene["columns"], scene["low"], scene["high"]) == (2, 3, 0.0, 4.0)
-    assert levels.tolist() == [0, 64, 128, 0, 255, 128]
-    assert [scenes.matrix([[-1.0, 3.0]], signed=True)[k] for k in ("low", "high")] == [-3.0, 3.0]
-    assert scenes.matrix([[2.0]])["high"] == 3.0
-    with pytest.raises(ValueError, match="rows and columns"):
-        scenes.matrix([1.0])
+def test_panels_have_axes_of_their_own_and_stacked_ones_share_theirs():
+    figure = plots.panels(1, 2, ("left", "right"), ("up",), ("one", "two"))
+    assert figure.layout.xaxis2.title.text == "right"
+    assert figure.layout.yaxis.title.text == "up" and len(figure.layout.annotations) == 2
+    stacked = plots.stacked("n", ("a", "b"), (1, 2, 4), log_y=(True, False))
+    plots.line(stacked, (1, 2), (3.0, None), "x", 0, 1)
+    assert stacked.layout.xaxis.matches == "x2" and stacked.layout.yaxis.type == "log" and stacked.data[0].yaxis == "y2"
 
 
-def test_a_scene_without_a_table_is_refused():
-    with pytest.raises(ValueError, match="needs a table"):
-        View("map", lambda r: {}, kind="scene")
-
-
-def test_the_memory_of_results_is_bounded_and_runs_once():
-    calls = []
-    tab = replace(TOY, run=lambda p: calls.append(p) or run(p))
-    memo = Memo(entries=2)
-    for terms in (1, 1, 2, 3, 3, 1):
-        memo.last(tab, WaveParams(terms=terms))
-    assert [p.terms for p in calls] == [1, 2, 3, 1]
-
-
-def test_a_json_field_that_cannot_be_read_is_named():
-    from ui.panels import from_widget
-
-    gains = next(p for p in declared(WaveParams) if p.name == "gains")
-    assert from_widget(gains, "[1, 2]") == [1, 2]
-    with pytest.raises(ParamError, match="Gains must be written as JSON"):
-        from_widget(gains, "[1,")
+def test_a_view_needs_rows():
+    with pytest.raises(TypeError):
+        View("without a table")
 
 
 @pytest.mark.parametrize(("typed", "taken"), [(0, 2), (2, 2), (3.5, 3.5), (99, 8), (None, None)])
 def test_a_number_typed_beyond_a_slider_s_ends_is_the_end(typed, taken):
-    from ui.panels import Slider
+    from ui.parts.widgets import Slider
 
     slider = Slider(2, 8, value=4)
     assert slider.preprocess(typed) == taken and slider.get_block_name() == "slider"
+
+
+def test_a_json_field_that_cannot_be_read_is_named():
+    from ui.parts.widgets import from_widget
+
+    tab = Tab("wave", "Wave", "Why?", Wave, numbers)
+    assert from_widget(tab, tab.declared["gains"], "[1, 2]") == [1, 2]
+    with pytest.raises(ParamError, match="Gains must be written as JSON"):
+        from_widget(tab, tab.declared["gains"], "[1,")
+
+
+def test_a_text_that_tells_what_the_server_wrote_is_no_change(monkeypatch):
+    import gradio as gr
+
+    from backends.deform.params import DeformParams
+    from ui.core.frame import Frame
+    from ui.core.page import draw
+
+    tab = next(t for t in TABS if t.slug == "deformable")
+    with gr.Blocks():
+        page = draw(tab, Frame())
+    text, names = page.parts.widgets["at"], tab.declared
+    first, second = (page.written("me", DeformParams(at=at), names) for at in ((0.1, 0.2), (0.3, 0.4)))
+    half = [first[i] if name == "at" else second[i] for i, name in enumerate(names)]
+    assert not page.echoes("you", text, tuple(half))
+    assert page.echoes("me", text, tuple(half)) and page.echoes("me", text, tuple(second))
+    assert not page.echoes("me", text, tuple(second))        # told once; from now on a hand has typed it
+    page.written("me", DeformParams(at=(0.1, 0.2)), names)
+    assert not page.echoes("me", text, tuple(second)) and not page.echoes("me", text, tuple(first))
+    moved = page.written("me", DeformParams(turn=30.0), names)
+    assert not page.echoes("me", page.parts.widgets["turn"], tuple(moved))  # a slider's input is always a hand's
+    monkeypatch.setattr("ui.core.echoes.LATE", 0)
+    assert not page.echoes("me", text, tuple(moved))                            # long ago

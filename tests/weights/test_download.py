@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from backends import download
+from backends import download, stop
 from backends.weights import WeightsError
 
 BODY = bytes(range(256)) * 6000
@@ -71,8 +71,10 @@ def fetch(url, target, digest=DIGEST):
 
 def test_a_fresh_download_arrives_whole_with_growing_progress_and_no_part_left(shop, tmp_path):
     seen = fetch(f"{shop}/ok/a.bin", tmp_path / "deep" / "a.bin")
-    assert (tmp_path / "deep" / "a.bin").read_bytes() == BODY and [p.name for p in (tmp_path / "deep").iterdir()] == ["a.bin"]
-    assert [p.done for p in seen] == sorted(p.done for p in seen) and seen[0].done == 0 and seen[-1].done == seen[-1].total == len(BODY)
+    assert (tmp_path / "deep" / "a.bin").read_bytes() == BODY
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.bin"]
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert seen[0].done == 0 and seen[-1].done == seen[-1].total == len(BODY)
 
 
 def test_a_cut_connection_is_said_and_the_next_attempts_resume(shop, tmp_path):
@@ -93,6 +95,18 @@ def test_closing_the_generator_keeps_the_part_and_the_next_call_resumes(shop, tm
     assert (tmp_path / "a.bin.part").stat().st_size >= 300_000 and not (tmp_path / "a.bin").exists()
     fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_a_stop_keeps_the_part_and_the_next_call_resumes(shop, tmp_path):
+    token = stop.Token()
+    with stop.watch(token), pytest.raises(stop.Stopped):
+        for progress in download.fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin", len(BODY), DIGEST):
+            if progress.done >= 300_000:
+                token.stop()
+    have = (tmp_path / "a.bin.part").stat().st_size
+    assert 300_000 <= have < len(BODY) and not (tmp_path / "a.bin").exists()
+    fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY and Shop.asked == [None, f"bytes={have}-"]
 
 
 def test_a_server_without_range_starts_over(shop, tmp_path):

@@ -24,9 +24,10 @@ class Answer(io.BytesIO):
 def shelf(tmp_path, monkeypatch):
     """A manifest of one shipped entry, `toy`, and the same file as a download, `far`, in folders of their own."""
     save_file({"w": torch.arange(6.0).reshape(2, 3)}, tmp_path / "toy.safetensors")
-    row = {"name": "toy", "file": "toy.safetensors", "bytes": (tmp_path / "toy.safetensors").stat().st_size, "licence": "CC0",
-           "sha256": weights.digest_of(tmp_path / "toy.safetensors"), "architecture": "toy"}
-    far = {key: row[key] for key in row if key != "file"} | {"name": "far", "url": "https://example.invalid/x/far.safetensors"}
+    row = {"name": "toy", "file": "toy.safetensors", "bytes": (tmp_path / "toy.safetensors").stat().st_size,
+           "licence": "CC0", "sha256": weights.digest_of(tmp_path / "toy.safetensors"), "architecture": "toy"}
+    far = {key: row[key] for key in row if key != "file"} | {"name": "far",
+                                                             "url": "https://example.invalid/x/far.safetensors"}
     (tmp_path / "MANIFEST.json").write_text(json.dumps({"weights": [row, far]}))
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
     monkeypatch.setenv("GLASSBOX_HOME", str(tmp_path / "home"))
@@ -108,10 +109,13 @@ def test_a_pickle_with_code_is_refused_and_the_code_does_not_run(tmp_path):
 
 
 BAD_FILES = {
-    "empty.safetensors": b"", "short.safetensors": b"\x01\x02", "huge-header.safetensors": struct.pack("<Q", 1 << 40) + b"{}",
+    "empty.safetensors": b"", "short.safetensors": b"\x01\x02",
+    "huge-header.safetensors": struct.pack("<Q", 1 << 40) + b"{}",
     "not-json.safetensors": struct.pack("<Q", 4) + b"{{{{", "list.safetensors": struct.pack("<Q", 2) + b"[]",
-    "cut.safetensors": struct.pack("<Q", 61) + json.dumps({"w": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}).encode()[:61],
-    "no-tensors.safetensors": struct.pack("<Q", 2) + b"{}", "deep.safetensors": struct.pack("<Q", 100_000) + b"[" * 100_000,
+    "cut.safetensors": struct.pack("<Q", 61)
+    + json.dumps({"w": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}).encode()[:61],
+    "no-tensors.safetensors": struct.pack("<Q", 2) + b"{}", "deep.safetensors": struct.pack("<Q", 100_000)
+    + b"[" * 100_000,
     "text.pth": b"hello", "empty.pth": b"",
 }
 

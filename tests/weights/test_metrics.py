@@ -19,7 +19,8 @@ from backends.train import clicks, copying, deform_figures, lengths, loop, mixer
 def test_tiny_reaches_the_figure_in_the_manifest():
     metric = weights.entry("segment-tiny").metric
     again = clicks.evaluate(Segmenter("tiny"), metric["scenes"], clicks=1)
-    assert again["objects"] == metric["objects"] and again["miou@1"] == pytest.approx(metric["value"], abs=metric["tolerance"])
+    assert again["objects"] == metric["objects"]
+    assert again["miou@1"] == pytest.approx(metric["value"], abs=metric["tolerance"])
 
 
 @pytest.mark.parametrize("mixer", shelf.FAMILY)
@@ -27,7 +28,8 @@ def test_tiny_reaches_the_figure_in_the_manifest():
 def test_the_mixer_family_reaches_its_figures(task, mixer):
     entry = weights.entry(f"{task}-{mixer}")
     again = loop.measure(shelf.load(mixer, task), mixers.plan(task, mixer))
-    other_text = task == "bytes" and corpus.digest() not in entry.data[0]["name"]      # another patch level of Python's library
+    # another patch level of Python's library
+    other_text = task == "bytes" and corpus.digest() not in entry.data[0]["name"]
     figure = again["loss" if task == "bytes" else "accuracy"]
     assert figure == pytest.approx(entry.metric["value"], abs=0.15 if other_text else entry.metric["tolerance"])
 
@@ -49,7 +51,8 @@ def test_the_routed_models_reach_their_figures(name):
     assert loss == pytest.approx(entry.metric["value"], abs=0.15 if other_text else entry.metric["tolerance"])
     if name != "moe-dense":
         loads, kept = moe.loads(model), entry.measured["loads"]
-        assert [one["most"] for one in loads] == pytest.approx([one["most"] for one in kept], abs=0.3 if other_text else 0.05)
+        assert [one["most"] for one in loads] == pytest.approx([one["most"] for one in kept],
+                                                               abs=0.3 if other_text else 0.05)
         assert (max(one["most"] for one in loads) < 1.5) == (name == "moe")
 
 
@@ -61,12 +64,13 @@ def test_the_copying_models_reach_their_figures(name):
     assert list(again["far"].values()) == pytest.approx(entry.measured["far"][0], abs=0.02)
     assert np.allclose(again["ratios"], entry.measured["ratios"][0], rtol=0.02)
     assert entry.measured["ratios"] == [run["ratios"] for run in runs]
-    assert entry.measured["far"] == [list(run["far"].values()) for run in runs] and [run["seed"] for run in runs] == [0, 1, 2]
+    assert entry.measured["far"] == [list(run["far"].values()) for run in runs]
+    assert [run["seed"] for run in runs] == [0, 1, 2]
 
 
 def test_selection_and_not_the_filter_copies():
-    """What every seed reached after equally many steps: right read-outs at 1 and 4 times the trained length; in half of the heads, steps on
-    data at least 5 times those on noise."""
+    """What every seed reached after equally many steps: right read-outs at 1 and 4 times the trained length; in half of
+    the heads, steps on data at least 5 times those on noise."""
     first, twin = (weights.curves("copying.json")[name] for name in ("copy-ssd", "copy-lti"))
     assert min(run["far"]["1"] for run in first) >= 0.99 and min(run["far"]["4"] for run in first) >= 0.95
     assert max(run["far"]["1"] for run in twin) <= 0.7
@@ -83,7 +87,8 @@ def test_the_model_trained_short_uses_its_long_context():
 def test_the_small_swin_reaches_its_figures_and_has_learned_them():
     entry = weights.entry(small.NAME)
     again = swin_figures.figures(small.load(), entry.metric["scenes"])
-    assert again["clicks"] == entry.metric["clicks"] and again["iou"] == pytest.approx(entry.metric["value"], abs=entry.metric["tolerance"])
+    assert again["clicks"] == entry.metric["clicks"]
+    assert again["iou"] == pytest.approx(entry.metric["value"], abs=entry.metric["tolerance"])
     assert again["iou_best"] > again["iou_colour"] + 0.05 > again["iou_untrained"] + 0.1
     trained, untrained = again["lift"], again["lift_untrained"]
     assert min(trained[:6]) > max(untrained) and trained == pytest.approx(entry.measured["lift"], abs=0.03)
@@ -95,11 +100,13 @@ def test_learned_places_beat_the_twin_and_a_grid_as_wide(bend, warp, first):
     measured = weights.entry("deform-looks").measured[bend]
     for kind, name in (("deformable", "accuracy"), ("plain", "plain")):
         assert again[f"accuracy, {kind}"] == pytest.approx(measured[name], abs=0.03)
-    for name, said in (("grid", "inside grid"), ("wide", "inside wide grid"), ("points", "inside points"), ("weighted", "inside weighted")):
+    for name, said in (("grid", "inside grid"), ("wide", "inside wide grid"), ("points", "inside points"),
+                       ("weighted", "inside weighted")):
         assert again[f"inside, {name}"] == pytest.approx(measured[said], abs=0.04)
     assert again["accuracy z"] > 8 and again["weighted against wide, z"] > 8
     assert abs(looker.parameters("deformable") / looker.parameters("plain") - 1) < 0.05
-    assert weights.entry("deform-plain").measured["mild"]["accuracy"] == weights.entry("deform-looks").measured["mild"]["plain"]
+    assert weights.entry("deform-plain").measured["mild"]["accuracy"] == weights.entry("deform-looks").measured["mild"][
+        "plain"]
 
 
 def test_training_curves_end_where_the_shipped_figures_are():
@@ -115,7 +122,8 @@ def test_training_curves_end_where_the_shipped_figures_are():
 def test_held_out_scenes_have_things_of_the_right_size():
     pairs = list(clicks.cases(4))
     assert len(pairs) >= 4
-    assert all(clicks.AREA[0] <= truth.mean() <= clicks.AREA[1] and image.shape == (512, 512, 3) for image, truth in pairs)
+    assert all(clicks.AREA[0] <= truth.mean() <= clicks.AREA[1] and image.shape == (512, 512, 3)
+               for image, truth in pairs)
 
 
 def test_the_first_click_is_the_deepest_point_and_the_next_goes_to_the_deeper_error():
@@ -130,7 +138,8 @@ def test_lift_is_one_for_equal_weights_and_features_that_name_regions_answer_ful
     one = layout((8, 8), 4, 2)
     ids = np.repeat(np.repeat(np.arange(64).reshape(8, 8) % 3 + 1, 8, 0), 8, 1)
     even = torch.from_numpy((~one.blocked).astype(np.float32))
-    weight, share = swin_figures.lift(Maps(0, 0, one, (even / even.sum(-1, keepdim=True))[:, None].expand(-1, 2, -1, -1)), ids)
+    weight, share = swin_figures.lift(Maps(0, 0, one,
+                                           (even / even.sum(-1, keepdim=True))[:, None].expand(-1, 2, -1, -1)), ids)
     assert weight == pytest.approx(share, abs=1e-6)
     named = swin_figures.scene(0)[1][2::4, 2::4].reshape(-1, 1).astype(float)
     assert swin_figures.best_iou(lambda image: named, 1) == 1

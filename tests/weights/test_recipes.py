@@ -1,4 +1,5 @@
-"""Each recipe runs: scenes are exact and repeatable, two steps train, a run resumes where it stopped, the export loads."""
+"""Each recipe runs: scenes are exact and repeatable, two steps train, a run resumes where it stopped, the export
+loads."""
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,19 @@ from backends.deform.small import KINDS, Looker
 from backends.lm.model import Decoder
 from backends.segment.tiny import build_tiny
 from backends.swin.small import Regions
-from backends.train import copying, deform_tiny, lengths, loop, mixers, moe, regions, scenes, segment_tiny, shelf, swin_tiny
+from backends.train import (
+    copying,
+    deform_tiny,
+    lengths,
+    loop,
+    mixers,
+    moe,
+    regions,
+    scenes,
+    segment_tiny,
+    shelf,
+    swin_tiny,
+)
 from backends.train.pictures import Bank
 
 
@@ -73,8 +86,8 @@ def test_mask_loss_is_zero_for_a_sure_right_mask_and_large_for_a_sure_wrong_one(
 
 def test_two_steps_train_resume_and_export(cache, tmp_path):
     small = dict(batch=2, prompts=2, save_every=1, warmup=1)
-    segment_tiny.train(segment_tiny.Recipe(steps=1, **small), cache, tmp_path)
-    segment_tiny.train(segment_tiny.Recipe(steps=2, **small), cache, tmp_path)
+    for polish in (0, 1):
+        segment_tiny.train(segment_tiny.Recipe(steps=1, polish=polish, **small), cache, tmp_path)
     assert torch.load(tmp_path / "last.pt", weights_only=True)["done"] == 2
     segment_tiny.export(tmp_path, tmp_path / "tiny.safetensors")
     state = load_file(tmp_path / "tiny.safetensors")
@@ -83,14 +96,14 @@ def test_two_steps_train_resume_and_export(cache, tmp_path):
 
 
 def test_interrupted_training_ends_where_an_uninterrupted_one_ends(cache, tmp_path):
-    small = dict(batch=1, prompts=2, save_every=1, warmup=1)
-    segment_tiny.train(segment_tiny.Recipe(steps=2, **small), cache, tmp_path / "whole")
-    parts = segment_tiny.Trainer(segment_tiny.Recipe(steps=2, **small), cache)
+    recipe = segment_tiny.Recipe(steps=1, polish=1, batch=1, prompts=2, save_every=1, warmup=1)
+    segment_tiny.train(recipe, cache, tmp_path / "whole")
+    parts = segment_tiny.Trainer(recipe, cache)
     parts.sam.train()
     parts.step()
     (tmp_path / "parts").mkdir()
     parts.save(tmp_path / "parts")
-    segment_tiny.train(segment_tiny.Recipe(steps=2, **small), cache, tmp_path / "parts")
+    segment_tiny.train(recipe, cache, tmp_path / "parts")
     whole, resumed = (torch.load(tmp_path / f / "last.pt", weights_only=True)["sam"] for f in ("whole", "parts"))
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
@@ -124,7 +137,8 @@ def test_the_bent_things_networks_train_resume_to_the_same_end_and_export(tmp_pa
     deform_tiny.train(recipe, tmp_path / "parts")
     for kind in KINDS:
         whole, resumed = (torch.load(tmp_path / f / f"{kind}.pt", weights_only=True) for f in ("whole", "parts"))
-        assert whole["done"] == resumed["done"] == 2 and all(torch.equal(whole["model"][k], resumed["model"][k]) for k in whole["model"])
+        assert whole["done"] == resumed["done"] == 2
+        assert all(torch.equal(whole["model"][k], resumed["model"][k]) for k in whole["model"])
     deform_tiny.export(tmp_path / "whole", tmp_path)
     for kind, name in zip(KINDS, ("deform-looks", "deform-plain"), strict=True):
         shipped = load_file(tmp_path / f"{name}.safetensors")
@@ -146,7 +160,8 @@ def test_pairs_and_colours_of_the_small_swin_have_the_losses_that_they_say():
     assert swin_tiny.colour_loss(means, x, leaves) < 1e-5 < swin_tiny.colour_loss(means + 1, x, leaves)
 
 
-PLANS = [mixers.plan("bytes", "transnormer"), mixers.plan("mqar", "elu1"), *(lengths.plan(name) for name in ("rope-lm", "passkey", "sink"))]
+PLANS = [mixers.plan("bytes", "transnormer"), mixers.plan("mqar", "elu1"),
+         *(lengths.plan(name) for name in ("rope-lm", "passkey", "sink"))]
 PLANS += [copying.plan("copy-ssd"), copying.plan("copy-lti"), moe.plan("moe")]
 
 
@@ -168,7 +183,8 @@ def test_a_small_decoder_trains_resumes_and_exports(plan, tmp_path):
 
 
 def test_a_small_decoder_learns_what_it_is_shown():
-    plan = replace(mixers.plan("mqar", "softmax"), size=4, length=24, batches=lambda *_: mixers.recall(4, 24, 0, False), steps=60, warmup=5)
+    plan = replace(mixers.plan("mqar", "softmax"), size=4, length=24, batches=lambda *_: mixers.recall(4, 24, 0, False),
+                   steps=60, warmup=5)
     run = loop.Run(plan, 0, Path(), torch.device("cpu"))
     before = loop.measure(run.model, plan, 1)["loss"]
     for _ in range(40):
@@ -179,6 +195,7 @@ def test_a_small_decoder_learns_what_it_is_shown():
 def test_every_fourth_document_repeats_and_held_out_ones_do_not():
     tokens, targets = lengths.documents(8, 200, 3, False)
     periods = [[p for p in range(*lengths.PERIODS) if torch.equal(row[p:], row[:-p])] for row in tokens]
-    assert [bool(found) for found in periods] == [True, False, False, False] * 2 and torch.equal(tokens[:, 1:], targets[:, :-1])
+    assert [bool(found) for found in periods] == [True, False, False, False] * 2
+    assert torch.equal(tokens[:, 1:], targets[:, :-1])
     held, _ = lengths.documents(8, 200, 3, True)
     assert not any(torch.equal(row[p:], row[:-p]) for row in held for p in range(*lengths.PERIODS))

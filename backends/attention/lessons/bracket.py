@@ -1,7 +1,8 @@
 """Where the bracket stands: (Q K^T) V takes 4 n^2 d flops and an n x n matrix, Q (K^T V) 4 n d^2 and a d x d one.
 
-One head of random q, k, v (n, d), float32, no mask, no division: the bare products.  Time is the median over repeats, with a warm-up; the
-bytes are those of the tensors alive at once, counted after every operation by a dispatch mode (a kernel's own scratch is not seen).
+One head of random q, k, v (n, d), float32, no mask, no division: the bare products.  Time is the median over repeats,
+with a warm-up; the bytes are those of the tensors alive at once, counted after every operation by a dispatch mode (a
+kernel's own scratch is not seen).
 """
 from __future__ import annotations
 
@@ -17,11 +18,13 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from backends import stop
 from backends.attention.inputs import Inputs
 from backends.attention.params import AttentionParams, Bracket
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 REPEATS = 5
+ROWS = 4096                 # of a product, that are worked out at once
 PATIENCE = 0.05             # seconds beyond which a run is repeated once only
 SHORT = 0.002               # seconds below which runs are timed several at once
 MEMORY = Path("/proc/meminfo")
@@ -29,12 +32,23 @@ MEMORY = Path("/proc/meminfo")
 
 def quadratic(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """(Q K^T) V: (n, d) each -> (n, d)."""
-    return (q @ k.T) @ v
+    return _product(_product(q, k.T), v)
 
 
 def linear(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Q (K^T V): (n, d) each -> (n, d)."""
-    return q @ (k.T @ v)
+    return _product(q, _product(k.T, v))
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b, at most ROWS rows at a time: the longest one takes seconds, and a stop must not wait for it."""
+    if len(a) <= ROWS:
+        return a @ b
+    out = a.new_empty(len(a), b.shape[1])
+    for some, place in zip(a.split(ROWS), out.split(ROWS)):
+        stop.check()
+        torch.mm(some, b, out=place)
+    return out
 
 
 def measure(params: AttentionParams, given: Inputs) -> Iterator[Bracket]:
@@ -64,6 +78,7 @@ def _timed(product: Callable[..., Tensor], *tensors: Tensor) -> tuple[float, int
 
 
 def _seconds(product: Callable[..., Tensor], tensors: tuple[Tensor, ...], count: int) -> float:
+    stop.check()
     began = time.perf_counter()
     for _ in range(count):
         product(*tensors)
@@ -78,7 +93,8 @@ def spare() -> int:
 
 
 class Peak(TorchDispatchMode):
-    """Inside it, `bytes` is the most that tensors made there held at once; `known` tensors and views of them are not counted."""
+    """Inside it, `bytes` is the most that tensors made there held at once; `known` tensors and views of them are not
+    counted."""
 
     def __init__(self, *known: Tensor) -> None:
         super().__init__()
@@ -89,8 +105,10 @@ class Peak(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Runs the operation, then adds up what is alive."""
         out = func(*args, **(kwargs or {}))
-        self.made += [weakref.ref(x) for x in (out if isinstance(out, tuple | list) else [out]) if isinstance(x, Tensor)]
-        alive = {s.data_ptr(): s.nbytes() for ref in self.made if (x := ref()) is not None and (s := x.untyped_storage())}
+        self.made += [weakref.ref(x) for x in (out if isinstance(out, tuple | list) else [out])
+                      if isinstance(x, Tensor)]
+        alive = {s.data_ptr(): s.nbytes() for ref in self.made if (x := ref()) is not None
+                 and (s := x.untyped_storage())}
         self.bytes = max(self.bytes, sum(size for at, size in alive.items() if at not in self.known))
         return out
 
@@ -98,13 +116,15 @@ class Peak(TorchDispatchMode):
 def _result(dim: int, rows: list[tuple]) -> Bracket:
     n, slow, slow_bytes, fast, fast_bytes, gaps = zip(*rows)
     flops = tuple(4 * x * x * dim for x in n), tuple(4 * x * dim * dim for x in n)
-    return Bracket(dim, n, slow, fast, slow_bytes, fast_bytes, *flops, dim, crossing(n, slow, fast), max(gaps), len(rows) == len(LENGTHS))
+    return Bracket(dim, n, slow, fast, slow_bytes, fast_bytes, *flops, dim, crossing(n, slow, fast), max(gaps),
+                   len(rows) == len(LENGTHS))
 
 
 def crossing(n: tuple[int, ...], slow: tuple[float | None, ...], fast: tuple[float, ...]) -> float | None:
     """The length from which on `slow` is above `fast`; the first if it always is, None if it never is.
 
-    Timings are noisy, so this is the split of the lengths that the fewest of them contradict, interpolated in logarithms.
+    Timings are noisy, so this is the split of the lengths that the fewest of them contradict, interpolated in
+    logarithms.
     """
     ratio = [math.log(a / b) for a, b in zip(slow, fast) if a is not None]
     wrong = [sum(x > 0 for x in ratio[:i]) + sum(x <= 0 for x in ratio[i:]) for i in range(len(ratio) + 1)]

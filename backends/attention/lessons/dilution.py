@@ -1,8 +1,9 @@
-"""Attention dilution (Qin 2022, arXiv 2210.10340, section 3.2): how much of its weight a token keeps near itself, in the trained models.
+"""Attention dilution (Qin 2022, arXiv 2210.10340, section 3.2): how much of its weight a token keeps near itself, in
+the trained models.
 
-l(r) = sum of |A_ij| over |i - j| <= r n, rows of |A| divided by their sums, mean over rows and heads.  The models read the text; each
-layer of each is a curve.  Equal weights over all earlier tokens are the reference: a curve close to it is diluted.
-Letters: h heads, n tokens, m models, l layers, r share of the length.
+l(r) = sum of |A_ij| over |i - j| <= r n, rows of |A| divided by their sums, mean over rows and heads.  The models read
+the text; each layer of each is a curve.  Equal weights over all earlier tokens are the reference: a curve close to it
+is diluted.  Letters: h heads, n tokens, m models, l layers, r share of the length.
 """
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ Closed forms of the mean square error (Choromanski 2021, arXiv 2009.14794, lemma
     hyperbolic      half of that times (1 - e^-z)
     trigonometric   SM^-2 e^z (1 - e^-|q - k|^2)^2 / 2m  =  SM^2 e^|q - k|^2 (1 - e^-|q - k|^2)^2 / 2m
 
-Positive features fail where q + k is long, trigonometric ones where q - k is.  Letters: n tokens, d head dimension, m directions.
+Positive features fail where q + k is long, trigonometric ones where q - k is.  Letters: n tokens, d head dimension, m
+directions.
 """
 from __future__ import annotations
 
@@ -30,14 +31,16 @@ def measure(params: AttentionParams, given: Inputs) -> Favor:
     found = [[torch.stack(errors(kind, q, k, seed, params)) for kind in KINDS] for seed in seeds]
     error, negative = torch.stack([torch.stack(draw) for draw in found]).unbind(2)
     spread = error.square().mean(0).sqrt()
-    theory = torch.stack([closed(kind, q, k) for kind in KINDS])[:, None] / torch.tensor(COUNTS, dtype=torch.float64).sqrt()
+    theory = (torch.stack([closed(kind, q, k) for kind in KINDS])[:, None]
+              / torch.tensor(COUNTS, dtype=torch.float64).sqrt())
     longest = (q[:, None] + k).square().sum(-1).max().item()
-    return Favor(KINDS, COUNTS, spread, error.amin(0), error.amax(0), theory, negative.mean(0), tuple(slope(x) for x in spread),
-                 longest, DRAWS, params.orthogonal)
+    return Favor(KINDS, COUNTS, spread, error.amin(0), error.amax(0), theory, negative.mean(0),
+                 tuple(slope(x) for x in spread), longest, DRAWS, params.orthogonal)
 
 
 def errors(kind: str, q: Tensor, k: Tensor, seed: int, params: AttentionParams) -> tuple[Tensor, Tensor]:
-    """Per count in COUNTS, for one draw: the relative error of the kernel matrix, and the share of its rows whose sum is <= 0.
+    """Per count in COUNTS, for one draw: the relative error of the kernel matrix, and the share of its rows whose sum
+    is <= 0.
 
     Smaller counts take the first directions of the largest, so one draw serves all.
     """
@@ -52,7 +55,8 @@ def errors(kind: str, q: Tensor, k: Tensor, seed: int, params: AttentionParams) 
 
 
 def closed(kind: str, q: Tensor, k: Tensor) -> Tensor:
-    """sqrt(sum of the mean square errors / sum of exp(2 q.k)) over all pairs for one direction, q, k (n, d); over sqrt(m) for m."""
+    """sqrt(sum of the mean square errors / sum of exp(2 q.k)) over all pairs for one direction, q, k (n, d); over
+    sqrt(m) for m."""
     square = (2 * q @ k.T).exp()
     return (mean_square(kind, q, k).sum() / square.sum()).sqrt()
 

@@ -1,13 +1,15 @@
-"""What a small score does to the gradient (Qin 2022, arXiv 2210.10340, section 3.1): one row with scores s u_j, u > 0, as s shrinks.
+"""What a small score does to the gradient (Qin 2022, arXiv 2210.10340, section 3.1): one row with scores s u_j, u > 0,
+as s shrinks.
 
     softmax   p_j = exp(s_j) / sum exp(s)      d p_j / d s_i = p_j (1[i = j] - p_i)               |.| <= 1/4
     linear    p_j = s_j / sum s                d p_j / d s_i = p_j (1[i = j] - p_i) / s_i         |.| <= 1 / (4 |s_i|)
     norm      y = r o, o = sum s_j v_j, r = 1 / sqrt(mean o^2 + eps), weights s_j r:
               d (s_j r) / d s_i = r (1[i = j] - s_j r^2 mean(o v_i)),   d y / d s_i = r (v_i - y mean(y v_i))
 
-For norm, r <= 1 / sqrt(eps) and rms(y) <= 1 give rms(d y / d s_i) <= rms(v_i) / sqrt(eps), and weights a bound going to 1 / sqrt(eps):
-finite, though 1000 for eps = 1e-6.  For the others rms(d y / d s_i) is at most that of p times the largest distance between two values.
-The scores are those of elu + 1 features of the drawn head's own q and k, the query at KEYS - 1 (or the last one).
+For norm, r <= 1 / sqrt(eps) and rms(y) <= 1 give rms(d y / d s_i) <= rms(v_i) / sqrt(eps), and weights a bound going to
+1 / sqrt(eps): finite, though 1000 for eps = 1e-6.  For the others rms(d y / d s_i) is at most that of p times the
+largest distance between two values.  The scores are those of elu + 1 features of the drawn head's own q and k, the
+query at KEYS - 1 (or the last one).
 """
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ def rms(x: Tensor) -> Tensor:
 
 
 def weights(kind: str, s: Tensor, v: Tensor) -> Tensor:
-    """p (j,) of scores s (j,) and values v (j, e); of norm the implicit weights, so that p @ v is the output in every kind."""
+    """p (j,) of scores s (j,) and values v (j, e); of norm the implicit weights, so that p @ v is the output in every
+    kind."""
     if kind == "softmax":
         return s.softmax(-1)
     return s / s.sum() if kind == "linear" else s * linear.rms(s @ v)

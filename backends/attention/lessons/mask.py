@@ -1,6 +1,8 @@
-"""A sparse pattern: which pairs it keeps, what a token has heard of after several layers, and what it costs against the full one.
+"""A sparse pattern: which pairs it keeps, what a token has heard of after several layers, and what it costs against the
+full one.
 
-The pattern is that of the first sparse kind among the chosen ones (a local window if there is none).  Letters: n tokens, d head dimension.
+The pattern is that of the first sparse kind among the chosen ones (a local window if there is none).  Letters: n
+tokens, d head dimension.
 """
 from __future__ import annotations
 

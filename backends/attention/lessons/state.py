@@ -1,11 +1,12 @@
-"""Linear attention as a recurrent network, one step per token, and the rule that repairs its writes; the drawn head, float32.
+"""Linear attention as a recurrent network, one step per token, and the rule that repairs its writes; the drawn head,
+float32.
 
     sum rule    S_i = S_{i-1} + f_i v_i^T,                        z_i = z_{i-1} + f_i,    o_i = g_i^T S_i / g_i^T z_i
     delta rule  S_i = S_{i-1} + f_i (v_i - S_{i-1}^T f_i)^T,      f of length 1,          o_i = g_i^T S_i
 
-with f = phi(k), g = phi(q), phi = elu + 1 (Katharopoulos 2020, arXiv 2006.16236, equations 16-20; Schlag 2021, arXiv 2102.11174, with a
-write strength of 1).  Under the delta rule a pair just written is read back exactly; a sum cannot do that once
-keys overlap.  Letters: n tokens, d features, e value channels.
+with f = phi(k), g = phi(q), phi = elu + 1 (Katharopoulos 2020, arXiv 2006.16236, equations 16-20; Schlag 2021, arXiv
+2102.11174, with a write strength of 1).  Under the delta rule a pair just written is read back exactly; a sum cannot do
+that once keys overlap.  Letters: n tokens, d features, e value channels.
 """
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ def closed(g: Tensor, f: Tensor, v: Tensor) -> Tensor:
 
 
 def read(x: Tensor, states: Tensor, sums: Tensor) -> Tensor:
-    """x^T S / x^T z, or x^T S where z is zero (the delta rule has none): x (n, d), one state for all rows or one each -> (n, e)."""
+    """x^T S / x^T z, or x^T S where z is zero (the delta rule has none): x (n, d), one state for all rows or one each
+    -> (n, e)."""
     value = (x[:, None] @ states)[:, 0] if states.dim() == 3 else x @ states
     return value / (x * sums).sum(-1, keepdim=True) if sums.any() else value
 

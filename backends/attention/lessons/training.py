@@ -23,4 +23,5 @@ def measure(params: AttentionParams, given: Inputs) -> Training:
 def _stacked(models: list, figure: str) -> tuple[tuple[int, ...], Tensor]:
     """Steps (s), and `figure` of every model and seed at them (m, r, s), float64."""
     steps = tuple(point["step"] for point in models[0][0]["curve"])
-    return steps, torch.tensor([[[point[figure] for point in run["curve"]] for run in runs] for runs in models], dtype=torch.float64)
+    return steps, torch.tensor([[[point[figure] for point in run["curve"]] for run in runs] for runs in models],
+                               dtype=torch.float64)

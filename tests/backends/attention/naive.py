@@ -1,4 +1,5 @@
-"""Attention by scalar loops in float64, written from the formulas, sharing no code with `backends.attention`: the oracle of its tests."""
+"""Attention by scalar loops in float64, written from the formulas, sharing no code with `backends.attention`: the
+oracle of its tests."""
 import math
 
 import numpy as np
@@ -54,7 +55,8 @@ def kernel(kind, q, k, i, j, n, w=None):
 def matrix(kind, q, k, v, p, w=None, drawn=None):
     """A (n, n) of one head, q, k, v (n, d) float64; w: directions (m, d), or Linformer's E (r, n)."""
     n, d = q.shape
-    see = [[(j <= i or not p.causal or kind == "linformer") and allowed(kind, i, j, p, drawn) for j in range(n)] for i in range(n)]
+    see = [[(j <= i or not p.causal or kind == "linformer") and allowed(kind, i, j, p, drawn) for j in range(n)]
+           for i in range(n)]
     if kind == "linformer":
         rows = [softmax([np.dot(q[i], w[r] @ k) / math.sqrt(d) for r in range(len(w))]) for i in range(n)]
         return np.array([[sum(rows[i][r] * w[r, j] for r in range(len(w))) for j in range(n)] for i in range(n)])
@@ -63,11 +65,13 @@ def matrix(kind, q, k, v, p, w=None, drawn=None):
     if kind in ("elu1", "relu", "taylor", "cosformer", "norm") or kind.startswith("performer"):
         s = np.array([[kernel(kind, q[i], k[j], i, j, n, w) if see[i][j] else 0.0 for j in range(n)] for i in range(n)])
         if kind == "norm":
-            return np.array([s[i] / math.sqrt(np.mean(sum(s[i, j] * v[j] for j in range(n)) ** 2) + 1e-6) for i in range(n)])
+            return np.array([s[i] / math.sqrt(np.mean(sum(s[i, j] * v[j] for j in range(n)) ** 2) + 1e-6)
+                             for i in range(n)])
         with np.errstate(invalid="ignore", divide="ignore"):
             return s / s.sum(1, keepdims=True)
     scale = 1.0 if kind == "unscaled" else 1 / math.sqrt(d)
-    return np.array([softmax([np.dot(q[i], k[j]) * scale if see[i][j] else -math.inf for j in range(n)]) for i in range(n)])
+    return np.array([softmax([np.dot(q[i], k[j]) * scale if see[i][j] else -math.inf for j in range(n)])
+                     for i in range(n)])
 
 
 def _efficient(q, k, i, j, see):

@@ -1,4 +1,5 @@
-"""Random features: their error is the one that the closed forms promise, and their directions are what they should be."""
+"""Random features: their error is the one that the closed forms promise, and their directions are what they should
+be."""
 import math
 
 import pytest
@@ -42,7 +43,8 @@ def test_the_closed_form_of_the_paper_is_ours(pair):
     q, k = pair * 0.5
     sm, plus, minus = (q @ k.T).exp(), (q[:, None] + k).square().sum(-1), (q[:, None] - k).square().sum(-1)
     assert torch.allclose(favor.mean_square("positive", q, k), plus.exp() * sm.square() * (1 - (-plus).exp()))
-    assert torch.allclose(favor.mean_square("trigonometric", q, k), plus.exp() / sm.square() * (1 - (-minus).exp()).square() / 2)
+    assert torch.allclose(favor.mean_square("trigonometric", q, k),
+                          plus.exp() / sm.square() * (1 - (-minus).exp()).square() / 2)
 
 
 @pytest.mark.parametrize("kind", ["positive", "hyperbolic", "trigonometric"])

@@ -20,8 +20,9 @@ class Fake:
     def trace(self, tokens):
         """q holds the bytes, k the layer, v the positions."""
         n = len(tokens)
-        layers = [(tokens.float().expand(4, n).unsqueeze(-1).expand(4, n, 6)[None], torch.full((1, 4, n, 6), float(layer)),
-                   torch.arange(float(n))[:, None].expand(1, 4, n, 6)) for layer in (1, 2)]
+        layers = [(tokens.float().expand(4, n).unsqueeze(-1).expand(4, n, 6)[None],
+                   torch.full((1, 4, n, 6), float(layer)), torch.arange(float(n))[:, None].expand(1, 4, n, 6))
+                  for layer in (1, 2)]
         return SimpleNamespace(layers=tuple(SimpleNamespace(q=q, k=k, v=v) for q, k, v in layers))
 
 

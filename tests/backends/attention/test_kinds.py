@@ -8,7 +8,8 @@ from backends.attention.params import KINDS, AttentionParams
 from tests.backends.attention import naive
 
 NAMES = tuple(KINDS)
-SMALL = {"source": "synthetic", "dim": 4, "m": 7, "window": 2, "stride": 3, "block": 4, "globals": 1, "blocks": 1, "rank": 3}
+SMALL = {"source": "synthetic", "dim": 4, "m": 7, "window": 2, "stride": 3, "block": 4, "globals": 1,
+         "blocks": 1, "rank": 3}
 
 
 def drawn(n, causal=True, **given):
@@ -21,9 +22,11 @@ def drawn(n, causal=True, **given):
 def oracle(kind, p, q, k, v, h):
     """A (n, n) of head h by loops."""
     n = q.shape[1]
-    w = linformer.projection(p.rank, n, p.seed) if kind == "linformer" else features.projection(p.m, q.shape[2], p.seed, p.orthogonal)
+    w = (linformer.projection(p.rank, n, p.seed) if kind == "linformer"
+         else features.projection(p.m, q.shape[2], p.seed, p.orthogonal))
     mask = masks.of("bigbird", n, p) if kind == "bigbird" else None
-    return torch.from_numpy(naive.matrix(kind, *(x[h].double().numpy() for x in (q, k, v)), p, w.double().numpy(), mask))
+    return torch.from_numpy(naive.matrix(kind, *(x[h].double().numpy() for x in (q, k, v)), p,
+                                         w.double().numpy(), mask))
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -56,7 +59,8 @@ def test_what_comes_later_changes_nothing_before(kind, cut):
     p, q, k, v = drawn(71, dim=8)
     random = torch.Generator().manual_seed(99)
     later = [torch.cat([x[:, :cut], torch.randn(4, 71 - cut, 8, generator=random) * 2], 1) for x in (q, k, v)]
-    pairs = [(compare.output(kind, *x, p)[:, :cut], compare.weights(kind, *x, p)[0][:, :cut]) for x in ((q, k, v), later)]
+    pairs = [(compare.output(kind, *x, p)[:, :cut], compare.weights(kind, *x, p)[0][:, :cut])
+             for x in ((q, k, v), later)]
     (y, a), (y2, a2) = [(y.nan_to_num(0), a.nan_to_num(0)) for y, a in pairs]
     if KINDS[kind].causal:
         assert (y - y2).abs().max() <= 1e-6 * y.abs().max() and (a - a2).abs().max() <= 1e-6 * a.abs().max()
@@ -69,7 +73,8 @@ def test_what_comes_later_changes_nothing_before(kind, cut):
 def test_later_tokens_do_matter_without_a_mask(kind):
     """The test above can fail: without `causal` it would."""
     p, q, k, v = drawn(71, causal=False, dim=8, window=40, block=80, stride=80)
-    before, after = (compare.output(kind, q, k, x, p)[:, :40].nan_to_num(0) for x in (v, torch.cat([v[:, :70], -9 * v[:, 70:]], 1)))
+    before, after = (compare.output(kind, q, k, x, p)[:, :40].nan_to_num(0)
+                     for x in (v, torch.cat([v[:, :70], -9 * v[:, 70:]], 1)))
     assert (before - after).abs().max() > 1e-4 * before.abs().max()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backends import weights
-from backends.attention import compare, inputs, lessons, linear
+from backends.attention import answer, inputs, lessons, linear
 from backends.attention.lessons import bracket, dilution, favor, gradient, state
 from backends.attention.params import AttentionParams
 from backends.lm import shelf
@@ -14,9 +14,9 @@ from backends.lm import shelf
 
 def taught(lesson, **given):
     """(result, lesson) of a synthetic input."""
-    result = compare.run(AttentionParams(**({"source": "synthetic", "kinds": ("softmax",), "lesson": lesson} | given)))
+    result = answer(AttentionParams(**({"source": "synthetic", "kinds": ("softmax",), "lesson": lesson} | given)))
     assert all(c.ok for c in result.checks)
-    return result, result.lesson
+    return result, result.body.lesson
 
 
 @pytest.fixture
@@ -26,13 +26,17 @@ def quick(monkeypatch):
 
 
 def test_the_bracket_streams_one_length_after_the_other(quick):
-    seen = [r.lesson for r in compare.stream(AttentionParams(source="synthetic", kinds=("softmax",), lesson="bracket", dim=32))]
+    first, *more = answer.stream(AttentionParams(source="synthetic", kinds=("softmax",), lesson="bracket", dim=32))
+    assert first.body.cards and first.body.lesson is None
+    assert [r.finished for r in (first, *more)] == [False] * 4 + [True]
+    seen = [r.body.lesson for r in more]
     assert [x.n for x in seen] == [(16,), (16, 64), (16, 64, 256), (16, 64, 256, 1024)]
     assert [x.finished for x in seen] == [False, False, False, True]
     last = seen[-1]
     assert last.quadratic_bytes == tuple(4 * n * n + 4 * n * 32 for n in last.n)
     assert last.linear_bytes == tuple(4 * 32 * 32 + 4 * n * 32 for n in last.n)
-    assert last.quadratic_flops[1] == 4 * 64 * 64 * 32 and last.linear_flops[1] == 4 * 64 * 32 * 32 and last.predicted == 32
+    assert last.quadratic_flops[1] == 4 * 64 * 64 * 32
+    assert last.linear_flops[1] == 4 * 64 * 32 * 32 and last.predicted == 32
     assert all(x > 0 for x in last.quadratic_seconds + last.linear_seconds)
 
 
@@ -96,7 +100,8 @@ def test_the_closed_form_of_the_lesson_sums_over_pairs():
     q, k = torch.randn(2, 7, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 0.3
     truth = (q @ k.T).exp()
     for kind in favor.KINDS:
-        assert torch.allclose(favor.closed(kind, q, k).square() * truth.square().sum(), favor.mean_square(kind, q, k).sum())
+        assert torch.allclose(favor.closed(kind, q, k).square() * truth.square().sum(),
+                              favor.mean_square(kind, q, k).sum())
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -178,7 +183,8 @@ def test_the_race_ends_where_the_manifest_says():
 def test_dilution_of_the_trained_models():
     _, found = taught("dilution")
     assert found.models == shelf.NAMES and found.mass.shape[0] == len(shelf.NAMES)
-    assert (found.mass.diff(dim=-1) >= -1e-9).all() and torch.allclose(found.mass[..., -1], torch.ones((), dtype=torch.float64), atol=1e-6)
+    assert (found.mass.diff(dim=-1) >= -1e-9).all()
+    assert torch.allclose(found.mass[..., -1], torch.ones((), dtype=torch.float64), atol=1e-6)
 
 
 def test_an_empty_text_or_shelf_is_one_sentence(monkeypatch):
@@ -205,9 +211,11 @@ def test_states_are_those_of_a_loop(delta, n):
         s = s + torch.outer(f, v - (s.T @ f if delta else 0))
         z = z + f
         y = s.T @ g / (1 if delta else g @ z)
-        assert torch.allclose(found.states[i].double(), s, atol=1e-4) and torch.allclose(found.output[i].double(), y, atol=1e-4)
+        assert torch.allclose(found.states[i].double(), s, atol=1e-4)
+        assert torch.allclose(found.output[i].double(), y, atol=1e-4)
         assert delta or torch.allclose(found.sums[i].double(), z, atol=1e-4)
-    assert found.step == min(20, n) and found.recall[:found.step].isfinite().all() and found.recall[found.step:].isnan().all()
+    assert found.step == min(20, n) and found.recall[:found.step].isfinite().all()
+    assert found.recall[found.step:].isnan().all()
     assert found.residual < 1e-5
 
 
@@ -221,7 +229,8 @@ def test_the_delta_rule_reads_back_what_it_wrote_last():
 def test_orthogonal_keys_are_kept_by_both_rules():
     """Nothing overlaps: the sum rule without its denominator and the delta rule write the same state."""
     f, v = torch.eye(4), torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(state.delta(f, v)[-1], v) and torch.allclose(state.delta(f, v)[-1], (f[:, :, None] * v[:, None]).sum(0))
+    assert torch.allclose(state.delta(f, v)[-1], v)
+    assert torch.allclose(state.delta(f, v)[-1], (f[:, :, None] * v[:, None]).sum(0))
 
 
 @pytest.mark.parametrize("causal", [True, False])

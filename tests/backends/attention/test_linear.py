@@ -34,7 +34,8 @@ def test_three_forms_are_one(n, norm, chunk):
 @pytest.mark.parametrize("n", [0, 1, 9])
 def test_without_a_mask_the_bracket_does_not_matter(n, norm):
     fq, fk, v = drawn(n)
-    assert near(linear.attend(fq, fk, v, causal=False, norm=norm), linear.matrix(fq, fk, v, causal=False, norm=norm) @ v) < 1e-5
+    assert near(linear.attend(fq, fk, v, causal=False, norm=norm),
+                linear.matrix(fq, fk, v, causal=False, norm=norm) @ v) < 1e-5
 
 
 def test_against_a_loop_in_float64():

@@ -13,14 +13,16 @@ SIZES = [1, 2, 7, 16, 17, 33]
 
 def settings(**given):
     """AttentionParams with small patterns."""
-    return AttentionParams(source="synthetic", **({"window": 3, "stride": 4, "block": 5, "globals": 2, "blocks": 1} | given))
+    return AttentionParams(source="synthetic",
+                           **({"window": 3, "stride": 4, "block": 5, "globals": 2, "blocks": 1} | given))
 
 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("kind", [k for k in masks.KINDS if k != "bigbird"])
 @pytest.mark.parametrize("change", [{}, {"window": 0, "stride": 1, "block": 1, "globals": 0},
-                                    {"window": 99, "stride": 99, "block": 99, "globals": 64}], ids=["usual", "smallest", "beyond n"])
+                                    {"window": 99, "stride": 99, "block": 99, "globals": 64}],
+                         ids=["usual", "smallest", "beyond n"])
 def test_a_pattern_is_its_definition(kind, n, causal, change):
     p = settings(causal=causal, **change)
     expected = [[naive.allowed(kind, i, j, p) and (j <= i or not causal) for j in range(n)] for i in range(n)]
@@ -60,7 +62,8 @@ def test_random_blocks_follow_the_seed_and_exist():
 
 
 def test_causal_random_blocks_are_drawn_from_the_past():
-    """Two of the nine blocks up to the own one, of which the own and its neighbour are seen anyway: 14 / 9 new ones on average."""
+    """Two of the nine blocks up to the own one, of which the own and its neighbour are seen anyway: 14 / 9 new ones on
+    average."""
     new = [int(masks.bigbird(64, 4, 0, 2, seed, True)[32, :28:4].sum()) for seed in range(300)]
     assert sum(new) / 300 == pytest.approx(14 / 9, abs=0.15)
 

@@ -1,4 +1,5 @@
-"""Oracles in plain Python, float64: own bilinear reading, one loop for each sum of the papers. Nothing is shared with the package."""
+"""Oracles in plain Python, float64: own bilinear reading, one loop for each sum of the papers. Nothing is shared with
+the package."""
 
 import math
 
@@ -14,7 +15,8 @@ def read(plane, y, x):
 
 
 def dcnv3(x, offset, logits, kernel, stride, padding, dilation, groups, scale, remove_center):
-    """x (C, H, W), offset (Ho, Wo, 2 G K), logits (Ho, Wo, G K), all nested lists -> (C, Ho, Wo). Taps column by column, offsets (x, y)."""
+    """x (C, H, W), offset (Ho, Wo, 2 G K), logits (Ho, Wo, G K), all nested lists -> (C, Ho, Wo). Taps column by
+    column, offsets (x, y)."""
     channels, wide = len(x), len(x) // groups
     taps = [(ix, iy) for ix in range(kernel[1]) for iy in range(kernel[0])]
     middle = ((kernel[1] - 1) / 2, (kernel[0] - 1) / 2)
@@ -38,7 +40,8 @@ def dcnv3(x, offset, logits, kernel, stride, padding, dilation, groups, scale, r
 
 
 def msda(levels, reference, offset, weights):
-    """levels: maps [M][D][H][W] each; reference [N][L][2 or 4], offset [N][M][L][P][2], weights [N][M][L][P] -> [N][M][D]."""
+    """levels: maps [M][D][H][W] each; reference [N][L][2 or 4], offset [N][M][L][P][2], weights [N][M][L][P] ->
+    [N][M][D]."""
     queries, heads, points = len(offset), len(offset[0]), len(offset[0][0][0])
     depth = len(levels[0][0])
     out = [[[0.0] * depth for _ in range(heads)] for _ in range(queries)]
@@ -59,12 +62,14 @@ def msda(levels, reference, offset, weights):
 
 
 def dat(x, q, k, v, places, table, heads, groups):
-    """x [C][H][W], projections [C][C], places [G][S][2] as (y, x) in [-1, 1] with -1 at the first cell's centre, table [M][2H-1][2W-1] ->
-    output [C][H][W]."""
+    """x [C][H][W], projections [C][C], places [G][S][2] as (y, x) in [-1, 1] with -1 at the first cell's centre, table
+    [M][2H-1][2W-1] -> output [C][H][W]."""
     channels, height, width = len(x), len(x[0]), len(x[0][0])
     count, part, wide = len(places[0]), channels // groups, channels // heads
-    taken = [[read(x[c], (y + 1) / 2 * (height - 1), (px + 1) / 2 * (width - 1)) for y, px in places[c // part]] for c in range(channels)]
-    keys, values = ([[sum(w[o][c] * taken[c][s] for c in range(channels)) for s in range(count)] for o in range(channels)] for w in (k, v))
+    taken = [[read(x[c], (y + 1) / 2 * (height - 1), (px + 1) / 2 * (width - 1)) for y, px in places[c // part]]
+             for c in range(channels)]
+    keys, values = ([[sum(w[o][c] * taken[c][s] for c in range(channels)) for s in range(count)]
+                     for o in range(channels)] for w in (k, v))
     out = [[[0.0] * width for _ in range(height)] for _ in range(channels)]
     for row in range(height):
         for column in range(width):

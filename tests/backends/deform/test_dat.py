@@ -41,4 +41,5 @@ def test_offsets_are_bounded_by_the_reach():
 def test_corners_are_cell_centres():
     x = draw(0, 1, 2, 5, 9)
     at = torch.tensor([[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]).double().view(1, 1, 3, 2)
-    assert torch.allclose(dat.dat_read(x, at)[0, :, 0], torch.stack([x[0, :, 0, 0], x[0, :, -1, -1], x[0, :, 0, -1]], 1))
+    assert torch.allclose(dat.dat_read(x, at)[0, :, 0],
+                          torch.stack([x[0, :, 0, 0], x[0, :, -1, -1], x[0, :, 0, -1]], 1))

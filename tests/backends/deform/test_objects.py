@@ -18,7 +18,8 @@ def test_a_seed_is_a_picture(warp):
 
 
 def test_strong_things_are_larger():
-    mild, strong = (np.mean([(render(seed, warp, things=1).ids > 0).sum() for seed in range(20)]) for warp in (MILD, STRONG))
+    mild, strong = (np.mean([(render(seed, warp, things=1).ids > 0).sum() for seed in range(20)])
+                    for warp in (MILD, STRONG))
     assert strong > 1.5 * mild
 
 

@@ -45,7 +45,8 @@ def test_zero_offsets_are_a_convolution(window):
 
 def test_half_modulation_is_half_a_convolution():
     x, weight = draw(0, 1, 2, 5, 9), draw(1, 2, 2, 3, 3)
-    half = operators.dcn(x, torch.zeros(1, 18, 5, 9).double(), weight, Window(), torch.zeros(1, 9, 5, 9).double().sigmoid())
+    half = operators.dcn(x, torch.zeros(1, 18, 5, 9).double(), weight, Window(),
+                         torch.zeros(1, 9, 5, 9).double().sigmoid())
     assert (2 * half - F.conv2d(x, weight, padding=1)).abs().max() < 1e-12
 
 

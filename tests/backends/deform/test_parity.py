@@ -15,8 +15,9 @@ SIZES = [(5, 9), (3, 5), (2, 3), (1, 2)]
 @pytest.fixture(scope="module")
 def attention():
     """transformers' module as it is initialised, in float64, and then with identity projections."""
-    config = DeformableDetrConfig(d_model=WIDTH, encoder_attention_heads=HEADS, num_feature_levels=LEVELS, encoder_n_points=POINTS,
-                                  use_timm_backbone=False, use_pretrained_backbone=False, backbone_config={"model_type": "resnet"})
+    config = DeformableDetrConfig(d_model=WIDTH, encoder_attention_heads=HEADS, num_feature_levels=LEVELS,
+                                  encoder_n_points=POINTS, use_timm_backbone=False, use_pretrained_backbone=False,
+                                  backbone_config={"model_type": "resnet"})
     with torch.no_grad():
         model = theirs.DeformableDetrModel(config)
         module = model.encoder.layers[0].self_attn.double()

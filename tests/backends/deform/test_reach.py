@@ -29,6 +29,7 @@ def test_one_layer_reads_where_its_offsets_say():
 def test_the_second_layer_starts_where_the_first_one_was_read():
     first = torch.zeros(1, 18, 8, 8).double()
     first[:, ::2] = 2
-    at, _ = places(torch.tensor([[[4.0, 4.0]]]).double(), [first, torch.zeros(1, 18, 8, 8).double()], [None, None], Window())
+    at, _ = places(torch.tensor([[[4.0, 4.0]]]).double(), [first, torch.zeros(1, 18, 8, 8).double()],
+                   [None, None], Window())
     plain, _ = places(torch.tensor([[[6.0, 4.0]]]).double(), [None, None], [None, None], Window())
     assert (at - plain).abs().max() < 1e-12

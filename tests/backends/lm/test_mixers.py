@@ -1,4 +1,5 @@
-"""Every mixer of the decoder: causal, equal to its own matrix, and equal to a float64 loop that shares no code with it."""
+"""Every mixer of the decoder: causal, equal to its own matrix, and equal to a float64 loop that shares no code with
+it."""
 import math
 
 import pytest
@@ -32,7 +33,8 @@ def similarity(kind: str, q: torch.Tensor, k: torch.Tensor, i: int, j: int) -> t
         w, a, b = mixers.directions(mixers.FEATURES, len(q)).double(), q * len(q) ** -0.25, k * len(k) ** -0.25
         e = float((torch.exp(w @ a - a @ a / 2) * torch.exp(w @ b - b @ b / 2)).mean())
     else:
-        scale = {"logn": math.log(i + 1) / math.log(256) / math.sqrt(len(q)), "keynorm": 1 / float(k.norm())}.get(kind, len(q) ** -0.5)
+        scale = {"logn": math.log(i + 1) / math.log(256) / math.sqrt(len(q)), "keynorm": 1 / float(k.norm())}.get(
+            kind, len(q) ** -0.5)
         e = math.exp(float(q @ k) * scale) if kind != "diag" or i // mixers.BLOCK == j // mixers.BLOCK else 0.0
     return e, e
 

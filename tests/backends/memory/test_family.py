@@ -47,7 +47,8 @@ def test_mamba2_and_our_ssd_are_transformers_chunk_scan(n):
 
     x = family.drawn(n, 3)
     dt = tensor(x.dt[:, :1])
-    theirs = mamba2_chunk_scan(tensor(x.v)[:, :, None], dt, torch.tensor([-1.0]), tensor(x.k)[:, :, None], tensor(x.q)[:, :, None], 8)
+    theirs = mamba2_chunk_scan(tensor(x.v)[:, :, None], dt, torch.tensor([-1.0]), tensor(x.k)[:, :, None],
+                               tensor(x.q)[:, :, None], 8)
     assert np.allclose(theirs[0, :, 0], family.mamba2(x, 0).y, atol=1e-5)
     step = dt.transpose(1, 2)
     ours = ssd.scan(tensor(x.v)[:, None], -step, step, tensor(x.k), tensor(x.q), chunk=5)
@@ -76,8 +77,10 @@ def test_rglru_is_transformers_layer():
     with torch.no_grad():
         theirs = layer(signal, torch.arange(15)[None])[0]
         blocks = signal[0].view(15, 2, 3).transpose(0, 1)
-        i, r = ((torch.baddbmm(b[:, None], blocks, w)).transpose(0, 1).reshape(15, 6).numpy().astype(np.float64) for w, b in (
-            (layer.input_gate_weight, layer.input_gate_bias), (layer.recurrent_gate_weight, layer.recurrent_gate_bias)))
+        gates = ((layer.input_gate_weight, layer.input_gate_bias),
+                 (layer.recurrent_gate_weight, layer.recurrent_gate_bias))
+        i, r = ((torch.baddbmm(b[:, None], blocks, w)).transpose(0, 1).reshape(15, 6).numpy().astype(np.float64)
+                for w, b in gates)
         rest = layer.recurrent_param.numpy().astype(np.float64)
     one = np.ones((15, 1))
     for c in range(6):

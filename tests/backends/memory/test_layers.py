@@ -17,7 +17,8 @@ def test_the_three_ways_agree(start, length):
     assert first.shape == (length,) and all(torch.allclose(first, other, atol=1e-12) for other in others)
 
 
-@pytest.mark.parametrize("change", [{"start": "lru"}, {"start": "mamba", "size": 7}, {"poles": "0.9+0.3i, -0.5", "size": 7}], ids=str)
+@pytest.mark.parametrize("change", [{"start": "lru"}, {"start": "mamba", "size": 7},
+                                    {"poles": "0.9+0.3i, -0.5", "size": 7}], ids=str)
 def test_other_eigenvalues_run_three_ways_as_well(change):
     result = answer(MemoryParams(view="layer", longest=64, **change))
     assert result.finished and len(result.body.courses) == 3 and all(check.ok for check in result.checks)
@@ -37,7 +38,8 @@ def test_a_layer_with_both_conjugates_is_real_and_the_same():
         x = lam * x + b * u
         out.append((c * x).sum())
     out = torch.stack(out)
-    assert out.imag.abs().max() < 1e-12 and torch.allclose(out.real + one.d * signal, s4d.recurrence(one, signal), atol=1e-12)
+    assert out.imag.abs().max() < 1e-12
+    assert torch.allclose(out.real + one.d * signal, s4d.recurrence(one, signal), atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [1, 7, 0])
@@ -93,15 +95,16 @@ def test_the_gain_is_held_against_the_kernel():
     assert poles.spectrum_gap(lam, b) < 1e-12
 
 
-@pytest.mark.parametrize(("text", "values"), [("0.5", (0.5,)), ("0.98+0.1i, -0.7\n0.2j", (0.98 + 0.1j, -0.7, 0.2j)), ("", ()), (" ,; ", ()),
-                                              ("-0.25-0.5i;1e-3", (-0.25 - 0.5j, 0.001))])
+@pytest.mark.parametrize(("text", "values"), [
+    ("0.5", (0.5,)), ("0.98+0.1i, -0.7\n0.2j", (0.98 + 0.1j, -0.7, 0.2j)), ("", ()), (" ,; ", ()),
+    ("-0.25-0.5i;1e-3", (-0.25 - 0.5j, 0.001))])
 def test_eigenvalues_are_read_as_people_write_them(text, values):
     assert eigenvalues(text) == values
 
 
-@pytest.mark.parametrize(("text", "said"), [("1", "lambda"), ("0.8+0.7i", "inside the unit circle"), ("0 " * 129, "at most 128"),
-                                            ("nan", "lambda"), ("1e400", "lambda"), ("half", "'half' is not an eigenvalue"),
-                                            ("0.9 + 0.1i", "without spaces")])
+@pytest.mark.parametrize(("text", "said"), [
+    ("1", "lambda"), ("0.8+0.7i", "inside the unit circle"), ("0 " * 129, "at most 128"), ("nan", "lambda"),
+    ("1e400", "lambda"), ("half", "'half' is not an eigenvalue"), ("0.9 + 0.1i", "without spaces")])
 def test_eigenvalues_outside_are_refused(text, said):
     with pytest.raises(ValueError, match=said):
         MemoryParams(view="poles", poles=text)
@@ -110,13 +113,15 @@ def test_eigenvalues_outside_are_refused(text, said):
 def test_too_fast_eigenvalues_are_counted():
     """S4D-Lin's n-th turns by pi n dt a sample: above pi from n = 1 / dt on."""
     assert poles.aliased(MemoryParams(size=64, dt=0.05)) == 11 and poles.aliased(MemoryParams(size=64, dt=0.02)) == 0
-    assert poles.aliased(MemoryParams(size=64, dt=1.0, start="real")) == poles.aliased(MemoryParams(size=64, dt=1.0, poles="0.5")) == 0
+    assert poles.aliased(MemoryParams(size=64, dt=1.0, start="real")) == poles.aliased(
+        MemoryParams(size=64, dt=1.0, poles="0.5")) == 0
 
 
 @pytest.mark.parametrize(("settings", "said"), [
     ({"size": 0}, "State size N"), ({"view": "layer", "size": 7}, "even"), ({"view": "poles", "size": 7}, "even"),
     ({"memories": ()}, "at least one"), ({"memories": ("legs", "x")}, "at least one"), ({"rule": "rk4"}, "not known"),
-    ({"inner": 0.9, "outer": 0.5}, "inner radius"), ({"string": "..x"}, "letters a to h"), ({"string": "...."}, "1 to 16"),
+    ({"inner": 0.9, "outer": 0.5}, "inner radius"), ({"string": "..x"}, "letters a to h"),
+    ({"string": "...."}, "1 to 16"),
 ])
 def test_wrong_settings_are_refused_in_a_sentence(settings, said):
     with pytest.raises(ValueError, match=said):

@@ -9,8 +9,9 @@ from backends.memory import selective
 from backends.memory.params import LONGEST_STRING, STRING, MemoryParams, spelled
 
 
-@pytest.mark.parametrize(("written", "meant"), [("3.a", "...a"), ("a", "a"), ("2b10.c", "bb..........c"), ("0.a", "a"), ("1.1.h", "..h"),
-                                                ("1023.a", "." * 1023 + "a")])
+@pytest.mark.parametrize(("written", "meant"), [
+    ("3.a", "...a"), ("a", "a"), ("2b10.c", "bb..........c"), ("0.a", "a"), ("1.1.h", "..h"),
+    ("1023.a", "." * 1023 + "a")])
 def test_a_number_repeats_what_follows_it(written, meant):
     assert spelled(written) == meant and spelled(meant) == meant
 
@@ -37,7 +38,8 @@ def test_steps_and_read_outs_are_those_of_plain_loops():
         assert ratio == pytest.approx(one.dt[h, data].mean() / one.dt[h, noise].mean(), rel=1e-5)
     tokens = selective.encoded(written)[0]
     values = selective.inside(shelf.copying("copy-ssd"), tokens, layer, head)[2]
-    weights = np.array([[abs(one.matrix[len(written) + m, j]) * values[j].norm().item() for j in range(len(written))] for m in range(2)])
+    weights = np.array([[abs(one.matrix[len(written) + m, j]) * values[j].norm().item() for j in range(len(written))]
+                        for m in range(2)])
     assert np.allclose(one.reads, weights / weights.sum(1, keepdims=True), atol=1e-6)
     assert one.share == pytest.approx(weights[:, data].sum() / weights.sum(), rel=1e-5) and one.residual < 1e-5
 

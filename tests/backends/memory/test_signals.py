@@ -23,7 +23,8 @@ def wav(tmp_path, values, rate=8000):
 @pytest.mark.parametrize("length", [2, 99, 1000])
 def test_made_signals_have_their_length_and_size(name, length):
     values = signals.made(name, length, 3)
-    assert values.shape == (length,) and np.abs(values).max() <= 1 + 1e-12 and np.array_equal(values, signals.made(name, length, 3))
+    assert values.shape == (length,) and np.abs(values).max() <= 1 + 1e-12
+    assert np.array_equal(values, signals.made(name, length, 3))
 
 
 def test_numbers_are_read_as_people_write_them():
@@ -31,7 +32,8 @@ def test_numbers_are_read_as_people_write_them():
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("", "no signal"), ("5", "One sample"), ("0 0 0", "silent"), ("1 two 3", "'two' is not a number"), ("1 nan", "finite"),
+    ("", "no signal"), ("5", "One sample"), ("0 0 0", "silent"), ("1 two 3", "'two' is not a number"),
+    ("1 nan", "finite"),
     ("1 1e999", "finite"),
 ])
 def test_what_is_no_signal_is_refused_in_a_sentence(text, said):
@@ -42,7 +44,8 @@ def test_what_is_no_signal_is_refused_in_a_sentence(text, said):
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint8, np.float32])
 def test_wav_files_of_any_plain_format_are_read(tmp_path, dtype):
     tone = np.sin(np.arange(400) / 9)
-    values = (tone * 100 + 128).astype(dtype) if dtype == np.uint8 else (tone * (1 if dtype == np.float32 else 30000)).astype(dtype)
+    values = ((tone * 100 + 128).astype(dtype) if dtype == np.uint8
+              else (tone * (1 if dtype == np.float32 else 30000)).astype(dtype))
     found, said = signals.read(wav(tmp_path, values))
     assert np.abs(found - tone / np.abs(tone).max()).max() < 0.02 and "400 samples at 8000 Hz" in said
 
@@ -79,8 +82,10 @@ def test_csv_files_may_have_a_heading_and_several_columns(tmp_path):
 
 @pytest.mark.parametrize(("text", "values", "said"), [
     ("t;v\n0;1,5\n1;-2,5\n2;5,0\n", (0.3, -0.5, 1), "the last of 2 columns"),          # decimal commas
-    ("0 1\n1 2\n2 4\n", (0.25, 0.5, 1), "the last of 2 columns"), ("0\t1\n1\t2\n2\t4\n", (0.25, 0.5, 1), "the last of 2 columns"),
-    ('"t","v"\r\n"0","1"\r\n"1","2"\r\n', (0.5, 1), "the last of 2 columns"), ("1,\n2,\n4,\n", (0.25, 0.5, 1), "3 samples,"),
+    ("0 1\n1 2\n2 4\n", (0.25, 0.5, 1), "the last of 2 columns"),
+    ("0\t1\n1\t2\n2\t4\n", (0.25, 0.5, 1), "the last of 2 columns"),
+    ('"t","v"\r\n"0","1"\r\n"1","2"\r\n', (0.5, 1), "the last of 2 columns"),
+    ("1,\n2,\n4,\n", (0.25, 0.5, 1), "3 samples,"),
     ("1 2\n4", (0.25, 0.5, 1), "3 samples,"), ("1e308\n" * 3 + "-1e308", (1, 1, 1, -1), "4 samples,"),
 ])
 def test_csv_files_as_spreadsheets_write_them(tmp_path, text, values, said):
@@ -89,8 +94,9 @@ def test_csv_files_as_spreadsheets_write_them(tmp_path, text, values, said):
     assert found.tolist() == pytest.approx(values) and said in sentence
 
 
-@pytest.mark.parametrize(("text", "said"), [("a,b\n1,2\n3\n", "same number of columns"), ("1,2\n2,\n3,4", "same number of columns"),
-                                            ("v\n5\n", "One sample"), ("1\ntwo\n3", "'two' is not a number")])
+@pytest.mark.parametrize(("text", "said"), [
+    ("a,b\n1,2\n3\n", "same number of columns"), ("1,2\n2,\n3,4", "same number of columns"),
+    ("v\n5\n", "One sample"), ("1\ntwo\n3", "'two' is not a number")])
 def test_csv_files_with_holes_are_refused(tmp_path, text, said):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(ValueError, match=said):
@@ -107,4 +113,5 @@ def test_a_24_bit_wav_file_is_read(tmp_path):
 
 def test_an_own_signal_is_scaled_and_fits():
     assert signals.source(MemoryParams(text="0, 2, -4", length=5)).tolist() == [0, 0.25, 0.5, -0.25, -1]
-    assert signals.source(MemoryParams(text="1 3 5 7 9 11 13 15", length=4)).tolist() == pytest.approx([2 / 14, 6 / 14, 10 / 14, 1])
+    assert signals.source(MemoryParams(text="1 3 5 7 9 11 13 15", length=4)).tolist() == pytest.approx(
+        [2 / 14, 6 / 14, 10 / 14, 1])

@@ -39,7 +39,8 @@ def limited(asked, strength, capacity, priority):
 
 
 def smooth_load(logits, noise, k, deviation):
-    """Shazeer, appendix A: the probability that an expert is among the k best if its own noise alone is drawn anew, summed over tokens."""
+    """Shazeer, appendix A: the probability that an expert is among the k best if its own noise alone is drawn anew,
+    summed over tokens."""
     loads = [0.0] * len(logits[0])
     for row, drawn, spread in zip(logits, noise, deviation):
         h = [v + s * n for v, s, n in zip(row, spread, drawn)]

@@ -1,4 +1,5 @@
-"""Checkpoints of one's own: tiny random mixtures of experts that are written to disk, against the experts that transformers visits."""
+"""Checkpoints of one's own: tiny random mixtures of experts that are written to disk, against the experts that
+transformers visits."""
 
 import json
 
@@ -8,10 +9,11 @@ from transformers import AutoModelForCausalLM, MixtralConfig, OlmoeConfig, Qwen2
 
 from backends.moe import local
 
-SIZES = {"vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4,
-         "intermediate_size": 24, "num_experts_per_tok": 2, "initializer_range": 0.4}
+SIZES = {"vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+         "num_key_value_heads": 4, "intermediate_size": 24, "num_experts_per_tok": 2, "initializer_range": 0.4}
 KINDS = {MixtralConfig: {"num_local_experts": 4}, OlmoeConfig: {"num_experts": 6},
-         Qwen2MoeConfig: {"num_experts": 6, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 24, "decoder_sparse_step": 1},
+         Qwen2MoeConfig: {"num_experts": 6, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 24,
+                          "decoder_sparse_step": 1},
          Qwen3MoeConfig: {"num_experts": 6, "moe_intermediate_size": 24, "head_dim": 8, "decoder_sparse_step": 1}}
 TOKENS = torch.randint(0, 96, (40,), generator=torch.Generator().manual_seed(0))
 

@@ -104,7 +104,8 @@ def test_switch_is_transformers_top_1_router(capacity):
     assert torch.equal(routed.kept, index.flatten(0, 1).bool())
     torch.testing.assert_close(routed.gates, (index * top).flatten(0, 1))
     p = raw.softmax(-1).flatten(0, 1)[None]
-    torch.testing.assert_close(routed.losses.switch, theirs_switch.load_balancing_loss_func(p, raw.argmax(-1).view(1, -1)))
+    torch.testing.assert_close(routed.losses.switch,
+                               theirs_switch.load_balancing_loss_func(p, raw.argmax(-1).view(1, -1)))
     torch.testing.assert_close(routed.losses.z, theirs_switch.router_z_loss_func(raw))
 
 
@@ -221,7 +222,8 @@ def test_the_bias_chooses_and_does_not_weigh():
     scores = x.sigmoid()
     chosen = (scores + routed.bias).topk(2, -1).indices
     weights = scores.gather(1, chosen)
-    torch.testing.assert_close(routed.gates, torch.zeros_like(x).scatter(1, chosen, weights / weights.sum(-1, keepdim=True)))
+    torch.testing.assert_close(routed.gates,
+                               torch.zeros_like(x).scatter(1, chosen, weights / weights.sum(-1, keepdim=True)))
     assert torch.equal(routed.probabilities, scores) and not torch.equal(chosen, scores.topk(2, -1).indices)
 
 
@@ -229,7 +231,8 @@ def test_expert_choice_in_groups_chooses_in_each():
     x = logits(14)
     whole, parts = route("choice", x, Rules(group=24)), [route("choice", part, Rules()) for part in x.split(24)]
     assert torch.equal(whole.kept, torch.cat([part.kept for part in parts]))
-    assert route("choice", torch.full((T, E), 0.0).index_fill(1, torch.tensor([0]), 500.0), Rules()).kept.sum(0).tolist() == [16] * E
+    assert route("choice", torch.full((T, E), 0.0).index_fill(1, torch.tensor([0]), 500.0),
+                 Rules()).kept.sum(0).tolist() == [16] * E
 
 
 def test_losses_at_perfect_balance():
@@ -272,4 +275,5 @@ def test_nonsense_is_refused_in_a_sentence(make, said):
 @pytest.mark.parametrize("name", ROUTERS)
 def test_one_token_is_routed(name):
     routed = route(name, logits(t=1), Rules())
-    assert routed.kept.any() and routed.gates.isfinite().all() and all(v.isfinite() for v in vars(routed.losses).values())
+    assert routed.kept.any() and routed.gates.isfinite().all()
+    assert all(v.isfinite() for v in vars(routed.losses).values())

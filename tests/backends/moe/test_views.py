@@ -10,13 +10,14 @@ import torch
 from torch.nn import functional as F
 
 from backends.lm import corpus, shelf
-from backends.moe import answer, classes, collapse, plane, reading, stream, views
+from backends.moe import answer, classes, collapse, plane, reading, views
 from backends.moe.params import EXPERTS, MAX_TEXT, ROUTERS, MoeParams
 from backends.moe.reading import read
 from backends.moe.routers import route
 from backends.plain import numbers
 
-CODE = "import os\n\n\ndef area(r: float) -> float:\n    # of a circle\n    return 3.14 * r**2 if r else 0  # never mind\n\nNAME = 'a b'\n"
+CODE = ("import os\n\n\ndef area(r: float) -> float:\n    # of a circle\n    return 3.14 * r**2 if r else 0  # never "
+        "mind\n\nNAME = 'a b'\n")
 SHORT = MoeParams(text=CODE * 3)
 
 
@@ -28,7 +29,8 @@ def test_windows_are_read_as_the_model_reads_them():
     model, own = shelf.routed("moe"), tokens()
     found = read(model, own)
     for at in range(0, len(own), 128):
-        torch.testing.assert_close(found.logits[at : at + 128], model(own[None, at : at + 128])[0], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found.logits[at : at + 128], model(own[None, at : at + 128])[0],
+                                   atol=1e-5, rtol=1e-5)
     by_hand = F.cross_entropy(found.logits[:-1], own[1:])
     assert found.loss(own).mean().item() == pytest.approx(by_hand.item(), abs=1e-6)
 
@@ -47,7 +49,8 @@ def test_a_routed_layer_is_the_loop_over_tokens():
 
 def test_a_token_that_no_expert_took_passes_unchanged():
     model, own = shelf.routed("moe"), tokens()
-    none = replace(route("mixtral", torch.zeros(len(own), EXPERTS), reading.TRAINED), kept=torch.zeros(len(own), EXPERTS, dtype=torch.bool))
+    none = replace(route("mixtral", torch.zeros(len(own), EXPERTS), reading.TRAINED),
+                   kept=torch.zeros(len(own), EXPERTS, dtype=torch.bool))
     found = read(model, own[:100], lambda *_: replace(none, gates=none.gates[:100], kept=none.kept[:100]))
     x = model.embed(own[None, :100])
     for number, block in enumerate(model.blocks, 1):
@@ -71,7 +74,8 @@ def test_a_disabled_expert_gets_nothing_and_the_rest_is_routed_without_it(name):
 def test_layers_are_touched_one_at_a_time():
     both, second = (answer(replace(SHORT, touch="force", expert=1, layer=layer)).body for layer in ("both", "2"))
     assert [sum(k > 0 for k in layer.kept) for layer in both.layers] == [1, 1]
-    assert next(sum(k > 0 for k in layer.kept) for layer in second.layers) == 1 < sum(k > 0 for k in second.layers[1].kept)
+    first, other = (sum(k > 0 for k in layer.kept) for layer in second.layers)
+    assert first == 1 < other
     assert both.loss > second.loss > second.trained
 
 
@@ -87,13 +91,15 @@ def test_token_classes_by_hand():
     found = classes.classes(CODE.encode())
     kinds = {word: {classes.CLASSES[c] for c in found[CODE.index(word) : CODE.index(word) + len(word)]}
              for word in ("import", "area", "->", "    # of", "# of a circle", "3.14", "**", "'a b'", "return", "NAME")}
-    assert kinds == {"import": {"keyword"}, "area": {"identifier"}, "->": {"operator"}, "    # of": {"indent", "comment"},
-                     "# of a circle": {"comment"}, "3.14": {"digit"}, "**": {"operator"}, "'a b'": {"string"}, "return": {"keyword"},
-                     "NAME": {"identifier"}}
+    assert kinds == {"import": {"keyword"}, "area": {"identifier"}, "->": {"operator"},
+                     "    # of": {"indent", "comment"},
+                     "# of a circle": {"comment"}, "3.14": {"digit"}, "**": {"operator"}, "'a b'": {"string"},
+                     "return": {"keyword"}, "NAME": {"identifier"}}
     assert classes.CLASSES[found[CODE.index("\n")]] == "space"
 
 
-@pytest.mark.parametrize("text", ["x = 'open\ny = 1\n", "für x in range(3):\n  nothing (\n", "]]]\n", "1abc \x00", "äöü = 1"])
+@pytest.mark.parametrize("text",
+                         ["x = 'open\ny = 1\n", "für x in range(3):\n  nothing (\n", "]]]\n", "1abc \x00", "äöü = 1"])
 def test_classes_of_any_text_have_its_length(text):
     data = text.encode()
     found = classes.classes(data)
@@ -113,14 +119,16 @@ def test_mutual_information_by_hand():
     joint = np.array([[3, 1], [1, 3]]) / 8
     assert classes.information(np.array([[3, 1], [1, 3]])) == pytest.approx(float((joint * np.log2(joint * 4)).sum()))
     kept, kinds = np.eye(8, dtype=bool)[np.arange(800) % 8], (np.arange(800) % 8).astype(np.uint8)
-    assert classes.information(classes.table(kept, kinds)) == pytest.approx(3.0) and classes.entropy(kinds) == pytest.approx(3.0)
+    assert classes.information(classes.table(kept, kinds)) == pytest.approx(3.0)
+    assert classes.entropy(kinds) == pytest.approx(3.0)
     assert classes.shuffled(kept, kinds, 0).max() < 0.2
     assert classes.favourites(kept, kinds.astype(np.uint8))[4] == [4]
 
 
 def test_shifted_classes_keep_their_runs_and_bytes_tell_what_classes_do_not():
     random = np.random.default_rng(0)
-    kinds, text = np.repeat(random.integers(0, 8, 400), 20).astype(np.uint8), random.integers(0, 6, 8000).astype(np.uint8)
+    kinds, text = (np.repeat(random.integers(0, 8, 400), 20).astype(np.uint8),
+                   random.integers(0, 6, 8000).astype(np.uint8))
     runs, by_byte = np.eye(8, dtype=bool)[np.repeat(random.integers(0, 8, 400), 20)], np.eye(6, dtype=bool)[text]
     assert classes.shifted(runs, kinds, 0).mean() > 5 * classes.shuffled(runs, kinds, 0).mean()
     told, beyond, within = classes.bytewise(by_byte, text, kinds, 0)
@@ -128,7 +136,8 @@ def test_shifted_classes_keep_their_runs_and_bytes_tell_what_classes_do_not():
     told, beyond, within = classes.bytewise(np.eye(8, dtype=bool)[kinds], text, kinds, 0)
     assert told < 0.01 and beyond == pytest.approx(classes.entropy(kinds), abs=0.01) and within < 0.1
     kept = np.stack([text == 0, text != 0], 1)
-    assert np.array_equal(classes.crossed(kept, text), [np.bincount(text[part], minlength=6) for part in (text == 0, text > 0)])
+    assert np.array_equal(classes.crossed(kept, text),
+                          [np.bincount(text[part], minlength=6) for part in (text == 0, text > 0)])
 
 
 def test_a_limit_s_price_is_told_from_the_rule_s():
@@ -138,7 +147,8 @@ def test_a_limit_s_price_is_told_from_the_rule_s():
     assert curve.unlimited == pytest.approx(roomy.unlimited) != curve.trained
     for trade in curve.trades:
         assert trade.loss[-1] == pytest.approx(curve.unlimited)
-        room = [2 * max(1, int(f * len(tokens()) / 8 + 1e-9)) * 8 * 4 * 128 * 256 / len(tokens()) for f in curve.factors]
+        room = [2 * max(1, int(f * len(tokens()) / 8 + 1e-9)) * 8 * 4 * 128 * 256 / len(tokens())
+                for f in curve.factors]
         assert trade.flops == pytest.approx(room)
 
 
@@ -184,7 +194,7 @@ def test_the_z_loss_and_not_the_balance_loss_keeps_the_logits_small():
 
 
 def test_a_race_grows_and_can_be_left():
-    race = stream(MoeParams(view="race", steps=25, alphas=("0", "0.1")))
+    race = answer.stream(MoeParams(view="race", steps=25, alphas=("0", "0.1")))
     first, second = next(race), next(race)
     assert first.body.courses[0].steps == (0,) and second.body.courses[1].steps == (0, 5) and not second.finished
     race.close()
@@ -214,10 +224,12 @@ def test_a_huge_text_is_read_and_a_larger_one_refused():
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    ({"k": 9}, "only 8 experts"), ({"k": 5, "view": "plane"}, "only 4 experts"), ({"factor": 0.0}, "capacity factor must be above 0"),
+    ({"k": 9}, "only 8 experts"), ({"k": 5, "view": "plane"}, "only 4 experts"),
+    ({"factor": 0.0}, "capacity factor must be above 0"),
     ({"factor": math.nan}, "capacity factor"), ({"text": "x"}, "one byte"), ({"router": "best"}, "no router called"),
     ({"prototypes": ((0.0, 0.0),)}, "between 2 and 8"), ({"prototypes": ((0.0, 0.0), (2.0, 0.0))}, "between -1 and 1"),
-    ({"alphas": ()}, "at least one balance weight"), ({"k": 0}, "at least one expert"), ({"context": 0}, "context must lie"),
+    ({"alphas": ()}, "at least one balance weight"), ({"k": 0}, "at least one expert"),
+    ({"context": 0}, "context must lie"),
     ({"public": "GPT"}, "not known here"), ({"expert": 8}, "between 0 and 7"),
 ])
 def test_nonsense_is_refused_in_one_sentence(change, said):

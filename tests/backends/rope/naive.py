@@ -1,4 +1,5 @@
-"""Every runnable method by scalar rules and loops in float64, pair by pair of tokens, sharing no code with `backends.rope`: the oracle."""
+"""Every runnable method by scalar rules and loops in float64, pair by pair of tokens, sharing no code with
+`backends.rope`: the oracle."""
 import math
 
 import numpy as np

@@ -1,4 +1,5 @@
-"""Every runnable method against loops in float64, its chunks against each other, its identities, and no look at the future."""
+"""Every runnable method against loops in float64, its chunks against each other, its identities, and no look at the
+future."""
 import numpy as np
 import pytest
 import torch
@@ -65,7 +66,8 @@ def test_later_tokens_change_nothing_before_them(name, cut):
     assert (run(name, *first, rules)[:, :, cut:] - run(name, *later, rules)[:, :, cut:]).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("name", [name for name in RUNNING if METHODS[name].family in ("none", "frequencies", "logits")] + ["lminfinite"])
+@pytest.mark.parametrize("name", [name for name in RUNNING if METHODS[name].family in ("none", "frequencies", "logits")]
+                         + ["lminfinite"])
 def test_within_the_trained_length_it_is_rope(name):
     q, k, v = drawn(16)
     theta = rotary.frequencies(8)
@@ -80,8 +82,8 @@ def test_a_window_that_holds_all_is_rope(name):
         assert (run(name, q, k, v, wide) - run("none", q, k, v, wide)).abs().max() < 2e-6
 
 
-@pytest.mark.parametrize(("name", "given"), [("leaky", {"leak": 1}), ("selfextend", {"group": 1}), ("sinks_text", {"sinks": 60}),
-                                             ("sinks", {"sinks": 60})])
+@pytest.mark.parametrize(("name", "given"), [
+    ("leaky", {"leak": 1}), ("selfextend", {"group": 1}), ("sinks_text", {"sinks": 60}), ("sinks", {"sinks": 60})])
 def test_a_method_that_changes_no_distance_is_rope(name, given):
     q, k, v = drawn(50)
     rules = Rules(**SMALL | given)
@@ -90,7 +92,8 @@ def test_a_method_that_changes_no_distance_is_rope(name, given):
 
 def test_leaky_with_a_leak_without_end_is_rerope():
     q, k, v = drawn(60)
-    assert (run("leaky", q, k, v, Rules(**SMALL | {"leak": 1e9})) - run("rerope", q, k, v, Rules(**SMALL))).abs().max() < 1e-5
+    assert (run("leaky", q, k, v, Rules(**SMALL | {"leak": 1e9}))
+            - run("rerope", q, k, v, Rules(**SMALL))).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("name", ["logn", "rerope_logn"])
@@ -103,8 +106,10 @@ def test_a_window_forgets_and_a_sink_remembers():
     q, k, v = drawn(40)
     other = v.clone()
     other[:, :, 0] += 1
-    gaps = {name: (run(name, q, k, v, Rules(**SMALL)) - run(name, q, k, other, Rules(**SMALL)))[:, :, -1].abs().max().item()
-            for name in ("window", "sinks", "sinks_text", "lminfinite", "rerope")}
+    gaps = {}
+    for name in ("window", "sinks", "sinks_text", "lminfinite", "rerope"):
+        gap = run(name, q, k, v, Rules(**SMALL)) - run(name, q, k, other, Rules(**SMALL))
+        gaps[name] = gap[:, :, -1].abs().max().item()
     assert gaps.pop("window") == 0 and min(gaps.values()) > 1e-5
 
 
@@ -148,7 +153,8 @@ def test_the_scale_comes_from_the_length_unless_it_is_given():
 
 
 @pytest.mark.parametrize(("name", "d", "sentence"), [
-    ("none", 7, "cannot be 7"), ("rerope", 1, "cannot be 1"), ("ntk", 2, "above 2"), ("ntk2", 2, "above 2"), ("dynamic", 2, "above 2"),
+    ("none", 7, "cannot be 7"), ("rerope", 1, "cannot be 1"), ("ntk", 2, "above 2"), ("ntk2", 2, "above 2"),
+    ("dynamic", 2, "above 2"),
     ("warp", 8, "no method called 'warp'"),
 ])
 def test_a_plan_that_cannot_be_says_why(name, d, sentence):

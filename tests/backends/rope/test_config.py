@@ -7,7 +7,8 @@ from transformers import LlamaConfig
 from backends.rope.config import read_config
 
 PLAIN = {"hidden_size": 4096, "num_attention_heads": 32, "max_position_embeddings": 4096, "rope_theta": 10000.0}
-LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 8192}
 LONG = "1" + "0" * 400
 
 
@@ -31,12 +32,14 @@ def test_what_transformers_writes_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("spelling", [
-    {"rope_scaling": {"type": "linear", "factor": 4}}, {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4}},
+    {"rope_scaling": {"type": "linear", "factor": 4}},
+    {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4}},
     {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 4}}},
 ])
 def test_old_new_and_nested_spelling_mean_the_same(spelling):
     model = read(**spelling)
-    assert (model.base, model.trained, model.target) == (1e4, 4096, 16384) and "linear slows 64 of 64 pairs" in model.notice
+    assert (model.base, model.trained, model.target) == (1e4, 4096, 16384)
+    assert "linear slows 64 of 64 pairs" in model.notice
 
 
 def test_a_mark_at_the_start_of_the_file_is_no_part_of_it(tmp_path):
@@ -50,14 +53,20 @@ def test_a_rope_type_of_another_kind_is_left_out_and_said():
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
-    ({"head_dim": 127}, "even number"), ({"head_dim": 0}, "which no model has"), ({"head_dim": "128"}, "should be a number"),
-    ({"head_dim": True}, "should be a number"), ({"head_dim": 64.5}, "whole number"), ({"head_dim": 1e9}, "which no model has"),
+    ({"head_dim": 127}, "even number"), ({"head_dim": 0}, "which no model has"),
+    ({"head_dim": "128"}, "should be a number"),
+    ({"head_dim": True}, "should be a number"), ({"head_dim": 64.5}, "whole number"),
+    ({"head_dim": 1e9}, "which no model has"),
     ({"num_attention_heads": 31}, "no multiple"), ({"hidden_size": None}, "neither head_dim"),
-    ({"rope_theta": 1}, "larger than 1"), ({"rope_theta": 1e300}, "which no model has"), ({"rope_theta": [1]}, "should be a number"),
-    ({"max_position_embeddings": None}, "trained length is unknown"), ({"max_position_embeddings": 1e18}, "which no model has"),
+    ({"rope_theta": 1}, "larger than 1"), ({"rope_theta": 1e300}, "which no model has"),
+    ({"rope_theta": [1]}, "should be a number"),
+    ({"max_position_embeddings": None}, "trained length is unknown"),
+    ({"max_position_embeddings": 1e18}, "which no model has"),
     ({"partial_rotary_factor": 2}, "which no model has"), ({"rope_scaling": "yarn"}, "JSON object"),
-    ({"rope_scaling": {"type": 3}}, "short text"), ({"rope_scaling": {"type": "yarn", "factor": -1}}, "which no model has"),
-    ({"rope_scaling": {"type": "linear"}}, "need factor"), ({"rope_scaling": {"type": "longrope"}}, "one number per pair"),
+    ({"rope_scaling": {"type": 3}}, "short text"),
+    ({"rope_scaling": {"type": "yarn", "factor": -1}}, "which no model has"),
+    ({"rope_scaling": {"type": "linear"}}, "need factor"),
+    ({"rope_scaling": {"type": "longrope"}}, "one number per pair"),
     ({"rope_scaling": {"type": "longrope", "short_factor": [1], "long_factor": [1]}}, "64 factors"),
     ({"rope_scaling": LLAMA3 | {"high_freq_factor": 0.5}}, "must be larger"),
 ])
@@ -68,9 +77,11 @@ def test_absurd_fields_are_one_sentence(change, sentence):
 
 
 @pytest.mark.parametrize("text", [
-    "", "null", "[]", '{"a":', "[" * 100_000, '{"hidden_size": NaN, "num_attention_heads": 1, "max_position_embeddings": 9}',
+    "", "null", "[]", '{"a":', "[" * 100_000,
+    '{"hidden_size": NaN, "num_attention_heads": 1, "max_position_embeddings": 9}',
     f'{{"hidden_size": {LONG}, "num_attention_heads": 32, "max_position_embeddings": 4096}}', " " * (1 << 21),
-    f'{{"head_dim": 64, "max_position_embeddings": 4096, "rope_scaling": {{"type": "longrope", "long_factor": [{LONG}]}}}}',
+    '{"head_dim": 64, "max_position_embeddings": 4096, '
+    f'"rope_scaling": {{"type": "longrope", "long_factor": [{LONG}]}}}}',
 ])
 def test_other_files_and_numbers_without_end_are_one_sentence(text):
     with pytest.raises(ValueError) as caught:

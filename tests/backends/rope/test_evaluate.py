@@ -6,12 +6,12 @@ import torch
 from torch.nn import functional as F
 
 from backends.lm import corpus, shelf, tasks
-from backends.rope import evaluate, passkey, sinks
+from backends.rope import answer, evaluate, passkey, sinks
 from backends.rope.evaluate import Reader
 from backends.rope.methods import METHODS, RUNNING, Rules
 from backends.rope.params import RopeParams
 from backends.rope.results import Line
-from backends.rope.run import CHECKS, VIEWS, run, whole
+from backends.rope.run import VIEWS
 
 SMALL = RopeParams(methods=("none", "rerope", "window"), longest=1, samples=2)
 
@@ -79,11 +79,14 @@ def test_repeated_texts_are_their_start_over_and_over_and_need_long_context():
     params = replace(SMALL, longest=8, samples=8, repeat=120, methods=("rerope_logn", "window"))
     tokens, lengths, source = evaluate.texts(params)
     plain = evaluate.texts(replace(params, repeat=0))[0]
-    assert torch.equal(tokens, plain[:, torch.arange(2049) % 120]) and lengths[-1] == 2048 and "120 bytes over and over" in source
-    long, window = ({line.method: line for line in list(evaluate.curve(replace(params, longest=4)))[-1].lines}[m] for m in params.methods)
+    assert torch.equal(tokens, plain[:, torch.arange(2049) % 120])
+    assert lengths[-1] == 2048 and "120 bytes over and over" in source
+    long, window = ({line.method: line for line in list(evaluate.curve(replace(params, longest=4)))[-1].lines}[m]
+                    for m in params.methods)
     assert window.loss[-1] > long.loss[-1] + 0.5 and window.accuracy[-1] < long.accuracy[-1] - 0.1
     live = list(evaluate.live(replace(params, view="live", longest=1)))[-1]
-    assert "over and over" in live.source and list(evaluate.tax(replace(SMALL, view="tax", repeat=100)))[-1].base_loss < 1
+    assert "over and over" in live.source
+    assert list(evaluate.tax(replace(SMALL, view="tax", repeat=100)))[-1].base_loss < 1
 
 
 def test_own_texts_set_the_lengths_and_short_ones_are_refused():
@@ -92,9 +95,9 @@ def test_own_texts_set_the_lengths_and_short_ones_are_refused():
     assert bytes(tokens[0].tolist()).decode() == ("x = 1\n" * 30)[-129:]
     for view in ("curve", "live"):
         with pytest.raises(ValueError, match="at least 65"):
-            list(run(replace(SMALL, text="short", view=view)))
+            list(answer.stream(replace(SMALL, text="short", view=view)))
     with pytest.raises(ValueError, match="shorter than the trained length"):
-        list(run(replace(SMALL, text="y" * 200, view="tax")))
+        list(answer.stream(replace(SMALL, text="y" * 200, view="tax")))
 
 
 def test_live_losses_are_those_of_one_forward():
@@ -105,7 +108,8 @@ def test_live_losses_are_those_of_one_forward():
     assert last.length == tokens.shape[1] - 1 and [t.method for t in last.tracks] == ["none", "rerope", "window"]
     truth = F.cross_entropy(shelf.model("rope-lm")(tokens)[0, :-1], tokens[0, 1:], reduction="none")
     assert last.tracks[0].loss[0] == pytest.approx(truth[: last.smooth].mean().item(), abs=1e-4)
-    assert last.tracks[0].loss[-1] == pytest.approx(truth[(len(truth) - 1) // last.smooth * last.smooth :].mean().item(), abs=1e-4)
+    assert last.tracks[0].loss[-1] == pytest.approx(
+        truth[(len(truth) - 1) // last.smooth * last.smooth :].mean().item(), abs=1e-4)
 
 
 @pytest.mark.parametrize(("alongside", "order"), [(1 << 17, "nrwnrw"), (5000, "nrnrww"), (1, "nnrrww")])
@@ -124,7 +128,7 @@ def test_live_goes_piece_by_piece_with_as_many_methods_as_memory_allows(monkeypa
 def test_a_choice_of_methods_that_are_only_drawn_is_refused_where_a_model_is_run():
     for view in ("curve", "live", "tax"):
         with pytest.raises(ValueError, match="None of the chosen methods can be run here"):
-            whole(replace(SMALL, view=view, methods=("alibi", "keynorm") if view == "tax" else ("alibi", "hwfa")))
+            answer(replace(SMALL, view=view, methods=("alibi", "keynorm") if view == "tax" else ("alibi", "hwfa")))
 
 
 def test_the_passkey_model_finds_in_length_and_a_window_forgets():
@@ -158,26 +162,25 @@ def test_masses_are_means_over_ordinary_words_and_triggers():
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_ends_whole_with_checks_that_hold(view):
-    result = whole(replace(SMALL, view=view, methods=("none", "ntk", "dynamic", "sinks"), window=32, target=512))
+    result = answer(replace(SMALL, view=view, methods=("none", "ntk", "dynamic", "sinks"), window=32, target=512))
     assert result.view == view and result.finished and result.checks and all(check.ok for check in result.checks)
-    assert CHECKS.keys() == VIEWS.keys()
 
 
 def test_checks_fail_when_the_reading_is_wrong(monkeypatch):
     read = Reader.read
     monkeypatch.setattr(Reader, "read", lambda self, tokens, last=None: read(self, tokens.flip(1), last))
-    failed = [check.name for check in whole(replace(SMALL, view="tax")).checks if not check.ok]
+    failed = [check.name for check in answer(replace(SMALL, view="tax")).checks if not check.ok]
     assert failed == ["untouched is the model itself", "the past stays", "pieces are the whole"]
 
 
 def test_what_only_can_be_drawn_is_left_out_and_said():
-    result = whole(replace(SMALL, methods=("none", "alibi", "keynorm")))
+    result = answer(replace(SMALL, methods=("none", "alibi", "keynorm")))
     assert [line.method for line in result.body.lines] == ["none", "keynorm"] and "ALiBi" in result.notice
-    assert "KeyNorm" in whole(replace(SMALL, methods=("none", "keynorm"), view="tax")).notice
-    assert "longer than your text" in whole(replace(SMALL, text="z" * 200)).notice
+    assert "KeyNorm" in answer(replace(SMALL, methods=("none", "keynorm"), view="tax")).notice
+    assert "longer than your text" in answer(replace(SMALL, text="z" * 200)).notice
 
 
 def test_a_closed_run_stops():
-    steps = run(replace(SMALL, longest=16))
+    steps = answer.stream(replace(SMALL, longest=16))
     next(steps)
     steps.close()

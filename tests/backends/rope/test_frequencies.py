@@ -14,7 +14,8 @@ from backends.rope.calculator import calculate
 from backends.rope.config import from_block
 from backends.rope.methods import Rules, plan
 
-MODELS = [(32, 1e4, 256, 2048), (128, 1e4, 4096, 32768), (64, 5e5, 8192, 131072), (128, 1e6, 512, 4096), (4, 1e4, 128, 300)]
+MODELS = [(32, 1e4, 256, 2048), (128, 1e4, 4096, 32768), (64, 5e5, 8192, 131072), (128, 1e6, 512, 4096),
+          (4, 1e4, 128, 300)]
 YARN = {"rope_type": "yarn", "factor": 8.0}
 BLOCKS = [
     {"rope_type": "linear", "factor": 3.5},
@@ -29,7 +30,8 @@ BLOCKS = [
 
 def theirs(block, d, base, trained, longest, n):
     """(theta, factor) of transformers; `longest`: max_position_embeddings."""
-    config = LlamaConfig(hidden_size=2 * d, num_attention_heads=2, head_dim=d, max_position_embeddings=longest, rope_parameters=block)
+    config = LlamaConfig(hidden_size=2 * d, num_attention_heads=2, head_dim=d, max_position_embeddings=longest,
+                         rope_parameters=block)
     return ROPE_INIT_FUNCTIONS[block["rope_type"]](config, None, seq_len=n)
 
 
@@ -37,7 +39,8 @@ def completed(block, d, base, trained):
     """The block with all that transformers asks for."""
     more = {} if block["rope_type"] in ("linear", "dynamic") else {"original_max_position_embeddings": trained}
     if block["rope_type"] == "longrope":
-        more |= {"short_factor": [1.0 + 0.01 * p for p in range(d // 2)], "long_factor": [1.0 + p for p in range(d // 2)]}
+        more |= {"short_factor": [1.0 + 0.01 * p for p in range(d // 2)],
+                 "long_factor": [1.0 + p for p in range(d // 2)]}
     return {"rope_theta": base, **block, **more}
 
 
@@ -68,7 +71,8 @@ def halves(x):
     return torch.cat([x[..., ::2], x[..., 1::2]], -1)
 
 
-@pytest.mark.parametrize(("name", "given"), [("none", {}), ("pi", {"interpolate_factor": 8.0}), ("ntk", {"theta_rescale_factor": 8.0})])
+@pytest.mark.parametrize(("name", "given"),
+                         [("none", {}), ("pi", {"interpolate_factor": 8.0}), ("ntk", {"theta_rescale_factor": 8.0})])
 def test_rotation_is_that_of_rotary_embedding_torch_after_permuting(name, given):
     x = torch.randn(1, 2, 300, 16, generator=torch.Generator().manual_seed(0))
     theta = plan(name, 300, 16, Rules(scale=8)).theta
@@ -125,7 +129,8 @@ def test_a_scale_of_one_gives_the_frequencies_back(name):
 
 def test_a_static_scale_acts_inside_the_trained_length_and_dynamic_does_not():
     static, plain = Rules(scale=16), rotary.frequencies(32)
-    assert torch.equal(plan("dynamic", 200, 32, static).theta, plain) and not torch.equal(plan("ntk", 200, 32, static).theta, plain)
+    assert torch.equal(plan("dynamic", 200, 32, static).theta, plain)
+    assert not torch.equal(plan("ntk", 200, 32, static).theta, plain)
 
 
 def test_the_two_yarns_differ():

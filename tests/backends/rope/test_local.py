@@ -1,4 +1,5 @@
-"""Checkpoints of one's own: tiny random Llamas that are written to disk, against what transformers itself makes of them."""
+"""Checkpoints of one's own: tiny random Llamas that are written to disk, against what transformers itself makes of
+them."""
 import json
 
 import pytest
@@ -12,7 +13,8 @@ from backends.rope.methods import ON_ROPE, Rules, plan
 
 L, D, N = 64, 8, 200
 SIZES = {"vocab_size": 96, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
-         "num_key_value_heads": 2, "head_dim": D, "max_position_embeddings": L, "initializer_range": 0.4, "tie_word_embeddings": False}
+         "num_key_value_heads": 2, "head_dim": D, "max_position_embeddings": L, "initializer_range": 0.4,
+         "tie_word_embeddings": False}
 TOKENS = torch.randint(0, 96, (2, N + 1), generator=torch.Generator().manual_seed(0))
 
 
@@ -51,14 +53,16 @@ def test_a_method_gives_what_transformers_makes_of_its_block(llama, name):
 @pytest.mark.parametrize("name", [name for name in ON_ROPE if name not in calculator.CALCULATED])
 def test_what_no_block_can_say_runs_and_changes_nothing_within_the_window(llama, name):
     checkpoint = local.load(llama)
-    far, inside = (local.last_losses(checkpoint, TOKENS[:, -n:], name, Rules(trained=L, window=24))[0] for n in (N + 1, L + 1))
+    far, inside = (local.last_losses(checkpoint, TOKENS[:, -n:], name, Rules(trained=L, window=24))[0]
+                   for n in (N + 1, L + 1))
     assert (far - theirs(llama, TOKENS)).abs().max() > 0.02
     wide = local.last_losses(checkpoint, TOKENS[:, -L - 1 :], name, Rules(trained=L, window=L))[0]
     assert (wide - theirs(llama, TOKENS[:, -L - 1 :])).abs().max() < 2e-3 and inside.isfinite().all()
 
 
 @pytest.mark.parametrize(("kind", "more"), [
-    (MistralConfig, {"sliding_window": None}), (Qwen2Config, {}), (Qwen3Config, {}), (LlamaConfig, {"tie_word_embeddings": True})])
+    (MistralConfig, {"sliding_window": None}), (Qwen2Config, {}), (Qwen3Config, {}),
+    (LlamaConfig, {"tie_word_embeddings": True})])
 def test_relatives_of_llama_read_as_they_do_by_themselves(tmp_path, kind, more):
     written(tmp_path, kind, **({k: v for k, v in more.items() if k not in SIZES}))
     truth = AutoModelForCausalLM.from_pretrained(tmp_path).eval()(TOKENS[:, :-1]).logits[:, -64:]
@@ -77,7 +81,8 @@ def test_the_curve_grows_over_the_same_tokens(llama):
     last = steps[-1]
     assert last.plan == (64, 128, 192) and last.samples == 2 and local._newest(steps[1])["method"] == "rerope"
     ends = [len(text), 193]
-    by_hand, plain = ([local.last_losses(checkpoint, text[None, e - size - 1 : e], name, rules)[0].mean().item() for e in ends]
+    by_hand, plain = ([local.last_losses(checkpoint, text[None, e - size - 1 : e], name, rules)[0].mean().item()
+                       for e in ends]
                       for name, size in (("rerope", 128), ("none", 64)))
     effects = [found - own for found, own in zip(by_hand, plain)]
     assert last.lines[1].loss[1] == pytest.approx(sum(by_hand) / 2, abs=1e-5)

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 
 from backends.plain import numbers
+from backends.rope import answer
 from backends.rope.params import METHODS, RUNNING, RopeParams
-from backends.rope.run import notice, whole
+from backends.rope.run import notice
 
 ONE = RopeParams(methods=("none",), longest=1, samples=1)
 
 
-@pytest.mark.parametrize(("size", "longest", "said"), [(600, 3, False), (512, 3, True), (300, 1, False), (256, 1, True)])
+@pytest.mark.parametrize(("size", "longest", "said"),
+                         [(600, 3, False), (512, 3, True), (300, 1, False), (256, 1, True)])
 def test_contexts_are_said_to_be_left_out_only_where_some_are(size, longest, said):
     assert ("longer than your text" in notice(replace(ONE, text="x" * size, longest=longest))) == said
 
@@ -20,13 +22,14 @@ def test_what_is_left_out_is_named_in_every_view_that_leaves_it_out():
     params = replace(ONE, methods=("none", "alibi", "keynorm"), text="x" * 100)
     named = {view: [label for label in ("ALiBi", "KeyNorm") if label in notice(replace(params, view=view))]
              for view in ("curve", "live", "clocks", "tax", "distance", "passkey")}
-    assert named == {"curve": ["ALiBi"], "live": ["ALiBi"], "clocks": ["ALiBi"], "tax": ["ALiBi", "KeyNorm"], "distance": [], "passkey": []}
+    assert named == {"curve": ["ALiBi"], "live": ["ALiBi"], "clocks": ["ALiBi"], "tax": ["ALiBi", "KeyNorm"],
+                     "distance": [], "passkey": []}
     assert notice(params).count(".") == 2
 
 
 def test_half_a_pair_of_surrogates_is_read_as_a_question_mark():
     for view in ("curve", "live"):
-        odd, plain = (whole(replace(ONE, view=view, text=letter * 300)) for letter in ("\ud800", "?"))
+        odd, plain = (answer(replace(ONE, view=view, text=letter * 300)) for letter in ("\ud800", "?"))
         assert odd.body == plain.body and odd.finished
 
 
@@ -35,9 +38,9 @@ def test_half_a_pair_of_surrogates_is_read_as_a_question_mark():
     ("clocks", {"head_dim": 128, "methods": RUNNING}), ("distance", {"methods": tuple(METHODS), "target": 4096}),
     ("sinks", {"samples": 16}), ("live", {"methods": RUNNING, "longest": 2})])
 def test_numbers_stay_small(view, more):
-    assert len(json.dumps(numbers(whole(replace(ONE, view=view, **more))))) < 200_000
+    assert len(json.dumps(numbers(answer(replace(ONE, view=view, **more))))) < 200_000
 
 
 def test_too_many_clocks_are_refused():
     with pytest.raises(ValueError, match="at most 9 methods for heads of 1024"):
-        whole(replace(ONE, view="clocks", head_dim=1024, methods=RUNNING))
+        answer(replace(ONE, view="clocks", head_dim=1024, methods=RUNNING))

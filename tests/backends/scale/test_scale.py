@@ -7,19 +7,21 @@ import pytest
 import torch
 from torch import nn
 
-from backends.scale import answer, depth, entropy, saturate, stream, toy, training, width
+from backends.scale import answer, depth, entropy, saturate, toy, training, width
 from backends.scale.params import ACTIVATIONS, INITS, NORMS, SOURCES, ScaleParams
 
-TABLE = {                             # d: mean max p, entropy, share above 0.99, median Jacobian norm; without a scale, n = 64
-    16: (0.60, 1.31, 0.02, 0.328), 64: (0.78, 0.61, 0.18, 0.215), 128: (0.86, 0.39, 0.34, 0.085), 256: (0.90, 0.27, 0.47, 0.026),
-    1024: (0.95, 0.13, 0.71, 0.0002),
+# without a scale, n = 64, by d: mean max p, entropy, share above 0.99, median Jacobian norm
+TABLE = {
+    16: (0.60, 1.31, 0.02, 0.328), 64: (0.78, 0.61, 0.18, 0.215), 128: (0.86, 0.39, 0.34, 0.085),
+    256: (0.90, 0.27, 0.47, 0.026), 1024: (0.95, 0.13, 0.71, 0.0002),
 }
 ROOTED = {16: (0.104, 3.70, 0.176), 64: (0.106, 3.70, 0.178), 128: (0.107, 3.69, 0.179), 256: (0.107, 3.68, 0.180),
           1024: (0.109, 3.68, 0.180)}
 
 
 def exact(d, exponent, count=60_000):
-    """Rows whose keys are all their own: given q, its logits are |q| N(0, 1), and |q|^2 is chi-squared with d degrees."""
+    """Rows whose keys are all their own: given q, its logits are |q| N(0, 1), and |q|^2 is chi-squared with d
+    degrees."""
     made = torch.Generator().manual_seed(1)
     lengths = torch._standard_gamma(torch.full((count, 1), d / 2.0), generator=made).mul(2).sqrt()
     return saturate.rows(torch.randn(count, 64, generator=made) * lengths * d**-exponent, d)
@@ -40,10 +42,12 @@ def repeated(d, times=16):
 def test_the_table_of_saturation(d):
     """5 %, or where one such draw is less certain than that, what 16 draws spread over, and the table's rounding."""
     found, wanted = figures(exact(d, 0.0)), torch.tensor(TABLE[d], dtype=torch.float64)
-    bound = torch.maximum(0.05 * wanted, 2 * repeated(d).std(0)) + torch.tensor([0.005, 0.005, 0.005, 0.0005 if d < 1024 else 0.00005])
+    bound = (torch.maximum(0.05 * wanted, 2 * repeated(d).std(0))
+             + torch.tensor([0.005, 0.005, 0.005, 0.0005 if d < 1024 else 0.00005]))
     assert ((found - wanted).abs() <= bound).all(), (found, wanted, bound)
     rooted, (top, nats, median) = exact(d, 0.5), ROOTED[d]
-    assert (rooted.top, rooted.entropy, rooted.jacobian[2]) == pytest.approx((top, nats, median), rel=0.05) and rooted.saturated == 0
+    assert (rooted.top, rooted.entropy, rooted.jacobian[2]) == pytest.approx((top, nats, median), rel=0.05)
+    assert rooted.saturated == 0
 
 
 def test_our_draws_are_what_the_closed_form_says():
@@ -61,11 +65,13 @@ def test_the_jacobian_s_norm_is_autograd_s_also_when_one_hot():
     for spread in (0.1, 1.0, 10.0, 1000.0):
         x = spread * torch.randn(7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         wanted = torch.autograd.functional.jacobian(lambda v: v.softmax(-1), x)
-        assert saturate.jacobian_norm(x.softmax(-1)).item() == pytest.approx(torch.linalg.matrix_norm(wanted).item(), abs=1e-7)
+        norm = torch.linalg.matrix_norm(wanted).item()
+        assert saturate.jacobian_norm(x.softmax(-1)).item() == pytest.approx(norm, abs=1e-7)
 
 
-@pytest.mark.parametrize(("name", "value"), [("sigmoid", 0.2933790), ("tanh", 0.394294), ("gelu", 0.425221), ("silu", 0.355776),
-                                            ("relu", 0.5), ("linear", 1.0), ("selu", 1.0)])
+@pytest.mark.parametrize(("name", "value"), [
+    ("sigmoid", 0.2933790), ("tanh", 0.394294), ("gelu", 0.425221), ("silu", 0.355776),
+    ("relu", 0.5), ("linear", 1.0), ("selu", 1.0)])
 def test_second_moments_of_activations(name, value):
     assert depth.moment(name) == pytest.approx(value, abs=1e-6)
 
@@ -73,8 +79,10 @@ def test_second_moments_of_activations(name, value):
 def test_initialisations_are_torch_s_and_t5_s():
     rows, columns = 96, 48
     made = torch.empty(rows, columns)
-    fans = {"he": lambda: nn.init.kaiming_normal_(made, nonlinearity="relu"), "xavier": lambda: nn.init.xavier_normal_(made),
-            "lecun": lambda: nn.init.kaiming_normal_(made, nonlinearity="linear"), "small": lambda: nn.init.normal_(made, std=0.02)}
+    fans = {"he": lambda: nn.init.kaiming_normal_(made, nonlinearity="relu"),
+            "xavier": lambda: nn.init.xavier_normal_(made),
+            "lecun": lambda: nn.init.kaiming_normal_(made, nonlinearity="linear"),
+            "small": lambda: nn.init.normal_(made, std=0.02)}
     for name, fill in fans.items():
         torch.manual_seed(0)
         found = torch.stack([fill().clone() for _ in range(20)]).std().item()
@@ -116,12 +124,14 @@ def test_t5_s_logits_start_with_variance_one(seed):
 @pytest.mark.parametrize("shape", [(256, 64), (64, 256), (64, 64), (96, 48)])
 def test_orthogonal_matrices_are_torch_s(shape):
     ours, theirs = (torch.Generator().manual_seed(3) for _ in range(2))
-    assert torch.allclose(depth.orthogonal(*shape, ours), nn.init.orthogonal_(torch.empty(shape), generator=theirs), atol=1e-5)
+    assert torch.allclose(depth.orthogonal(*shape, ours), nn.init.orthogonal_(torch.empty(shape), generator=theirs),
+                          atol=1e-5)
 
 
 def test_t5_is_lecun_in_the_stacks_and_xavier_too_without_a_shortcut():
     for norm, same in (("plain", True), ("pre", False)):
-        lecun, t5, xavier = (depth.depth(ScaleParams(layers=3, norm=norm, init=init)).forward for init in ("lecun", "t5", "xavier"))
+        lecun, t5, xavier = (depth.depth(ScaleParams(layers=3, norm=norm, init=init)).forward
+                             for init in ("lecun", "t5", "xavier"))
         assert lecun == t5 and (lecun == xavier) == same
 
 
@@ -148,7 +158,8 @@ def test_attention_is_torch_s_with_the_scale():
 def test_the_cut_normal_has_the_variance_that_tensorflow_corrects():
     made = torch.Generator().manual_seed(0)
     plain, corrected = (depth.cut((300_000,), made, c) for c in (False, True))
-    assert plain.var().item() == pytest.approx(0.7737413, rel=0.01) and corrected.var().item() == pytest.approx(1, rel=0.01)
+    assert plain.var().item() == pytest.approx(0.7737413, rel=0.01)
+    assert corrected.var().item() == pytest.approx(1, rel=0.01)
     assert depth.CUT == pytest.approx(0.7737413, abs=1e-7) and depth.CUT**-0.5 == pytest.approx(1.1368472, abs=1e-6)
     assert plain.abs().max() <= 2.0 + 1e-6
 
@@ -181,19 +192,22 @@ def test_every_stack_is_finite_and_as_its_naive_loop(norm, init):
         a, b = (m.weight.detach().double() * m.factor for m in (one, two))
         x = by_hand(norm, x, a, b, 6)
         assert body.forward[at + 1] == pytest.approx(x.square().mean().item(), rel=1e-3, abs=1e-30)
-    assert all(math.isfinite(v) for v in (*body.forward, *body.backward, *body.first, *body.second)) and len(layers) == 6
+    assert all(math.isfinite(v) for v in (*body.forward, *body.backward, *body.first, *body.second))
+    assert len(layers) == 6
 
 
 def test_ntk_parametrisation_keeps_the_function_and_changes_the_step():
     params = ScaleParams(view="depth", layers=4, norm="pre", init="lecun")
     plain, ntk = depth.depth(params), depth.depth(replace(params, ntk=True))
-    assert plain.forward == pytest.approx(ntk.forward, rel=1e-4) and plain.backward == pytest.approx(ntk.backward, rel=1e-3)
+    assert plain.forward == pytest.approx(ntk.forward, rel=1e-4)
+    assert plain.backward == pytest.approx(ntk.backward, rel=1e-3)
     assert plain.jump / ntk.jump == pytest.approx(depth.WIDTH**0.5, rel=0.05)
     assert plain.first[0] / ntk.first[0] == pytest.approx(depth.WIDTH**0.5, rel=0.05)
 
 
 def test_residual_depth_as_the_papers_say():
-    """Over seeds: pre-norm's second moment grows by one each layer, ReZero is the identity, DeepNorm's gradient arrives whole."""
+    """Over seeds: pre-norm's second moment grows by one each layer, ReZero is the identity, DeepNorm's gradient arrives
+    whole."""
     base = ScaleParams(view="depth", layers=64, init="lecun", activation="gelu", tuned=True)
     for seed in range(3):
         pre, rezero, deep = (depth.depth(replace(base, norm=norm, seed=seed)) for norm in ("pre", "rezero", "deepnorm"))
@@ -220,7 +234,8 @@ def test_routes_start_alike_and_share_their_draws():
     tokens, wanted = toy.batch(4, torch.Generator().manual_seed(0))
     assert (wanted[:, :11] == -100).all() and torch.equal(wanted[:, 11:], tokens[:, :12])
     outs = {route: toy.made(route, 64, 1, 0)(tokens) for route in toy.POWERS}
-    assert torch.allclose(outs["sqrt"], outs["t5"], atol=1e-4) and not torch.allclose(outs["sqrt"], outs["none"], atol=0.1)
+    assert torch.allclose(outs["sqrt"], outs["t5"], atol=1e-4)
+    assert not torch.allclose(outs["sqrt"], outs["none"], atol=0.1)
 
 
 def test_mup_is_standard_at_the_base_width_and_its_logits_do_not_grow():
@@ -248,7 +263,8 @@ def test_a_trained_model_s_own_entropy():
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize(("wrong", "name"), [("logn", "log n is torch's attention"), ("cosine", "cosine knows no lengths")])
+@pytest.mark.parametrize(("wrong", "name"),
+                         [("logn", "log n is torch's attention"), ("cosine", "cosine knows no lengths")])
 def test_checks_of_the_scales_can_fail(monkeypatch, source, wrong, name):
     """With log 256 in place of log 512, or cosines that forget the keys' lengths."""
     right = entropy.scaled
@@ -280,17 +296,19 @@ def test_a_deeper_stack_begins_as_a_shorter_one_and_the_twin_is_known():
     assert long.forward[:4] == short.forward
     params = ScaleParams(view="depth", layers=5, norm="pre", init="lecun")
     moments, jump = depth.forward(replace(params, ntk=True))
-    assert moments == pytest.approx(depth.depth(params).forward, rel=1e-4) and jump == depth.depth(replace(params, ntk=True)).jump
+    assert moments == pytest.approx(depth.depth(params).forward, rel=1e-4)
+    assert jump == depth.depth(replace(params, ntk=True)).jump
     assert answer(params).body.other == jump
 
 
 def test_training_streams_and_can_be_stopped():
-    results = stream(ScaleParams(view="training", steps=10, routes=("sqrt", "t5")))
+    results = answer.stream(ScaleParams(view="training", steps=10, routes=("sqrt", "t5")))
     first = next(results)
     assert not first.finished and len(first.body.courses[0].losses) == 1
     results.close()
     last = answer(ScaleParams(view="training", steps=10, routes=("sqrt", "t5")))
-    assert last.finished and all(c.ok for c in last.checks) and last.body.courses[1].start == pytest.approx(last.body.courses[0].start)
+    assert last.finished and all(c.ok for c in last.checks)
+    assert last.body.courses[1].start == pytest.approx(last.body.courses[0].start)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -306,7 +324,8 @@ def test_t5_rejoins_with_relative_steps_and_leads_under_adam(seed):
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
-    ({"d": 0}, "between 1 and 1024"), ({"n": 1}, "between 2"), ({"exponent": 2}, "between 0 and 1"), ({"init": "nope"}, "not known"),
+    ({"d": 0}, "between 1 and 1024"), ({"n": 1}, "between 2"), ({"exponent": 2}, "between 0 and 1"),
+    ({"init": "nope"}, "not known"),
     ({"routes": ()}, "at least one"), ({"routes": ("sqrt", "sqrt")}, "each once"), ({"rate": 0.0}, "between"),
     ({"view": "depth", "init": "orthogonal", "draw": "truncated"}, "Orthogonal"), ({"rate": float("nan")}, "between"),
 ])

@@ -13,12 +13,15 @@ SIDE, DIM = 256, 64
 
 
 def small_sam(seed: int = 0, side: int = SIDE) -> Sam:
-    """vit_b in small: 2 layers of 64, windows of 14, one global layer, random weights, logits spread over both signs."""
+    """vit_b in small: 2 layers of 64, windows of 14, one global layer, random weights, logits spread over both
+    signs."""
     torch.manual_seed(seed)
     grid = side // 16
-    encoder = ImageEncoderViT(depth=2, embed_dim=DIM, img_size=side, mlp_ratio=4, norm_layer=partial(nn.LayerNorm, eps=1e-6), num_heads=4,
-                              patch_size=16, qkv_bias=True, use_rel_pos=True, global_attn_indexes=[1], window_size=14, out_chans=DIM)
-    prompts = PromptEncoder(embed_dim=DIM, image_embedding_size=(grid, grid), input_image_size=(side, side), mask_in_chans=16)
+    encoder = ImageEncoderViT(depth=2, embed_dim=DIM, img_size=side, mlp_ratio=4,
+                              norm_layer=partial(nn.LayerNorm, eps=1e-6), num_heads=4, patch_size=16, qkv_bias=True,
+                              use_rel_pos=True, global_attn_indexes=[1], window_size=14, out_chans=DIM)
+    prompts = PromptEncoder(embed_dim=DIM, image_embedding_size=(grid, grid), input_image_size=(side, side),
+                            mask_in_chans=16)
     decoder = MaskDecoder(num_multimask_outputs=3, transformer_dim=DIM, iou_head_depth=3, iou_head_hidden_dim=DIM,
                           transformer=TwoWayTransformer(depth=2, embedding_dim=DIM, mlp_dim=128, num_heads=4))
     sam = Sam(encoder, prompts, decoder).eval().requires_grad_(False)
@@ -58,7 +61,8 @@ class ColourDecoder(nn.Module):
         clicked = image_embeddings[0][:, cell[:, 1], cell[:, 0]].T[..., None, None]
         distance = (image_embeddings - clicked).norm(dim=1, keepdim=True)
         logits = 12 * (torch.tensor([0.3, 0.7, 1.2])[None, :, None, None] - distance)
-        scores = 1 - (logits.abs() < 1).float().mean((2, 3)) - 0.01 * torch.arange(3) - 0.001 * cell.sum(1, keepdim=True) / 64
+        scores = (1 - (logits.abs() < 1).float().mean((2, 3)) - 0.01 * torch.arange(3)
+                  - 0.001 * cell.sum(1, keepdim=True) / 64)
         return (logits, scores) if multimask_output else (logits[:, :1], scores[:, :1])
 
 

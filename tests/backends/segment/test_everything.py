@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 from segment_anything import SamAutomaticMaskGenerator
 
+from backends import stop
 from backends.segment import SegmentError, everything
 from backends.segment.everything import remove_small_regions
 
@@ -30,16 +31,20 @@ def assert_equal(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
         assert {k: a[k] for k in FIELDS} == {k: b[k] for k in FIELDS}
         assert a["segmentation"].dtype == bool and np.array_equal(a["segmentation"], b["segmentation"])
-        assert a.rle["counts"] == coco_mask.encode(np.asfortranarray(b["segmentation"].astype(np.uint8)))["counts"].decode()
+        assert a.rle["counts"] == coco_mask.encode(np.asfortranarray(b["segmentation"].astype(np.uint8)))[
+            "counts"].decode()
 
 
 @pytest.mark.parametrize("size", [(90, 140), (140, 90), (128, 128)])
 @pytest.mark.parametrize("settings", [
-    {}, {"points_per_batch": 7}, {"crop_n_layers": 1}, {"crop_n_layers": 1, "crop_n_points_downscale_factor": 2, "crop_nms_thresh": 0.5},
-    {"box_nms_thresh": 0.3, "stability_score_offset": 2.0}, {"stability_score_thresh": 0.0}, {"stability_score_thresh": 1.0},
+    {}, {"points_per_batch": 7}, {"crop_n_layers": 1},
+    {"crop_n_layers": 1, "crop_n_points_downscale_factor": 2, "crop_nms_thresh": 0.5},
+    {"box_nms_thresh": 0.3, "stability_score_offset": 2.0}, {"stability_score_thresh": 0.0},
+    {"stability_score_thresh": 1.0},
 ])
 def test_the_list_equals_that_of_the_official_generator_on_masks_with_shape(colour, make_scene, size, settings):
-    common = {"points_per_side": 6, "points_per_batch": 16, "pred_iou_thresh": 0.5, "stability_score_thresh": 0.8} | settings
+    common = {"points_per_side": 6, "points_per_batch": 16, "pred_iou_thresh": 0.5,
+              "stability_score_thresh": 0.8} | settings
     image = make_scene(*size)
     theirs = official(colour.sam, image, **common)
     assert_equal(final(colour, image, **common), theirs)
@@ -49,7 +54,8 @@ def test_the_list_equals_that_of_the_official_generator_on_masks_with_shape(colo
 @pytest.mark.parametrize("settings", [{}, {"crop_n_layers": 1, "crop_overlap_ratio": 0.2}])
 @pytest.mark.parametrize("size", [(70, 100), (100, 70)])
 def test_the_list_equals_that_of_the_official_generator_on_a_random_model(small, sam, make_noise, size, settings):
-    common = {"points_per_side": 3, "points_per_batch": 4, "box_nms_thresh": 1.0, "crop_nms_thresh": 1.0} | LOOSE | settings
+    common = ({"points_per_side": 3, "points_per_batch": 4, "box_nms_thresh": 1.0, "crop_nms_thresh": 1.0}
+              | LOOSE | settings)
     image = make_noise(*size)
     theirs = official(sam, image, **common)
     assert_equal(final(small, image, **common), theirs)
@@ -80,6 +86,24 @@ def test_closing_the_generator_stops_the_work(colour, make_scene, monkeypatch):
     next(stream)
     next(stream)
     stream.close()
+    assert len(calls) == 2
+
+
+def test_a_stop_ends_the_work_inside_a_batch(colour, make_scene, monkeypatch):
+    token, calls, decode = stop.Token(), [], colour.decode_batch
+
+    def stopping(*a):
+        calls.append(1)
+        if len(calls) == 2:
+            token.stop()
+        return decode(*a)
+
+    monkeypatch.setattr(colour, "decode_batch", stopping)
+    with stop.watch(token):
+        stream = colour.everything(make_scene(60, 60), points_per_side=8, points_per_batch=8)
+        next(stream)
+        with pytest.raises(stop.Stopped):
+            next(stream)
     assert len(calls) == 2
 
 
@@ -174,7 +198,8 @@ def naive_removal(mask, area, mode):
 
 
 @settings(max_examples=300, deadline=None)
-@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)), st.integers(1, 12), st.sampled_from(["holes", "islands"]))
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)), st.integers(1, 12),
+       st.sampled_from(["holes", "islands"]))
 def test_small_regions_go_as_their_definition_says(mask, area, mode):
     ours, changed = remove_small_regions(mask, area, mode)
     wanted, found = naive_removal(mask, area, mode)

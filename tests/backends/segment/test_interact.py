@@ -39,7 +39,8 @@ def test_memory_saves_work_and_never_changes_the_result(small, embedding):
     again = replay(small, embedding, STEPS)
     assert (cold.decoded, warm.decoded, again.decoded) == (4, 0, 4)
     for out in (warm, again):
-        assert np.array_equal(out.masks, cold.masks) and np.array_equal(out.logits, cold.logits) and out.choices == cold.choices
+        assert np.array_equal(out.masks, cold.masks)
+        assert np.array_equal(out.logits, cold.logits) and out.choices == cold.choices
 
 
 def test_a_further_click_costs_one_run_of_the_decoder(small, embedding):
@@ -80,7 +81,8 @@ def test_histories_on_two_pictures_do_not_mix(small, make_noise):
 @pytest.mark.parametrize(("steps", "message"), [
     ([], "1 to 200 steps"), ([Step()], "Step 1 holds neither"), ([STEPS[0], Step(choice=1)], "Step 2 holds neither"),
     ([Step(((10, 12, 1),), choice=3)], "no mask number 3"), ([Step(((10, 12, 1),), choice=-1)], "no mask number -1"),
-    ([Step(((10, 99, 1),))], "outside the picture"), ([Step(((10, 12),))], "three numbers"), ([STEPS[0]] * 201, "not 201"),
+    ([Step(((10, 99, 1),))], "outside the picture"), ([Step(((10, 12),))], "three numbers"),
+    ([STEPS[0]] * 201, "not 201"),
 ])
 def test_a_bad_history_is_one_clear_sentence(small, embedding, steps, message):
     with pytest.raises(SegmentError, match=message):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.segment.cache import ByteLRU
+from backends.cache import ByteLRU
 
 
 @settings(max_examples=200, deadline=None)
@@ -65,3 +65,20 @@ def test_clearing_empties_it():
     cache.put("a", 1, 5)
     cache.clear()
     assert len(cache) == cache.bytes == 0 and cache.get("a") is None
+
+
+def test_memory_is_given_back_when_large_values_go(monkeypatch):
+    import backends.cache as cache
+    calls = []
+    monkeypatch.setattr(cache, "give_back", lambda: calls.append(1))
+    plain, large = ByteLRU(9), ByteLRU(9, trims=True)
+    for one in (plain, large):
+        one.put("a", 1, 5)
+        one.put("b", 1, 5)
+        one.drop(lambda key: True)
+    assert len(calls) == 3 and len(large) == 0
+
+
+def test_giving_back_is_harmless():
+    from backends.cache import give_back
+    give_back()

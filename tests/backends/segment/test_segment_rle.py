@@ -34,8 +34,10 @@ def test_the_text_equals_pycocotools_and_comes_back(mask):
 
 
 @pytest.mark.parametrize("mask", [
-    np.zeros((7, 11), bool), np.ones((7, 11), bool), np.eye(5, 9, dtype=bool), np.zeros((1, 1), bool), np.ones((1, 1), bool),
-    np.ones((1, 300), bool), blob(480, 640, 0), blob(641, 333, 1), blob(3000, 2000, 2, 700), np.arange(40000).reshape(200, 200) % 2 == 0,
+    np.zeros((7, 11), bool), np.ones((7, 11), bool), np.eye(5, 9, dtype=bool), np.zeros((1, 1), bool),
+    np.ones((1, 1), bool),
+    np.ones((1, 300), bool), blob(480, 640, 0), blob(641, 333, 1), blob(3000, 2000, 2, 700),
+    np.arange(40000).reshape(200, 200) % 2 == 0,
 ])
 def test_the_text_equals_pycocotools_on_special_and_large_masks(mask):
     coded = rle.encode(mask)

@@ -31,7 +31,8 @@ def test_masks_scores_and_logits_equal_those_of_sam_predictor(small, sam, make_n
     labels = None if points is None else LABELS[: len(points)]
     box = BOX if kind in ("box", "both", "all") else None
     mask = np.random.default_rng(1).normal(0, 5, (1, 64, 64)).astype(np.float32) if kind in ("mask", "all") else None
-    prompt = {"point_coords": points, "point_labels": labels, "box": box, "mask_input": mask, "multimask_output": multimask}
+    prompt = {"point_coords": points, "point_labels": labels, "box": box, "mask_input": mask,
+              "multimask_output": multimask}
     masks, scores, logits = official(sam, image, **prompt)
     e = small.embed(image)
     raw_logits, raw_scores = small.decode(e, points, labels, box, mask, multimask)
@@ -43,7 +44,8 @@ def test_masks_scores_and_logits_equal_those_of_sam_predictor(small, sam, make_n
 
 
 def test_the_masks_of_the_parity_test_are_not_trivial(small, make_noise):
-    shares = [small.predict(small.embed(make_noise(*size)), POINTS, LABELS, multimask=True).masks.mean() for size in SIZES]
+    shares = [small.predict(small.embed(make_noise(*size)), POINTS, LABELS, multimask=True).masks.mean()
+              for size in SIZES]
     assert all(0.02 < share < 0.98 for share in shares)
 
 
@@ -104,7 +106,8 @@ def test_a_bad_prompt_is_one_clear_sentence(small, make_noise, prompt, message):
 
 
 @pytest.mark.parametrize("image", [
-    np.zeros((5, 5, 3)), np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((0, 5, 3), np.uint8), [[1]], None,
+    np.zeros((5, 5, 3)), np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8),
+    np.zeros((0, 5, 3), np.uint8), [[1]], None,
     np.zeros((1, 600, 3), np.uint8),
 ])
 def test_a_bad_picture_is_one_clear_sentence(small, image):
@@ -113,7 +116,8 @@ def test_a_bad_picture_is_one_clear_sentence(small, image):
 
 
 def test_a_picture_is_encoded_once(small, make_noise):
-    first, second, other = small.embed(make_noise(30, 30)), small.embed(make_noise(30, 30)), small.embed(make_noise(30, 30, seed=1))
+    first, second, other = (small.embed(make_noise(30, 30)), small.embed(make_noise(30, 30)),
+                            small.embed(make_noise(30, 30, seed=1)))
     assert not first.cached and second.cached and not other.cached
     assert second.features is first.features and second.milliseconds == first.milliseconds
 
@@ -187,6 +191,7 @@ def test_a_point_comes_back_from_the_models_frame_within_a_pixel(h, w, fx, fy):
     xy = np.array([[fx * w, fy * h]])
     checked, _ = prompts.check_points(np.minimum(xy, np.nextafter([w, h], 0)), [1], (h, w))
     to_input = ResizeLongestSide(1024)
-    back = to_input.apply_coords(checked, (h, w)) * np.array([w, h]) / np.array(to_input.get_preprocess_shape(h, w, 1024))[::-1].clip(1)
+    back = (to_input.apply_coords(checked, (h, w)) * np.array([w, h])
+            / np.array(to_input.get_preprocess_shape(h, w, 1024))[::-1].clip(1))
     if min(to_input.get_preprocess_shape(h, w, 1024)) >= 1:
         assert np.abs(back - xy).max() < 1

@@ -108,3 +108,12 @@ def test_the_embedding_holds_the_full_view_and_the_coarse_one_and_the_answer_use
     torch.testing.assert_close(masks[:, :1], single)
     torch.testing.assert_close(single, alone + guess)
     torch.testing.assert_close(scores[:, :1], rating)
+
+
+def test_of_part_object_and_group_the_one_like_the_single_answer_gives_way_to_it():
+    masks = -torch.ones(2, 4, 8, 8)
+    for k, width in enumerate((4, 2, 4, 8)):               # the single answer is the object
+        masks[0, k, :, :width] = 1
+    for k, width in enumerate((7, 2, 4, 8)):               # nearest to the group
+        masks[1, k, :, :width] = 1
+    assert tiny.further(masks).tolist() == [[0, 1, 3], [0, 1, 2]]

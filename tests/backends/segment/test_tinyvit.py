@@ -31,7 +31,8 @@ def official_encoder_keys():
             keys += [k for part in parts for k in linear(f"{block}.{part}")]
         if i < 3:
             keys += [k for c in (1, 2, 3) for k in conv_norm(f"layers.{i}.downsample.conv{c}")]
-    keys += linear("norm_head") + linear("head") + ["neck.0.weight", "neck.2.weight"] + linear("neck.1") + linear("neck.3")
+    keys += (linear("norm_head") + linear("head") + ["neck.0.weight", "neck.2.weight"] + linear("neck.1")
+             + linear("neck.3"))
     return {f"image_encoder.{k}" for k in keys}
 
 
@@ -45,7 +46,8 @@ def test_the_keys_are_those_of_the_official_file(mobile):
     assert {k for k in keys if k.startswith("image_encoder.")} == official_encoder_keys()
     from segment_anything import sam_model_registry
     with torch.device("meta"):
-        rest = {k: v.shape for k, v in sam_model_registry["vit_b"]().state_dict().items() if not k.startswith("image_encoder.")}
+        rest = {k: v.shape for k, v in sam_model_registry["vit_b"]().state_dict().items()
+                if not k.startswith("image_encoder.")}
     assert {k: v.shape for k, v in mobile.state_dict().items() if not k.startswith("image_encoder.")} == rest
 
 
@@ -62,7 +64,8 @@ def test_the_size_is_that_of_the_official_model(mobile):
     ("layers.0.blocks.0.conv2.c.weight", (256, 1, 3, 3)), ("layers.1.blocks.0.attn.attention_biases", (4, 49)),
     ("layers.2.blocks.5.attn.attention_biases", (5, 196)), ("layers.3.blocks.1.attn.attention_biases", (10, 49)),
     ("layers.2.blocks.0.attn.qkv.weight", (480, 160)), ("layers.3.blocks.0.mlp.fc1.weight", (1280, 320)),
-    ("layers.2.downsample.conv2.c.weight", (320, 1, 3, 3)), ("head.weight", (1000, 320)), ("neck.0.weight", (256, 320, 1, 1)),
+    ("layers.2.downsample.conv2.c.weight", (320, 1, 3, 3)), ("head.weight", (1000, 320)),
+    ("neck.0.weight", (256, 320, 1, 1)),
     ("neck.2.weight", (256, 256, 3, 3)),
 ])
 def test_shapes_are_those_of_the_official_file(mobile, key, shape):
@@ -86,7 +89,8 @@ def randomised(module, seed=0):
 
 
 def naive_attention(attn, x):
-    """(h, w, c) float64 in, same out: loops over windows, heads, queries and keys; zeros beyond the right and bottom."""
+    """(h, w, c) float64 in, same out: loops over windows, heads, queries and keys; zeros beyond the right and
+    bottom."""
     p = {k: v.detach().double().numpy() for k, v in attn.state_dict().items()}
     s, heads, (h, w, c) = round(p["attention_biases"].shape[1] ** 0.5), attn.heads, x.shape
     d, out = c // heads, np.zeros_like(x)
@@ -120,7 +124,8 @@ def test_window_attention_equals_loops_in_float64(size):
 
 
 def timm_key(key):
-    key = key.replace(".c.", ".conv.").replace("patch_embed.seq.0", "patch_embed.conv1").replace("patch_embed.seq.2", "patch_embed.conv2")
+    key = key.replace(".c.", ".conv.").replace("patch_embed.seq.0", "patch_embed.conv1")
+    key = key.replace("patch_embed.seq.2", "patch_embed.conv2")
     if ".downsample." in key:
         stage = int(key.split(".")[1])
         key = key.replace(f"layers.{stage}.", f"stages.{stage + 1}.")
@@ -131,7 +136,8 @@ def timm_key(key):
 @pytest.mark.parametrize("side", [128, 224])
 def test_the_stages_equal_timm_with_the_last_stride_set_to_one(side):
     ours = randomised(TinyViT(img_size=side))
-    theirs = TinyVit(embed_dims=(64, 128, 160, 320), num_heads=(2, 4, 5, 10), window_sizes=(7, 7, 14, 7), drop_path_rate=0.0).eval()
+    theirs = TinyVit(embed_dims=(64, 128, 160, 320), num_heads=(2, 4, 5, 10), window_sizes=(7, 7, 14, 7),
+                     drop_path_rate=0.0).eval()
     state = {timm_key(k): v for k, v in ours.state_dict().items() if not k.startswith("neck")}
     theirs.load_state_dict(state, strict=True)
     theirs.stages[3].downsample.conv2.conv.stride = (1, 1)

@@ -24,7 +24,8 @@ def standing(at, length, window, shift, order):
 
 
 def blocked(a, b, lengths, windows, shifts, order):
-    """Whether the libraries block the places a and b of one window: they lie in different slices of the padded map, along some axis."""
+    """Whether the libraries block the places a and b of one window: they lie in different slices of the padded map,
+    along some axis."""
     def slice_of(at, length, window, shift):
         full = -(-length // window) * window
         return 0 if not shift or at < full - window else 1 if at < full - shift else 2
@@ -47,8 +48,8 @@ def partners(token, size, window, shift, order):
 
 
 def attend(x, qkv, qkv_bias, out, out_bias, bias_of, heads, window, shift, order, masked=True):
-    """The attention of one block: x (H, W, C) float64; `bias_of(head, dy, dx)`.  Returns (H, W, C) and, for every token, its weights as
-    {(head, other token or None): weight}."""
+    """The attention of one block: x (H, W, C) float64; `bias_of(head, dy, dx)`.  Returns (H, W, C) and, for every
+    token, its weights as {(head, other token or None): weight}."""
     size, channels = x.shape[:2], x.shape[2]
     fitted = [fit(*axis, order) for axis in zip(size, window, shift)]
     windows, shifts = zip(*fitted)

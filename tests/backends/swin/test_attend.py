@@ -1,4 +1,5 @@
-"""Window attention against loops in float64, timm's blocks and torchvision's function; Swin V2's coordinates and cosine."""
+"""Window attention against loops in float64, timm's blocks and torchvision's function; Swin V2's coordinates and
+cosine."""
 import math
 
 import numpy as np
@@ -19,7 +20,8 @@ MAPS = [(14, 14), (7, 14), (16, 16), (9, 20), (5, 5)]
 def block_of(size, window=4, shift=2, dtype=torch.float64):
     """A timm block whose bias can be seen, and a map."""
     torch.manual_seed(0)
-    block = SwinTransformerBlock(C, size, num_heads=HEADS, window_size=window, shift_size=shift).to(dtype).eval().requires_grad_(False)
+    block = SwinTransformerBlock(C, size, num_heads=HEADS, window_size=window,
+                                 shift_size=shift).to(dtype).eval().requires_grad_(False)
     for p in block.attn.parameters():
         p.normal_(0, 0.5)
     return block, torch.randn(*size, C, dtype=dtype)
@@ -51,7 +53,8 @@ def test_attention_is_that_of_loops(size, order, masked):
     window, place = one.places[token[0] * size[1] + token[1]]
     for key, source in enumerate(one.windows[window]):
         if source != PAD:
-            assert p[window, 1, place, key].item() == pytest.approx(rows[token][1, divmod(int(source), size[1])], abs=1e-12)
+            truth = rows[token][1, divmod(int(source), size[1])]
+            assert p[window, 1, place, key].item() == pytest.approx(truth, abs=1e-12)
     padding = attend.share(p, attend.on_padding(one))[window, 1, place].item()
     assert padding == pytest.approx(rows[token].get((1, None), 0), abs=1e-12)
 
@@ -117,6 +120,7 @@ def test_log_coordinates_leave_the_trained_range_by_less():
 
 def test_made_up_tables_say_what_their_names_say():
     near = relative.bias(relative.near((5, 5), 2), (5, 5))
-    assert near[0, 12, 12] == 0 and near[1, 12, 0] == pytest.approx(-0.5 * math.hypot(2, 2)) and torch.equal(near, near.mT)
+    assert near[0, 12, 12] == 0 and near[1, 12, 0] == pytest.approx(-0.5 * math.hypot(2, 2))
+    assert torch.equal(near, near.mT)
     rows = relative.bias(relative.stripes((5, 5), 2), (5, 5))[0]
     assert (rows[12].view(5, 5)[2] == 0).all() and (rows[12].view(5, 5)[[0, 1, 3, 4]] < 0).all()

@@ -1,4 +1,5 @@
-"""Captured attention: of every block, of all three families, also when fused attention is on; rows that are where they belong."""
+"""Captured attention: of every block, of all three families, also when fused attention is on; rows that are where they
+belong."""
 import threading
 
 import numpy as np
@@ -27,7 +28,8 @@ def test_every_block_of_every_family_is_captured_and_rows_sum_to_one(name):
     before = model.forward_features(torch.ones(1, 3, *size))
     maps = capture.capture(model, torch.ones(1, 3, *size))
     assert [(m.stage, m.block) for m in maps] == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert maps[0].layout.size == (18, 14) and maps[0].layout.padded == (20, 16) and any(m.layout.shift[0] for m in maps)
+    assert maps[0].layout.size == (18, 14) and maps[0].layout.padded == (20, 16)
+    assert any(m.layout.shift[0] for m in maps)
     for m in maps:
         assert m.weights.shape[:1] == (len(m.layout.windows),) and torch.allclose(m.weights.sum(-1), torch.ones(()))
         blocked = torch.from_numpy(m.layout.blocked).unsqueeze(1)
@@ -86,7 +88,8 @@ def test_two_threads_do_not_mix_their_pictures():
             getattr(thread, step)()
     assert all(len(maps) == 4 for runs in found.values() for maps in runs)
     again = {k: capture.capture(model, torch.full((1, 3, 64, 64), float(k))) for k in found}
-    assert all(torch.equal(a.weights, b.weights) for k, runs in found.items() for maps in runs for a, b in zip(maps, again[k]))
+    assert all(torch.equal(a.weights, b.weights) for k, runs in found.items() for maps in runs
+               for a, b in zip(maps, again[k]))
 
 
 def test_own_weights_are_read_and_others_are_refused(tmp_path):

@@ -2,7 +2,12 @@
 import numpy as np
 import pytest
 import torch
-from timm.models.swin_transformer import SwinTransformerBlock, get_relative_position_index, window_partition, window_reverse
+from timm.models.swin_transformer import (
+    SwinTransformerBlock,
+    get_relative_position_index,
+    window_partition,
+    window_reverse,
+)
 
 from backends.swin import relative
 from backends.swin.geometry import PAD, PENALTY, layout
@@ -78,7 +83,8 @@ def test_cutting_is_timm_s_partition_and_joining_its_reverse():
     one = layout((12, 8), 4, 0)
     cut = torch.from_numpy(one.cut(x.numpy()))
     assert torch.equal(cut, window_partition(x[None], (4, 4)).flatten(1, 2))
-    assert torch.equal(torch.from_numpy(one.join(cut.numpy())), window_reverse(cut.unflatten(1, (4, 4)), (4, 4), 12, 8)[0])
+    assert torch.equal(torch.from_numpy(one.join(cut.numpy())),
+                       window_reverse(cut.unflatten(1, (4, 4)), (4, 4), 12, 8)[0])
 
 
 def test_a_window_as_large_as_the_map_is_not_shifted_and_only_timm_shrinks_it():

@@ -22,11 +22,18 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
-@pytest.fixture
-def served(monkeypatch):
-    """Requests to a server that has the file; `lie` in the list makes it name another digest, `silent` none."""
+@pytest.fixture(scope="module")
+def file():
+    """(bytes, SHA-256) of a file of random weights."""
     torch.manual_seed(0)
-    data, asked = save(timm.create_model(NAME, pretrained=False).state_dict()), []
+    data = save(timm.create_model(NAME, pretrained=False).state_dict())
+    return data, hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def served(monkeypatch, file):
+    """Requests to a server that has the file; `lie` in the list makes it name another digest, `silent` none."""
+    (data, true), asked = file, []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self, code, headers):
@@ -37,9 +44,10 @@ def served(monkeypatch):
             self.end_headers()
 
         def do_HEAD(self):
-            digest = "0" * 64 if "lie" in asked else hashlib.sha256(data).hexdigest()
+            digest = "0" * 64 if "lie" in asked else true
             linked = {} if "silent" in asked else {"X-Linked-Size": len(data), "X-Linked-Etag": f'"{digest}"'}
-            self.answer(*((302, {"Location": "/blob", **linked}) if self.path == PATH else (200, {"Content-Length": len(data)})))
+            self.answer(*((302, {"Location": "/blob", **linked}) if self.path == PATH
+                          else (200, {"Content-Length": len(data)})))
 
         def do_GET(self):
             if self.path == PATH:
@@ -63,8 +71,9 @@ def test_an_offer_says_what_it_would_be_and_asks_nobody(served):
     assert hub.offer(NAME) == hub.Offer(f"timm/{NAME}.ms_in1k", "mit", 113, False) and served == []
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("resnet50", "no Swin architecture"), ("swinv2_cr_giant_224", "hub has no weights"),
-                                                ("../../etc", "no Swin architecture")])
+@pytest.mark.parametrize(("name", "sentence"), [
+    ("resnet50", "no Swin architecture"), ("swinv2_cr_giant_224", "hub has no weights"),
+    ("../../etc", "no Swin architecture")])
 def test_what_the_hub_does_not_have_is_one_sentence(name, sentence):
     for ask in (hub.offer, lambda one: list(hub.fetch(one))):
         with pytest.raises(capture.CaptureError, match=sentence):

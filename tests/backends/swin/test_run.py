@@ -1,4 +1,5 @@
-"""The tab's mechanism as a whole: every view on real tokens, its checks, its figures told a second way, and settings at the edge."""
+"""The tab's mechanism as a whole: every view on real tokens, its checks, its figures told a second way, and settings at
+the edge."""
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,9 @@ import torch
 
 from backends import images
 from backends.plain import numbers
-from backends.swin import capture, merging, relative, small, tokens
+from backends.swin import answer, capture, merging, relative, small, tokens
 from backends.swin.geometry import PENALTY
 from backends.swin.params import BLOCKS, HEADS, ON_TOKENS, SETTINGS_OF, WINDOW, SwinParams
-from backends.swin.run import run, steps
 
 VIEWS = (*ON_TOKENS, "merge", "model")
 GREY = np.full((1, 1, 3), 128, np.uint8)
@@ -25,27 +25,28 @@ def gradients_off():
 @pytest.mark.parametrize("order", ["timm", "torchvision"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_check_holds_where_the_window_divides_the_map(view, order):
-    result = run(SwinParams(view=view, rows=8, columns=12, window=4, order=order))
+    result = answer(SwinParams(view=view, rows=8, columns=12, window=4, order=order))
     assert result.checks and all(check.ok for check in result.checks) and result.view == view
 
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("size", [(1, 1), (5, 4), (1, 24)])
 def test_maps_as_small_as_the_window_are_told_and_right(view, size):
-    result = run(SwinParams(view=view, rows=size[0], columns=size[1], window=12))
+    result = answer(SwinParams(view=view, rows=size[0], columns=size[1], window=12))
     assert all(check.ok for check in result.checks) and ("shrinks" in result.notice or view == "model")
 
 
 def test_a_shift_as_large_as_the_window_becomes_the_largest_possible_one():
     params = SwinParams(window=3, shift=7)
-    result = run(params)
-    assert params.shifted == 2 == result.board.layout.shift[0] and "7 is not smaller than the window of 3" in result.notice
+    result = answer(params)
+    assert params.shifted == 2 == result.body.board.layout.shift[0]
+    assert "7 is not smaller than the window of 3" in result.notice
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 40, 3), (900, 2, 3)])
 @pytest.mark.parametrize("view", ["roll", "model"])
 def test_pictures_of_one_pixel_or_a_strip_are_read(view, shape):
-    result = run(SwinParams(view=view), np.full(shape, 90, np.uint8))
+    result = answer(SwinParams(view=view), image=np.full(shape, 90, np.uint8))
     assert all(check.ok for check in result.checks)
 
 
@@ -59,20 +60,22 @@ def test_the_board_is_softmax_of_the_block_s_own_q_and_k_written_out():
     x = tokens.tokens(images.sample(params.picture), params.size, params.block).double()
     attention = tokens.block_of(3).attn
     qkv = x @ attention.qkv.weight.double().T + attention.qkv.bias.double()
-    q, k = (qkv[..., part * 128:(part + 1) * 128][..., 32:48] for part in (0, 1))           # 8 heads of 16 channels, the third one
-    board = run(params).board
+    # 8 heads of 16 channels, the third one
+    q, k = (qkv[..., part * 128:(part + 1) * 128][..., 32:48] for part in (0, 1))
+    board = answer(params).body.board
     where = board.layout
     for window, places in enumerate(where.windows):
         for i, query in enumerate(places):
             if query < 0:
                 continue
-            logits = [float(q.reshape(-1, 16)[query] @ (k.reshape(-1, 16)[key] if key >= 0 else attention.qkv.bias[160:176].double())) / 4
+            logits = [float(q.reshape(-1, 16)[query] @ (k.reshape(-1, 16)[key] if key >= 0
+                                                        else attention.qkv.bias[160:176].double())) / 4
                       + PENALTY * where.blocked[window, i, j] for j, key in enumerate(places)]
             assert np.allclose(board.weights[window, i], torch.tensor(logits).softmax(0), atol=1e-5)
 
 
 def test_the_clicked_token_s_row_and_partners_are_where_they_are_in_the_picture():
-    board = run(SwinParams(y=0.9, x=0.1)).board
+    board = answer(SwinParams(y=0.9, x=0.1)).body.board
     assert board.token == (12, 1) and board.row.sum() == pytest.approx(1, abs=1e-5)
     assert {divmod(t, 14) for t in board.partners} == {(r, c) for r in range(10, 14) for c in range(3)}
     assert {divmod(int(t), 14) for t in np.flatnonzero(board.row > 1e-20)} == {divmod(t, 14) for t in board.partners}
@@ -80,23 +83,25 @@ def test_the_clicked_token_s_row_and_partners_are_where_they_are_in_the_picture(
 
 def test_the_leak_is_what_a_loop_over_pairs_counts():
     params = SwinParams(view="leak", rows=8, columns=8, window=4)
-    body, off = run(params).body, run(replace(params, view="roll", masked=False))
-    where, heads = off.board.layout, [run(replace(params, view="roll", masked=False, head=h + 1)).board.weights for h in range(HEADS)]
+    body, off = answer(params).body.lesson, answer(replace(params, view="roll", masked=False))
+    where, heads = off.body.board.layout, [
+        answer(replace(params, view="roll", masked=False, head=h + 1)).body.board.weights for h in range(HEADS)]
     share = np.zeros(64)
     for window, places in enumerate(where.windows):
         for i, a in enumerate(places):
             for j, b in enumerate(places):
-                apart = max(abs(a // 8 - b // 8), abs(a % 8 - b % 8)) >= 4                  # farther than any window reaches
+                # farther than any window reaches
+                apart = max(abs(a // 8 - b // 8), abs(a % 8 - b % 8)) >= 4
                 share[a] += apart * np.mean([p[window, i, j] for p in heads])
     assert np.allclose(body.share.ravel(), share, atol=1e-5) and body.off > 0.3 and body.on < 1e-30
 
 
 def test_an_edited_cell_moves_the_pairs_of_its_offset_alone():
     params = SwinParams(view="bias", rows=8, columns=8, window=4, head=2)
-    plain, edited = run(params), run(replace(params, edits=((0, 1, 9.0),)))
-    changed = edited.body.tables != plain.body.tables
-    assert changed.sum() == 1 and changed[1, 3, 4] and edited.body.edited == ((0, 1),)
-    ratio = edited.board.weights[0] / plain.board.weights[0]
+    plain, edited = answer(params), answer(replace(params, edits=((0, 1, 9.0),)))
+    changed = edited.body.lesson.tables != plain.body.lesson.tables
+    assert changed.sum() == 1 and changed[1, 3, 4] and edited.body.lesson.edited == ((0, 1),)
+    ratio = edited.body.board.weights[0] / plain.body.board.weights[0]
     for i in range(16):
         relative = ratio[i] / ratio[i, i]
         raised = {j for j in range(16) if relative[j] > 2}
@@ -105,14 +110,14 @@ def test_an_edited_cell_moves_the_pairs_of_its_offset_alone():
 
 def test_cost_grows_map_by_map_and_the_first_answer_is_the_formula(monkeypatch):
     monkeypatch.setattr("backends.swin.run.SIDES", (7, 14))
-    found = [result.body for result in steps(SwinParams(view="cost"))]
+    found = [result.body.lesson for result in answer.stream(SwinParams(view="cost"))]
     assert [sum(p.window_seconds is not None for p in body.prices) for body in found] == [0, 1, 2]
     assert found[0].asked.size == (56, 56) and found[0].asked.global_attention == 64 * found[0].asked.window_attention
 
 
 def test_a_model_s_rows_are_those_of_its_captured_maps_and_the_answer_is_sure_of_the_clicked_place():
     image = images.sample("scene-a")
-    body = run(SwinParams(view="model", picture="scene-a", y=0.3, x=0.6)).body
+    body = answer(SwinParams(view="model", picture="scene-a", y=0.3, x=0.6)).body.lesson
     reader = capture.shipped()
     maps = capture.capture(reader.model, reader.normalised(reader.picture(image)))
     for row, one in zip(body.blocks, maps, strict=True):
@@ -121,14 +126,15 @@ def test_a_model_s_rows_are_those_of_its_captured_maps_and_the_answer_is_sure_of
         assert np.allclose(row.weights, whole[:, top:top + height, left:left + width], atol=1e-6)
     h, w = body.alike.shape
     offset = float(small.load().offset)
-    assert body.alike[int(0.3 * h), int(0.6 * w)] == pytest.approx(1 / (1 + np.exp(-offset)), abs=1e-4) == body.alike.max()
+    assert body.alike[int(0.3 * h), int(0.6 * w)] == pytest.approx(1 / (1 + np.exp(-offset)),
+                                                                   abs=1e-4) == body.alike.max()
 
 
 def test_own_weights_are_asked_for_and_used():
     with pytest.raises(ValueError, match="load your own weights"):
-        run(SwinParams(view="model", model="own"), GREY)
+        answer(SwinParams(view="model", model="own"), image=GREY)
     reader = replace(capture.shipped(), name="mine", key="mine")
-    body = run(SwinParams(view="model", model="own"), GREY, reader).body
+    body = answer(SwinParams(view="model", model="own"), image=GREY, reader=reader).body.lesson
     assert body.name == "mine" and body.alike is None
 
 
@@ -142,30 +148,30 @@ def test_what_a_view_hides_changes_nothing_in_it():
     hidden = {"masked": False, "similarity": "cosine", "edits": ((0, 0, 9.0),), "bias": "rows", "moving": False}
     for view in ON_TOKENS:
         odd = {name: value for name, value in hidden.items() if view not in SETTINGS_OF[name]}
-        one, other = run(SwinParams(view=view)), run(SwinParams(view=view, **odd))
-        assert numbers(one) == numbers(other) and np.array_equal(one.board.weights, other.board.weights), view
+        one, other = answer(SwinParams(view=view)), answer(SwinParams(view=view, **odd))
+        assert numbers(one) == numbers(other) and np.array_equal(one.body.board.weights, other.body.board.weights), view
 
 
 def test_the_check_of_the_bias_can_fail(monkeypatch):
     params = SwinParams(view="bias", edits=((1, 2, 5.0),))
-    assert run(params).checks[-1].ok
+    assert answer(params).checks[-1].ok
     offsets = relative.offsets
     monkeypatch.setattr(relative, "offsets", lambda window: -offsets(window))
-    check = run(params).checks[-1]
+    check = answer(params).checks[-1]
     assert check.name == "One cell, all pairs of its offset" and not check.ok
 
 
 def test_two_libraries_come_with_both_boards():
     for order, twin in (("timm", "torchvision"), ("torchvision", "timm")):
-        result = run(SwinParams(view="orders", rows=16, order=order))
-        assert result.board.layout.order == order and result.body.other.layout.order == twin
-        assert result.body.other.token == result.board.token
-    assert result.body.other.through > 0 == result.board.through
+        result = answer(SwinParams(view="orders", rows=16, order=order))
+        assert result.body.board.layout.order == order and result.body.lesson.other.layout.order == twin
+        assert result.body.lesson.other.token == result.body.board.token
+    assert result.body.lesson.other.through > 0 == result.body.board.through
 
 
 def test_merging_is_checked_against_both_libraries_on_the_tokens(monkeypatch):
     for size in ((14, 14), (5, 13), (1, 1)):
-        [check] = run(SwinParams(view="merge", rows=size[0], columns=size[1])).checks
+        [check] = answer(SwinParams(view="merge", rows=size[0], columns=size[1])).checks
         assert check.ok
     monkeypatch.setattr(merging, "NEIGHBOURS", ((0, 0), (0, 1), (1, 0), (1, 1)))
-    assert not run(SwinParams(view="merge")).checks[0].ok
+    assert not answer(SwinParams(view="merge")).checks[0].ok

@@ -1,0 +1,108 @@
+"""The decoder of `tiny` in bfloat16, for the many clicks of everything mode on a processor that has matrix units for it
+(AMX: the 3 x 3 convolutions run some eight times as fast as in float32; without them bfloat16 is slower).
+
+Batch norms are folded into the convolutions before them, and tensors stay in one memory format.  What geometry is made
+of (distances along paths, similarities, ratings) stays float32.  The masks are those of the float32 decoder up to
+rounding: IoU 0.998 in the median on the samples, predicted IoU within 0.001 on average.
+"""
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import torch
+from segment_anything.modeling import Sam
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from backends.segment.tiny import TinyMaskDecoder, prompt_maps, repeat, split, up
+
+if TYPE_CHECKING:
+    from backends.segment.segmenter import Segmenter
+
+PADDED = 64            # channels that `refine` reads here: matrix units like whole tiles
+MADE: WeakKeyDictionary[nn.Module, QuickDecoder] = WeakKeyDictionary()      # of each decoder, as long as that lives
+
+
+class QuickDecoder(TinyMaskDecoder):
+    """`TinyMaskDecoder` whose convolutions run in bfloat16; made by `quick`, for inference."""
+
+    def predict_all(self, embedding: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
+        """All four masks (b, 4, 2g, 2g) and predicted IoU (b, 4), float32."""
+        h, detail, boundary = self.seen(embedding, sparse, dense)
+        masks = self.masks(self.refine(detail)).float().contiguous()
+        return masks, self.rate(h.float(), masks, boundary)
+
+    def seen(self, embedding: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Trunk features (b, 64, g, g), what `refine` reads (b, 64, 2g, 2g) and boundary logits (b, 1, g, g)."""
+        each = len(sparse) // len(embedding)
+        feat8, feat4, keys, boundary = split(embedding)
+        prompt, clicked, fine = prompt_maps(feat8, keys, boundary, sparse, dense, each)
+        h = self.prompt_in(half(prompt)).add_(spread(self.image_in(half(feat8)), each))
+        h = h.add_(self.under_click(clicked.bfloat16())[..., None, None]).relu_()
+        for block in self.trunk:
+            h = block.outer(block.inner(h)).add_(h).relu_()
+        detail = torch.empty(len(sparse), PADDED, *fine.shape[2:], dtype=h.dtype, memory_format=torch.channels_last)
+        start = 0
+        for part in (up(self.narrow(h)), spread(half(feat4), each), half(fine)):
+            detail[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
+        detail[:, start:] = 0
+        return h, detail, repeat(boundary, each)
+
+    def coarse_guess(self, coarse: Tensor, sparse: Tensor, dense: Tensor) -> Tensor:
+        """Logits (b, 1, 2g, 2g) of the single answer in the coarse view, which needs no rating."""
+        self.rate = lambda h, masks, boundary: None
+        try:
+            return super().coarse_guess(coarse, sparse, dense)
+        finally:
+            del self.rate
+
+
+def spread(x: Tensor, each: int) -> Tensor:
+    """`repeat` where the features are of several pictures; those of one meet all prompts by broadcasting."""
+    return x if len(x) == 1 else repeat(x, each)
+
+
+def half(x: Tensor) -> Tensor:
+    """bfloat16 with channels last, as the convolutions like it."""
+    return x.to(torch.bfloat16, memory_format=torch.channels_last)
+
+
+def folded(module: nn.Module) -> nn.Module:
+    """Every batch norm of `module` that follows a convolution in a sequence goes into that convolution, in place."""
+    for inner in module.modules():
+        if isinstance(inner, nn.Sequential):
+            for i in range(1, len(inner)):
+                if isinstance(inner[i], nn.BatchNorm2d) and isinstance(inner[i - 1], nn.Conv2d):
+                    inner[i - 1], inner[i] = fuse_conv_bn_eval(inner[i - 1], inner[i]), nn.Identity()
+    return module
+
+
+def quick(decoder: TinyMaskDecoder) -> QuickDecoder:
+    """A copy of `decoder` that runs in bfloat16."""
+    made = folded(copy.deepcopy(decoder).eval()).to(torch.bfloat16, memory_format=torch.channels_last)
+    made.iou.float()
+    first = made.refine[0][0]
+    first.weight = nn.Parameter(F.pad(first.weight, (0, 0, 0, 0, 0, PADDED - first.in_channels)), requires_grad=False)
+    first.in_channels = PADDED
+    made.__class__ = QuickDecoder
+    return made
+
+
+def pays(device: torch.device) -> bool:
+    """Whether bfloat16 is the faster one here."""
+    return device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_amx_tile_supported()
+
+
+def quickened(segmenter: Segmenter) -> Segmenter:
+    """The same model with the quick decoder where it has one and that pays; else `segmenter` itself."""
+    sam, decoder = segmenter.sam, segmenter.sam.mask_decoder
+    if type(decoder) is not TinyMaskDecoder or not pays(segmenter.device):
+        return segmenter
+    if decoder not in MADE:
+        MADE[decoder] = quick(decoder)
+    other = Sam(sam.image_encoder, sam.prompt_encoder, MADE[decoder]).requires_grad_(False)
+    return segmenter.of(other, segmenter.name, segmenter.digest)

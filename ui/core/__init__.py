@@ -1,0 +1,1 @@
+"""The frame: what every tab gets and no tab changes."""

@@ -1,0 +1,58 @@
+"""The public endpoint of a tab."""
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from backends.plain import numbers
+from ui.core import permalink
+from ui.core.gate import visitor_of
+from ui.core.lanes import Lanes, Place
+from ui.core.tab import Param, Tab, declared
+from ui.parts import sources
+
+
+def publish(tab: Tab, lanes: Lanes) -> None:
+    """Publish ``/<slug>``: the parameters by name, the result's numbers as JSON (``backends.plain``). A long view
+    streams."""
+    async def call(request: gr.Request, *args: Any, **named: Any) -> AsyncIterator[dict]:
+        given = dict(zip((p.name for p in declared(tab.params)), args, strict=False)) | named
+        session = request.session_hash
+        try:
+            params = permalink.make(tab.params, given)
+            found = sources.inputs(tab, "", params)
+            if tab.view(params).streamed:
+                kind = f"{tab.slug} {getattr(params, tab.chooser)}"
+                grown = lambda: (numbers(result) for result in tab.run.stream(params, **found))  # noqa: E731
+                items = lanes.long(session, visitor_of(request, session), kind, grown)
+            else:
+                items = lanes.now(lambda: iter([numbers(tab.run(params, **found))]))
+            async for item in items:
+                yield {"waiting": asdict(item)} if isinstance(item, Place) else item
+        except ValueError as error:
+            raise gr.Error(escape(str(error))) from error
+
+    described(call, tab)
+    gr.api(call, api_name=tab.slug, concurrency_limit=None)
+
+
+def described(call: Callable[..., Any], tab: Tab) -> None:
+    """Give ``call`` the signature, hints and docstring that Gradio's API page reads."""
+    params = declared(tab.params)
+    keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    hints = {p.name: _hint(p) for p in params}
+    own = [inspect.Parameter(p.name, keyword, default=permalink.plain(p.default), annotation=hints[p.name])
+           for p in params]
+    request = inspect.Parameter("request", keyword, annotation=gr.Request)
+    call.__signature__ = inspect.Signature([request, *own], return_annotation=dict)
+    call.__annotations__ = {"request": gr.Request, **hints, "return": dict}
+    lines = (f"    {p.name}: {p.control.help or p.control.label}" for p in params)
+    call.__doc__ = f"{tab.question}\n\nParameters:\n" + "\n".join(lines)
+
+
+def _hint(param: Param) -> Any:
+    return param.type if param.type in (int, float, str, bool) else Any

@@ -1,1 +1,0 @@
-"""Results to plotly figures and canvas scenes: pure functions without gradio."""

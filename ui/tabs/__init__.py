@@ -1,0 +1,1 @@
+"""One room a tab: a folder whose ``TAB`` says what the tab is."""

@@ -1,0 +1,47 @@
+"""The Attention tab: one q, k, v through many kinds of attention, side by side, and lessons on what is seen there."""
+
+from backends.attention import answer, own
+from backends.attention.params import KINDS, MAX_BYTES, AttentionParams
+from ui.core.tab import Source, Tab, views
+from ui.tabs.attention import figures
+from ui.tabs.attention.presets import PRESETS
+
+TITLES = {
+    "none": "Kinds side by side", "bracket": "Bracket the product", "favor": "FAVOR+ error",
+    "gradient": "Gradient microscope", "training": "Training race", "dilution": "Dilution",
+    "state": "An RNN", "mask": "Mask designer",
+}
+PERFORMERS = (("kinds", "performer"), ("kinds", "performer_trig"), ("kinds", "performer_hyp"))
+TAB = Tab(
+    slug="attention",
+    title="Attention",
+    question="What does another kind of attention do with the same q, k and v?",
+    params=AttentionParams,
+    run=answer,
+    views=views(TITLES, figures, streamed=("bracket",)),
+    presets=PRESETS,
+    first=PRESETS[0].params,
+    sources=(
+        Source("text", "text", "Text from a file", most=MAX_BYTES, place="typed"),
+        Source("model", "tensors", "safetensors with q, k, v: (n, d) or (h, n, d)", accept=".safetensors",
+               name="q, k and v", read=own.read, load=own.load, wanted=lambda params: params.source == "file"),
+    ),
+    chooser="lesson",
+    needs={
+        "typed": (("source", "text"), ("lesson", "dilution")), "own-tensors": (("source", "file"),),
+        "layer": (("source", "text"),), "n": (("source", "synthetic"),), "dim": (("source", "synthetic"),),
+        "m": PERFORMERS, "orthogonal": (*PERFORMERS, ("lesson", "favor")),
+        "window": (("kinds", "local"), ("kinds", "longformer")), "stride": (("kinds", "strided"), ("kinds", "fixed")),
+        "block": (("kinds", "diag"), ("kinds", "bigbird")), "blocks": (("kinds", "bigbird"),),
+        "globals": (("kinds", "fixed"), ("kinds", "longformer"), ("kinds", "bigbird")),
+        "rank": (("kinds", "linformer"),),
+        "delta": (("lesson", "state"),), "depth": (("lesson", "mask"),),
+    },
+    titles={
+        "source": {"text": "My text, through a trained model", "synthetic": "Random q, k, v", "file": "My own q, k, v"},
+        "reading": {"raw": "Raw, as applied", "absolute": "Absolute, rows to 1", "row": "Row-normalised, signed"},
+        "kinds": {name: kind.label for name, kind in KINDS.items()},
+    },
+    held=("step",),
+    folded=("m", "orthogonal", "window", "stride", "block", "globals", "blocks", "rank", "seed", "radius"),
+)

@@ -1,0 +1,49 @@
+"""The Deformable tab: where deformable operators read, what a trained one has learned to look at, and offsets that
+learn."""
+
+from backends.deform import answer
+from backends.deform.params import BENDS, KERNELS, ON_TAPS, OPERATORS, PATTERNS, SOURCES, STARTS, DeformParams
+from ui.core.tab import Source, Tab, views
+from ui.tabs.deformable import figures
+from ui.tabs.deformable.presets import PRESETS
+
+DCN = tuple(("operator", name) for name in ON_TAPS)
+RANDOM = (("operator", "msda"), ("operator", "dat"))
+TITLES = {"taps": "One output", "stack": "Three layers, trained", "twins": "Against its twin",
+          "fit": "Offsets that learn", "conventions": "Conventions"}
+ON_ONE = ("operator", "cells", "offsets", "raw", "kernel", "dilation", "pattern", "shear", "scale", "head",
+          "box", "noise", "factor", "stride")
+"""Settings of one output alone."""
+TAB = Tab(
+    slug="deformable",
+    title="Deformable",
+    question="Where do deformable operators really look?",
+    params=DeformParams,
+    run=answer,
+    views=views(TITLES, figures, streamed=("twins", "fit")),
+    presets=PRESETS,
+    sources=(Source("picture", "picture", "Open my picture", accept="image/*"),),
+    uses={
+        **dict.fromkeys(("picture", "at"), ("taps", "stack")),
+        **dict.fromkeys(ON_ONE, ("taps",)),
+        **dict.fromkeys(("turn", "grow"), ("taps", "fit")),
+        **dict.fromkeys(("source", "bend", "layers"), ("stack",)),
+        **dict.fromkeys(("start", "steps"), ("fit",)),
+        "samples": ("twins",),
+        "seed": ("taps", "stack", "twins", "fit"),
+    },
+    needs={
+        **dict.fromkeys(("offsets", "dilation", "pattern", "shear"), DCN),
+        **dict.fromkeys(("turn", "grow"), (("view", "fit"), *DCN)),
+        **dict.fromkeys(("head", "box"), RANDOM[:1]),
+        **dict.fromkeys(("factor", "stride"), RANDOM[1:]),
+        "raw": DCN[1:], "kernel": DCN[:2], "scale": DCN[2:], "noise": RANDOM,
+        "pictures": (("view", "taps"), ("source", "picture")),
+        "bend": (("source", "bent"),),
+        "seed": (("view", "stack"), ("view", "twins"), ("view", "fit"), *RANDOM),
+    },
+    titles={"operator": OPERATORS, "kernel": KERNELS, "pattern": PATTERNS, "source": SOURCES, "bend": BENDS,
+            "start": STARTS},
+    held=("picture",),
+    folded=("at", "offsets", "raw"),
+)

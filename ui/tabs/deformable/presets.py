@@ -1,0 +1,104 @@
+"""Settings worth a look, each with the observation that it must produce; a test evaluates them."""
+
+from typing import Any
+
+from backends.deform.params import DeformParams
+from ui.core.tab import Preset
+
+
+def _half(result: Any) -> bool:
+    body = result.body
+    return body.total == 4.5 and all(abs(2 * a - b) < 1e-4 for a, b in zip(body.output, body.plain, strict=True))
+
+
+def _star(result: Any) -> bool:
+    body = result.body
+    far = [max(abs(p.at[0] - body.start[0]), abs(p.at[1] - body.start[1])) for p in body.points[:16]]
+    return len(body.points) == 128 and {round(1 / p.weight) for p in body.points} == {128} and round(max(far)) == 32
+
+
+def _outside(result: Any) -> bool:
+    body = result.body
+    last = body.points[-1]
+    return last.at[0] > body.map.shape[0] - 0.5 and last.value[0] != body.points[0].value[0]
+
+
+def _follows(result: Any) -> bool:
+    body = result.body
+    change = [abs(a - b) for a, b in zip(body.output, body.plain, strict=True)]
+    return max(change) > 0.02
+
+
+def _beyond(result: Any) -> bool:
+    first, twin = result.body.fields
+    return len(first.places) == 729 and first.outside > 0.1 and twin.outside == 0 and first.inside > twin.inside + 0.1
+
+
+def _beats(result: Any) -> bool:
+    means = {(s.name, s.bend): sum(s.accuracy) / len(s.accuracy) for s in result.body.scores}
+    strong = next(one for one in result.body.inside if one.bend == "strong")
+    more = sum(strong.weighted) / len(strong.weighted) - sum(strong.wide) / len(strong.wide)
+    return means["deformable", "strong"] > means["plain", "strong"] + 0.1 and more > 0.1
+
+
+def _zeros(result: Any) -> bool:
+    return set(result.body.output) == {0.0} and result.notice.startswith("9 of 9")
+
+
+def _agree(result: Any) -> bool:
+    return result.checks[0].value == 0 and len(result.body.rows) == 4
+
+
+def _finds(result: Any) -> bool:
+    body = result.body
+    return body.error[-1] < 0.15 * body.error[0] and body.losses[-1] < 0.01 * body.losses[0]
+
+
+def _lost(result: Any) -> bool:
+    body = result.body
+    return body.error[-1] > 3 and body.losses[-1] < 0.2 * body.losses[0]
+
+
+def _dead(result: Any) -> bool:
+    body = result.body
+    return max(body.gradients) < 1e-12 and body.error[-1] == body.error[0] and body.losses[-1] == body.losses[0] > 0.1
+
+
+FAR = ((300.0, 300.0),) * 9
+PRESETS = (
+    Preset("Half a convolution", DeformParams(operator="dcn2", turn=0.0, grow=1.0),
+           "A DCNv2 that begins with offsets and raw modulations of zero is not the convolution but half of it: the "
+           "sigmoid of 0 is 0.5.", _half),
+    Preset("Along the edge", DeformParams(operator="dcn1", pattern="edge", kernel="sobel", grow=2.0),
+           "Offsets that turn the grid into the edge's own direction change the Sobel output by more than 0.02.",
+           _follows),
+    Preset("The star", DeformParams(),
+           "Deformable DETR before any training: 8 heads, 4 levels, 4 points, all 128 with the "
+           "same weight; on the coarsest level they lie up to 32 cells away.", _star),
+    Preset("DAT's last keys", DeformParams(operator="dat", noise=0.0),
+           "DAT's reference points are not symmetric: even without offsets the "
+           "last row of keys lies off the map.", _outside),
+    Preset("729 places", DeformParams(view="stack"),
+           "Three trained layers read 729 places; more than 10 % of the gradient lies beyond the "
+           "plain layers' square, and here over 10 points more of their weight lies on the thing than of the plain "
+           "grid's.", _beyond),
+    Preset("Against its twin", DeformParams(view="twins"),
+           "On held-out things, more bent than in training, the deformable network names over 10 points more cells "
+           "right than its twin of "
+           "the same size; its places lie on the thing over 10 points more often than a regular grid that is as wide.",
+           _beats),
+    Preset("Offsets learn", DeformParams(view="fit"),
+           "Nine offsets find a turn of 30 degrees and a growth of 1.3: the loss falls below 1 %, the distance below "
+           "15 % of what it was.", _finds),
+    Preset("Too far to feel", DeformParams(view="fit", turn=120.0, grow=1.0),
+           "Turned by 120 degrees the loss falls too, but the taps end more than 3 cells from the true places: the "
+           "gradient only knows the "
+           "four cells around.", _lost),
+    Preset("Dead gradient", DeformParams(view="fit", start="flat"),
+           "In a flat region the loss is large and the gradient of the offsets is zero: nothing moves.", _dead),
+    Preset("Off the map", DeformParams(operator="dcn1", offsets=FAR),
+           "Offsets that lead off the picture read zeros, and zeros have no gradient to come back by.", _zeros),
+    Preset("Four conventions", DeformParams(view="conventions"),
+           "Seven probes find the order of coordinates and taps that the table says.",
+           _agree),
+)

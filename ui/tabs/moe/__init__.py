@@ -1,0 +1,63 @@
+"""The MoE tab: who routes what, on the user's text, on a plane, and while small models are trained."""
+
+from backends.moe import answer
+from backends.moe.params import ALPHAS, LENGTH, LIMITED, MAX_TEXT, PUBLIC, ROUTERS, MoeParams
+from ui.core.tab import Source, Tab, views
+from ui.tabs.moe import figures
+from ui.tabs.moe.presets import PRESETS
+
+READING = ("text", "capacity", "precision")
+RULED = ("text", "plane")
+LIMITS = tuple(("router", name) for name in LIMITED)
+FREE = tuple(("router", name) for name, router in ROUTERS.items() if not router.k)
+ONE = (("touch", "disable"), ("touch", "force"))
+TITLES = {
+    "text": "Your text by expert", "classes": "What experts learn", "capacity": "Capacity trade",
+    "plane": "Router on a plane",
+    "race": "Collapse race, live", "training": "Shipped trainings", "precision": "bfloat16 router",
+    "calculator": "Calculator",
+}
+TAB = Tab(
+    slug="moe",
+    title="MoE",
+    question="Which expert does each token go to, and what does that cost?",
+    params=MoeParams,
+    run=answer,
+    views=views(TITLES, figures, streamed=("capacity", "race")),
+    presets=PRESETS,
+    sources=(Source("text", "text", "Text from a file", most=MAX_TEXT),),
+    uses={
+        **{"text": (*READING, "classes"), "model": ("text", "classes", "capacity"),
+           "router": ("text", "capacity", "plane")},
+        **{"k": ("text", "plane", "race", "precision"), "factor": ("text", "capacity", "plane"), "order": RULED},
+        **{"scope": ("text", "capacity"), "counted": ("classes",)},
+        **dict.fromkeys(("touch", "expert", "layer"), ("text",)),
+        **dict.fromkeys(("noise", "updates", "speed"), RULED),
+        **dict.fromkeys(("count", "sharp"), ("plane",)),
+        **dict.fromkeys(("steps", "alphas", "zeta"), ("race",)),
+        **dict.fromkeys(("public", "batch", "context", "bandwidth"), ("calculator",)),
+        "seed": ("text", "classes", "capacity", "plane", "race", "precision"),
+    },
+    needs={
+        "source": (*(("view", view) for view in READING), ("counted", "text")),
+        "k": (*(("view", view) for view in ("plane", "race", "precision")), *FREE),
+        "factor": (*LIMITS, ("view", "capacity")), "order": LIMITS,
+        "scope": (*LIMITS, ("router", "choice"), ("view", "capacity")),
+        **dict.fromkeys(("expert", "layer"), ONE),
+        **dict.fromkeys(("updates", "speed"), (("router", "free"), ("view", "plane"))),
+        "noise": (("router", "shazeer"),),
+    },
+    titles={
+        "model": {"moe": "with balance and z-loss", "moe-free": "without auxiliary losses"},
+        "router": {name: router.label for name, router in ROUTERS.items()},
+        "order": {"text": "earlier tokens", "priority": "larger p (batch priority)"},
+        "scope": {"text": "the whole text", "window": f"each window of {LENGTH} bytes"},
+        "layer": {"both": "both", "2": "2", "4": "4"},
+        "counted": {"modules": "held-out modules", "text": "the text"},
+        "touch": {"leave": "leave all", "disable": "disable one", "force": "all through one"},
+        "alphas": {alpha: alpha for alpha in ALPHAS},
+        "public": {name: name for name in PUBLIC},
+    },
+    held=("prototypes",),
+    folded=("count", "sharp"),
+)

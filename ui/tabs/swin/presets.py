@@ -1,0 +1,161 @@
+"""Settings worth a look, each with the observation that it must produce; a test evaluates them."""
+
+from typing import Any
+
+from backends.swin.params import SwinParams
+from ui.core.tab import Preset
+
+
+def _separates(result: Any) -> bool:
+    board = result.body.board
+    exact = board.strangers == 4128 and board.through == board.lost == 0
+    return round(100 * board.blocked) == 43 and exact and board.leak < 1e-30
+
+
+def _leaks(result: Any) -> bool:
+    return result.body.lesson.off >= 0.4 and result.body.lesson.on < 1e-30 and result.body.lesson.touched == 0.75
+
+
+def _stays(result: Any) -> bool:
+    return set(result.body.lesson.reached) == {49}
+
+
+def _spreads(result: Any) -> bool:
+    return result.body.lesson.reached[:2] == (49, 196) and set(result.body.lesson.reached_still) == {49}
+
+
+def _differ(result: Any) -> bool:
+    body = result.body.lesson
+    return body.largest > body.scale and body.leak[0] > 0.1 and body.leak[1] < 1e-30 and result.body.board.through > 0
+
+
+def _agree(result: Any) -> bool:
+    return result.body.lesson.largest == 0 and result.body.lesson.padding == (0, 0)
+
+
+def _left(result: Any) -> bool:
+    """The mean weight of the left neighbour, over places that have one in their window."""
+    board, (mh, mw) = result.body.board, result.body.board.layout.window
+    places = [p for p in range(mh * mw) if p % mw]
+    weights = [board.weights[0, p, p - 1] for p in places]
+    return float(sum(weights)) / len(weights) > 0.9
+
+
+def _bounded(result: Any) -> bool:
+    body = result.body.lesson
+    return max(body.largest_cosine) <= 10.0001 < max(body.largest_dot) and body.stretch_linear > 3 * body.stretch_log
+
+
+def _odd(result: Any) -> bool:
+    stages = result.body.lesson.stages
+    sizes = [s.size for s in stages] == [(14, 13), (7, 7), (4, 4), (2, 2)]
+    return sizes and stages[1].padded == (0, 1) and result.body.lesson.order[1] == (1, 0)
+
+
+def _cheaper(result: Any) -> bool:
+    [large] = [p for p in result.body.lesson.prices if p.size == (56, 56)]
+    return large.global_attention == 64 * large.window_attention and large.global_seconds > 5 * large.window_seconds
+
+
+def _alone(result: Any) -> bool:
+    board = result.body.board
+    return board.layout.window == (5, 7) and board.layout.shift == (0, 3) and bool(result.notice)
+
+
+def _grouped(result: Any) -> bool:
+    """The patch's weight on other patches of its own region, as the model itself draws it, and the share of them "
+    "among the others."""
+    row, alike = result.body.lesson.blocks[4], result.body.lesson.alike
+    (top, left), (height, width) = row.corner, row.inside
+    step = alike.shape[0] // row.map[0]
+    own = alike[step // 2 :: step, step // 2 :: step][top : top + height, left : left + width] > 0.5
+    weights, here = row.weights.mean(0), (row.token[0] - top, row.token[1] - left)
+    weight, share = weights[own].sum() - weights[here], (own.sum() - 1) / (own.size - 1)
+    return bool(weight / (1 - weights[here]) > 0.85 and share < 0.5)
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset(
+        "Roll and mask",
+        SwinParams(),
+        "14 x 14 tokens, M = 7, s = 3: the mask blocks 43 % of all pairs, exactly those that only the roll brought "
+        "together.",
+        _separates,
+    ),
+    Preset(
+        "Mask off: the leak",
+        SwinParams(view="leak"),
+        "Three quarters of the tokens share a window with strangers. Without the mask they give them over 40 % of "
+        "their attention, with it "
+        "less than 1e-30.",
+        _leaks,
+    ),
+    Preset(
+        "No shift",
+        SwinParams(view="reach", moving=False, y=0.5, x=0.5),
+        "Without shift six blocks see as far as one: 49 tokens, one window.",
+        _stays,
+    ),
+    Preset(
+        "With shift",
+        SwinParams(view="reach", y=0.5, x=0.5),
+        "With every second block shifted, the token in the middle depends on all 196 after two.",
+        _spreads,
+    ),
+    Preset(
+        "16 is not 2 x 7",
+        SwinParams(view="orders", rows=16, columns=16),
+        "The same weights, two libraries: an output differs by more than the root mean square of all. In timm over 10 "
+        "% of the "
+        "attention goes to strangers although the mask is on; in torchvision none does.",
+        _differ,
+    ),
+    Preset(
+        "14 is",
+        SwinParams(view="orders"),
+        "Where the window divides the map the two libraries agree to the last bit.",
+        _agree,
+    ),
+    Preset(
+        "One cell of the bias",
+        SwinParams(view="bias", bias="none", edits=((0, 1, 20.0),), step="attention"),
+        "One number, for the offset (0, 1), moves 42 pairs in every window: each query gives over 90 % to the token "
+        "on its left.",
+        _left,
+    ),
+    Preset(
+        "Cosine has a bound",
+        SwinParams(view="cosine", window=12, rows=24, columns=24),
+        "Scores of the dot product go beyond 10, scaled cosine cannot. A window of 12 leaves the range of 8 three "
+        "times less on log "
+        "coordinates.",
+        _bounded,
+    ),
+    Preset(
+        "An odd map",
+        SwinParams(view="merge", columns=13),
+        "14 x 13 tokens: zeros fill the odd side before every merge, and of four neighbours the one below comes "
+        "second.",
+        _odd,
+    ),
+    Preset(
+        "64 times less",
+        SwinParams(view="cost"),
+        "56 x 56 tokens, M = 7: 64 times fewer multiplications in attention, and here over 5 times less time.",
+        _cheaper,
+    ),
+    Preset(
+        "Window over the edge",
+        SwinParams(rows=5),
+        "Five rows, a window of seven: timm shrinks the window to 5 x 7 and does not shift the rows.",
+        _alone,
+    ),
+    Preset(
+        "A horse is one region",
+        SwinParams(view="model", picture="horse", y=0.3, x=0.75),
+        "Nobody told the attention where to look. In the first block of stage 3 this patch gives other patches of its "
+        "region (as the model "
+        "draws it) over 85 % of what it gives away, though they are less than half of its window.",
+        _grouped,
+    ),
+)
