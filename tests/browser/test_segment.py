@@ -159,7 +159,7 @@ def test_a_picture_is_annotated_exported_and_imported_under_its_own_name(start, 
         (tmp_path / name).write_text(content)
         board.page.set_input_files(f"{board.root} .gx-coco", tmp_path / name)
         if name == "good.json":
-            board.page.wait_for_selector(f"{board.root} .gx-objects li:nth-child(2)")
+            board.until(lambda: board.state()["objects"][-1]["name"] == "<b>Tom</b>")
             board.settled()
         else:
             assert "not a COCO file" in error_text(board)

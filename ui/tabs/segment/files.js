@@ -38,9 +38,15 @@ export function adoptImport(message) {
   importObjects(message.objects);
 }
 
+let imported = Promise.resolve();                    // files are brought in the order in which they were chosen
+
 export function listenToFiles(upload) {
   part('of').addEventListener('change', renderFiles);
   part('download').addEventListener('click', download);
   part('import').addEventListener('click', () => part('coco').click());
-  part('coco').addEventListener('change', event => { open(event.target.files[0], upload); event.target.value = ''; });
+  part('coco').addEventListener('change', event => {
+    const [file] = event.target.files;
+    imported = imported.then(() => open(file, upload));
+    event.target.value = '';
+  });
 }
