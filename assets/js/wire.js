@@ -78,8 +78,10 @@ class Wire {
     for (const [index, text] of Object.entries(answer.held || {})) {
       document.querySelector(`.gb-tab-${this.slug} [data-held="${index}"]`).textContent = text;
     }
-    for (const [index, text] of Object.entries(answer.offers || {})) {
-      document.querySelector(`.gb-tab-${this.slug} [data-offer="${index}"]`).textContent = text;
+    for (const [index, [text, fetched]] of Object.entries(answer.offers || {})) {
+      const node = document.querySelector(`.gb-tab-${this.slug} [data-offer="${index}"]`);
+      node.textContent = text;
+      node.nextElementSibling.hidden = !fetched;
     }
     if (answer.share) share(answer.share, answer.text);
     if (answer.save) save(answer.save, answer.text);

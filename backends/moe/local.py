@@ -1,9 +1,8 @@
-"""Your text through a Mixtral, OLMoE or Qwen-MoE checkpoint of your own, through `transformers`, which is an optional
-extra.
+"""Your text through a Mixtral, OLMoE or Qwen-MoE checkpoint of your own.
 
     python -m backends.moe.local FOLDER TEXT
 
-FOLDER holds config.json, safetensors weights and a tokenizer; nothing is downloaded and no code of the folder is run.
+FOLDER holds config.json, weights and a tokenizer; nothing is downloaded and no code of the folder is run.
 One JSON line per routed layer: the experts' loads, the balance loss in Switch's form (1 = even) and the z-loss; then
 one per token: its text and experts.
 """
@@ -17,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from backends import checkpoints
+from backends.checkpoints import Checkpoint
 from backends.moe.params import Rules
 from backends.moe.routers import Routed, route
 
@@ -28,27 +28,28 @@ KINDS = {"mixtral": "num_local_experts", "olmoe": "num_experts", "qwen2_moe": "n
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A causal language model of transformers in evaluation mode, with `experts` of which a token visits `k`."""
+class Experts:
+    """A model with `experts`, of which a token visits `k`."""
 
-    network: nn.Module
+    model: Checkpoint
     experts: int
     k: int
 
 
-def load(folder: Path, device: str = "cpu") -> Checkpoint:
-    """The checkpoint in `folder`, float32.  Raises ValueError, one sentence, for what is no mixture of experts that is
-    known here, and ImportError without transformers."""
-    kind = checkpoints.config(folder, tuple(KINDS))["model_type"]
-    network = checkpoints.load(folder, device)
-    return Checkpoint(network, getattr(network.config, KINDS[kind]), network.config.num_experts_per_tok)
+def load(folder: Path, device: str = "cpu") -> Experts:
+    """The model in `folder`, float32.  Raises ValueError, one sentence, for what is no mixture of experts that is known
+    here."""
+    model = checkpoints.load(folder, device, kinds=tuple(KINDS))
+    config = model.network.config
+    return Experts(model, getattr(config, KINDS[config.model_type]), config.num_experts_per_tok)
 
 
 @torch.no_grad()
-def routings(checkpoint: Checkpoint, tokens: Tensor) -> tuple[Routed, ...]:
+def routings(mixture: Experts, tokens: Tensor) -> tuple[Routed, ...]:
     """Where tokens (n,) went in each routed layer, from the logits that the model's own routers gave."""
-    found = checkpoint.network(tokens[None].to(checkpoint.network.device), output_router_logits=True, use_cache=False)
-    return tuple(route("mixtral", logits.cpu().float(), Rules(k=checkpoint.k)) for logits in found.router_logits)
+    network = mixture.model.network
+    found = network(tokens[None].to(network.device), output_router_logits=True, use_cache=False)
+    return tuple(route("mixtral", logits.cpu().float(), Rules(k=mixture.k)) for logits in found.router_logits)
 
 
 def rows(routed: tuple[Routed, ...], words: list[str]) -> Iterator[dict[str, Any]]:
@@ -68,11 +69,11 @@ def main() -> None:
     p.add_argument("--device", default="cpu")
     a = p.parse_args()
     try:
-        checkpoint = load(a.folder, a.device)
-        tokens, words = checkpoints.encoded(a.folder, a.text.read_text("utf-8", "replace"))
-        for row in rows(routings(checkpoint, tokens), words):
+        mixture = load(a.folder, a.device)
+        tokens = mixture.model.encoded(a.text.read_text("utf-8", "replace"))
+        for row in rows(routings(mixture, tokens), mixture.model.words(tokens)):
             print(json.dumps(row, ensure_ascii=False), flush=True)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError) as error:
         p.exit(1, f"{error}\n")
 
 

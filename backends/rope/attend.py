@@ -72,7 +72,7 @@ def _causal(a: int, e: int, shift: int, like: Tensor) -> Tensor:
 def _mixed(window: int, near: Pair, far: Pair, v: Tensor, chunk: int) -> Tensor:
     """All keys: far ones from `window` tokens back on."""
     m, n = near[0].shape[2], v.shape[2]
-    root, out = v.shape[-1] ** -0.5, []
+    root, out = near[0].shape[-1] ** -0.5, []
     if v.device.type == "cpu":
         chunk = min(chunk, max(32, CACHED // (v.shape[0] * v.shape[1] * n)))
     near, far = (near[0] * root, near[1].transpose(-1, -2)), (far[0] * root, far[1].transpose(-1, -2))
@@ -101,7 +101,7 @@ def _kept(plan: Plan, near: Pair, far: Pair, v: Tensor, chunk: int) -> Tensor:
     """A window of keys and the first ones: of those, the far pairs stand in columns of their own."""
     window, sinks = plan.keep.window, far[1].shape[2]
     m, n = near[0].shape[2], v.shape[2]
-    root, out = v.shape[-1] ** -0.5, []
+    root, out = near[0].shape[-1] ** -0.5, []
     for a, e in _chunks(m, max(NARROW, min(chunk, window))):
         low, high = n - m + a, n - m + e
         young, first = max(0, low - window + 1), min(sinks, max(0, high - window))

@@ -192,12 +192,17 @@ class RopeParams:
     method: str = setting("yarn_hf", "Block for", "the method whose rope_parameters are written out",
                           choices=CALCULATED)
     seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
+    model: str = setting("bytes", "Model", "that reads the text", kind="dropdown", max_length=200)
+    tokens: int = setting(12_288, "Tokens", "of the text that a real model reads, at most", kind="number")
+    reads: int = setting(0, "Model's trained length", "tokens; 0: what its config.json says", kind="number")
 
     def __post_init__(self) -> None:
         for entry in fields(self):
             low, high = entry.metadata.get("range", (None, None))
             if low is not None and not low <= getattr(self, entry.name) <= high:
                 raise ValueError(f"{entry.metadata['label']} must lie between {low} and {high}.")
+        if not 64 <= self.tokens <= 1 << 20 or not 0 <= self.reads <= 1 << 20:
+            raise ValueError("A real model reads 64 to 1048576 tokens.")
         unknown = [str(name)[:40] for name in (*self.methods, self.left, self.right) if name not in METHODS]
         if unknown:
             raise ValueError(f"There is no method called {unknown[0]!r}.")

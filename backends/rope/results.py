@@ -42,24 +42,29 @@ class Curve:
 
 @dataclass(frozen=True)
 class Track:
-    """One method along a text: mean loss and accuracy of the bytes around each position `at`."""
+    """One method along a text: mean loss and accuracy of the bytes or tokens around each position `at`; `tail`: the
+    mean loss of the text's last ones, None until they are read and along texts of bytes."""
 
     method: str
     label: str
     at: tuple[float, ...] = ()
     loss: tuple[float, ...] = ()
     accuracy: tuple[float, ...] = ()
+    tail: float | None = None
 
 
 @dataclass(frozen=True)
 class Live:
-    """A whole text of `length` bytes, all bytes before as context; `smooth`: bytes per point."""
+    """A whole text of `length` bytes or tokens (`unit`), all before as context; `smooth`: how many make a point;
+    `tail`: how many last tokens are compared, 0 for none."""
 
     trained: int
     length: int
     smooth: int
     source: str
     tracks: tuple[Track, ...]
+    unit: str = "bytes"
+    tail: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
+from backends import models
 from backends.lm import rotary, shelf, tasks
 from backends.result import Check, Work, check
-from backends.rope import calculator, distances, evaluate, passkey, sinks
+from backends.rope import calculator, distances, evaluate, passkey, real, sinks
 from backends.rope.attend import attend
 from backends.rope.evaluate import Reader
 from backends.rope.methods import METHODS, Rules, plan
@@ -164,8 +165,15 @@ def _view(work: Callable[[RopeParams], Iterator[Any]],
     return steps
 
 
+def _live(params: RopeParams) -> Work:
+    """Bytes by the shipped models, or a real model's tokens."""
+    if params.model == models.BYTES:
+        return _view(evaluate.live, _read)(params)
+    return real.live(params)
+
+
 VIEWS: dict[str, Callable[[RopeParams], Work]] = {
-    "curve": _view(evaluate.curve, _read), "live": _view(evaluate.live, _read), "tax": _view(evaluate.tax, _taxed),
+    "curve": _view(evaluate.curve, _read), "live": _live, "tax": _view(evaluate.tax, _taxed),
     "passkey": _view(passkey.grids, _found), "sinks": _view(sinks.lab, _sunk), "clocks": _view(_calculated, _laid_out),
     "calculator": _view(_calculated, _laid_out), "distance": _view(_painted, _drawn),
 }

@@ -54,10 +54,12 @@ def _offered(architecture: str, here: bool) -> str:
     return f"{found.repository}: {where}; licence: {found.licence}."
 
 
-def offer(params: SwinParams) -> str:
-    """What the hub has for the architecture, in a sentence.  Nothing is asked of the network."""
+def offer(params: SwinParams) -> tuple[str, bool]:
+    """What the hub has for the architecture, in a sentence, and whether it is still to be fetched.  Nothing is asked of
+    the network."""
     from backends.swin import hub
-    return _offered(params.architecture, hub.place(params.architecture).is_file())
+    here = hub.place(params.architecture).is_file()
+    return _offered(params.architecture, here), not here
 
 
 def fetch(params: SwinParams) -> Iterator[str | Path]:

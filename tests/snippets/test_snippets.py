@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from backends import smollm
 from backends.plain import numbers
 from tests.conftest import ROOT
 from tests.snippets.runner import printed
@@ -26,8 +27,10 @@ def tabs():
 
 
 def settings(tab):
-    """(name, parameters) of the defaults, of what a visitor sees first and of every preset, each once."""
-    taken = {"default": tab.params(), "opening": tab.opening, **{p.name: p.params for p in tab.presets}}
+    """(name, parameters) of the defaults, of what a visitor sees first and of every preset, each once; a model that is
+    fetched first has a test of its own."""
+    shown = {p.name: p.params for p in tab.presets if getattr(p.params, "model", "") != smollm.ID}
+    taken = {"default": tab.params(), "opening": tab.opening, **shown}
     return [(name, params) for at, (name, params) in enumerate(taken.items())
             if params not in list(taken.values())[:at]]
 
@@ -73,6 +76,17 @@ def test_the_exported_scripts_reproduce_the_numbers(slug, part, answers, tmp_pat
         except AssertionError as error:
             wrong.append(f"{name}: {error}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_script_reads_a_real_model(smollm_home, tmp_path):
+    from ui.core import export
+
+    script, tab = tmp_path / "script.py", tabs()["rope"]
+    params = tab.params(view="live", model=smollm.ID, methods=("none", "yarn"), tokens=256)
+    script.write_text(export.script(tab, params), encoding="utf-8")
+    ours, theirs = numbers(tab.run(params)), json.loads(printed(script, tmp_path))
+    assert [t["method"] for t in theirs["body"]["tracks"]] == ["none", "yarn"]
+    same(ours["body"], theirs["body"])
 
 
 @pytest.mark.parametrize("slug", [SHIPPED[0], SHIPPED[-1]])

@@ -252,7 +252,20 @@ def test_an_observation_can_fail(name, change):
     assert not preset.holds(answer(replace(preset.params, **less, **change)))
 
 
+@pytest.mark.timeout(1200)
+def test_a_real_model_breaks_past_its_end_and_two_methods_mend_it(smollm_home):
+    preset = next(p for p in TAB.presets if p.params.model != RopeParams.model)
+    *grown, result = TAB.run.stream(preset.params)
+    assert preset.holds(result) and all(check.ok for check in result.checks)
+    assert len(grown[0].body.tracks[0].at) > 3 and "s are left" in grown[0].notice and result.body.unit == "tokens"
+    said = figures.last_tokens(preset.params, result.body)
+    assert said.startswith("Nats per token over the last 1024 of 12288 tokens: RoPE, untouched 3.")
+    untouched = replace(result.body, tracks=tuple(replace(t, tail=2.3) for t in result.body.tracks))
+    assert not preset.holds(replace(result, body=untouched))
+
+
 def test_the_tab_offers_what_it_should():
-    assert TAB.slug == "rope" and len(TAB.presets) == 11 and [s.kind for s in TAB.sources] == ["text", "numbers"]
+    assert TAB.slug == "rope" and len(TAB.presets) == 12
+    assert [s.kind for s in TAB.sources] == ["shelf", "text", "numbers"]
     assert {preset.params.view for preset in TAB.presets} <= set(TAB.views)
     assert [name for name, view in TAB.views.items() if not view.streamed] == [*INSTANT]

@@ -175,7 +175,7 @@ def test_own_weights_are_read_for_their_session_alone_and_others_are_named(tmp_p
 def test_weights_of_the_hub_are_offered_fetched_and_used_by_their_session(tmp_path, monkeypatch):
     name, params = "swin_tiny_patch4_window7_224", SwinParams(view="model", model="own")
     monkeypatch.setenv("GLASSBOX_HOME", str(tmp_path))
-    assert own.offer(params) == f"timm/{name}.ms_in1k: about 113 MB from huggingface.co; licence: mit."
+    assert own.offer(params) == (f"timm/{name}.ms_in1k: about 113 MB from huggingface.co; licence: mit.", True)
 
     def fetch(asked):
         yield Progress(1_000_000, 2_000_000)
@@ -184,10 +184,10 @@ def test_weights_of_the_hub_are_offered_fetched_and_used_by_their_session(tmp_pa
 
     monkeypatch.setattr(hub, "fetch", fetch)
     assert list(sources.fetched(TAB, READER, "hub", params)) == ["1 of 2 MB", f"timm/{name}.ms_in1k is loaded."]
-    assert "already" in own.offer(params) and sources.offers(TAB, params) == {"1": own.offer(params)}
+    assert "already" in own.offer(params)[0] and sources.offers(TAB, params) == {"1": own.offer(params)}
     assert all(check.ok for check in shown("hub", params).checks)
     giant = replace(params, architecture="swinv2_cr_giant_224")
-    assert "no weights" in sources.offers(TAB, giant)["1"]
+    assert "no weights" in sources.offers(TAB, giant)["1"][0]
     assert sources.offers(TAB, replace(params, model="shipped")) == {}
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from backends import smollm
 from backends.plain import numbers
 from ui import TABS
 from ui.core import prose
@@ -14,8 +15,6 @@ from ui.core.tab import ParamError, Tab, Table, View, declared
 from ui.parts import markup, plots
 
 SLUGS = [tab.slug for tab in TABS]
-UNTAUGHT = {"rope": {"live"}}
-"""Views that wait for a long text of the user's own."""
 BUILT = [tab for tab in TABS if tab.page is None]
 TEXT = '<img src=x onerror="window.hacked=1"> ${window.hacked=1} {{note}} "quoted" \'single\' 你好\nsecond line'
 
@@ -47,8 +46,10 @@ class Measured:
 
 @pytest.mark.parametrize("tab", TABS, ids=SLUGS)
 def test_each_preset_shows_what_it_promises(tab, answers):
-    wrong = [preset.name for preset in tab.presets if preset.holds(answers(tab.run, preset.params)) is not True]
-    assert tab.presets and not wrong
+    """Those of a model that is fetched first have tests of their own."""
+    here = [preset for preset in tab.presets if getattr(preset.params, "model", "") != smollm.ID]
+    wrong = [preset.name for preset in here if preset.holds(answers(tab.run, preset.params)) is not True]
+    assert here and not wrong
 
 
 @pytest.mark.parametrize("tab", TABS, ids=SLUGS)
@@ -73,7 +74,7 @@ def test_declarations_name_views_and_parameters_that_exist(tab):
 @pytest.mark.parametrize("tab", BUILT, ids=lambda tab: tab.slug)
 def test_every_view_is_taught_by_a_preset_or_opens_the_tab(tab):
     shown = {getattr(p.params, tab.chooser) for p in tab.presets} | {getattr(tab.opening, tab.chooser)}
-    assert shown | UNTAUGHT.get(tab.slug, set()) == {*tab.views}
+    assert shown == {*tab.views}
 
 
 def test_only_segment_draws_a_page_of_its_own():

@@ -40,7 +40,7 @@ def _source(tab: Tab, source: Source, widgets: dict[str, Any]) -> None:
         widgets[source.field] = widget(tab, tab.declared[source.field])
         return
     with gr.Column(elem_id=f"{tab.slug}-{source.id}", elem_classes="gb-typed" if source.kind == "text" else None):
-        if source.kind == "text":
+        if source.kind in ("text", "shelf"):
             widgets[source.field] = widget(tab, tab.declared[source.field])
         piece(markup.upload(tab.slug, source, tab.sources.index(source)))
 

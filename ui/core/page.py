@@ -170,7 +170,7 @@ class Page:
             self.frame.kept.put(session, self.tab.slug, params, result)
             yield painted
 
-    async def offered(self, params: Any) -> AsyncIterator[dict[str, str]]:
+    async def offered(self, params: Any) -> AsyncIterator[dict[str, tuple[str, bool]]]:
         """What a hub would send for the sources that matter now, by their number."""
         if any(source.offer and source.wanted(params) for source in self.tab.sources):
             async for found in self.frame.lanes.now(lambda: iter([sources.offers(self.tab, params)])):

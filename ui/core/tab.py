@@ -106,14 +106,17 @@ class Source:
       at most ``most`` px (0: as it came).
     * "numbers": ``read(path) -> (values by parameter, sentence)`` fills settings from a file.
     * "model": a file that stays with the visitor. ``read(path) -> sentence`` accepts it; ``load(path, params)`` makes
-      the keyword argument ``field`` of the mechanism where ``wanted(params)``; ``fetch(params)`` may download one
-      instead: it yields sentences on how far it is, then the path; ``offer(params)`` says what it would download.
+      the keyword argument ``field`` of the mechanism where ``wanted(params)``.
+    * "shelf": ``field`` names a model of ``backends.models``, which the mechanism loads by itself.
+
+    For the last two, ``fetch(params)`` may download one: it yields sentences on how far it is, and for a "model" the
+    path; ``offer(params)`` says what it would download, and whether there is anything to download.
 
     ``label`` is what its button says, ``accept`` the file's ending, ``name`` what a link cannot carry; ``place`` takes
     the place of "source" in the id of a text's element, where a parameter has that name.
     """
 
-    kind: Literal["text", "picture", "numbers", "model"]
+    kind: Literal["text", "picture", "numbers", "model", "shelf"]
     field: str
     label: str = ""
     accept: str = ""
@@ -124,7 +127,7 @@ class Source:
     load: Callable[[Path, Any], Any] | None = None
     wanted: Callable[[Any], bool] = lambda params: True
     fetch: Callable[[Any], Any] | None = None
-    offer: Callable[[Any], str] | None = None
+    offer: Callable[[Any], tuple[str, bool]] | None = None
 
     @property
     def id(self) -> str:

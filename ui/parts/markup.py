@@ -145,15 +145,18 @@ def upload(slug: str, source: Source, index: int) -> str:
     count = f'<p class="gb-count" id="{slug}-count" role="status" data-most="{source.most}"></p>'
     most = count if source.kind == "text" else ""
     accept = f' accept="{source.accept}"' if source.accept else ""
-    fetch = ""
-    if source.fetch is not None:
-        fetch = (f'<button type="button" class="gb-quiet" id="{slug}-hub" {says({"kind": "fetch", "source": index})}>'
-                 f'Download from the hub</button><button type="button" class="gb-quiet gb-halt" '
-                 'data-long="stop">Stop</button>'
-                 f'<p class="gb-note" id="{slug}-offer" data-offer="{index}" role="status"></p>')
-    return (f'{most}<label class="gb-quiet gb-upload" id="{slug}-upload-{index}">{escape(source.label)}'
-            f'<input type="file" data-source="{index}"{accept}></label>{fetch}'
-            f'<p class="gb-note" data-held="{index}" role="status"></p>')
+    file = (f'<label class="gb-quiet gb-upload" id="{slug}-upload-{index}">{escape(source.label)}'
+            f'<input type="file" data-source="{index}"{accept}></label>')
+    return (most + file * (source.kind != "shelf") + (fetching(slug, index) if source.fetch else "")
+            + f'<p class="gb-note" data-held="{index}" role="status"></p>')
+
+
+def fetching(slug: str, index: int) -> str:
+    """What could be fetched for a source, in words, and the buttons that fetch it and stop."""
+    return (f'<p class="gb-note" id="{slug}-offer" data-offer="{index}" role="status"></p>'
+            f'<span class="gb-fetch" hidden><button type="button" class="gb-quiet" id="{slug}-hub" '
+            f'{says({"kind": "fetch", "source": index})}>Download</button>'
+            '<button type="button" class="gb-quiet gb-halt" data-long="stop">Stop</button></span>')
 
 
 def pictures(slug: str, source: Source, index: int, samples: list[dict[str, str]]) -> str:

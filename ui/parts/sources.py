@@ -50,6 +50,8 @@ def take(tab: Tab, source: Source, session: str, path: Any) -> tuple[dict[str, A
     """An uploaded file for a source: the parameters that it sets, and a sentence. ValueError when it is of no use."""
     if source.kind == "picture":
         return {source.field: pictures.add(session, path)}, ""
+    if source.kind == "shelf":
+        raise ValueError("Models are taken from the shelf of this server, not from the browser.")
     found = uploaded(path)
     if source.kind == "text":
         text, said = (source.read or texts.read_text)(found, source.most)
@@ -70,15 +72,16 @@ def fetched(tab: Tab, source: Source, session: str, params: Any) -> Iterator[str
             yield step
 
 
-def offers(tab: Tab, params: Any) -> dict[str, str]:
-    """What a hub would send for the sources that matter now, by their number; the reason where it has nothing."""
+def offers(tab: Tab, params: Any) -> dict[str, tuple[str, bool]]:
+    """What could be fetched for the sources that matter now, by their number, and whether it still is to be; the reason
+    where there is nothing."""
     found = {}
     for index, source in enumerate(tab.sources):
         if source.offer and source.wanted(params):
             try:
                 found[str(index)] = source.offer(params)
             except ValueError as error:
-                found[str(index)] = str(error)
+                found[str(index)] = str(error), False
     return found
 
 

@@ -6,6 +6,7 @@ Clock faces, distances and the calculator answer each move of a setting; the oth
 from pathlib import Path
 from typing import Any
 
+from backends import models
 from backends.rope import answer
 from backends.rope.params import CALCULATED, MAX_TEXT, METHODS, ON_ROPE, RopeParams
 from ui.core.tab import Source, Tab, views
@@ -45,7 +46,9 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, streamed=RUN),
     presets=PRESETS,
-    sources=(Source("text", "text", "Text from a file", most=MAX_TEXT),
+    sources=(Source("shelf", "model", wanted=lambda params: params.view == "live",
+                    fetch=lambda params: models.fetch(params.model), offer=lambda params: models.offer(params.model)),
+             Source("text", "text", "Text from a file", most=MAX_TEXT),
              Source("numbers", "config", "Load a model's config.json", ".json", read=model_of)),
     uses={
         "methods": (*READING, "clocks", "distance"), "text": READING, "repeat": READING,
@@ -53,12 +56,13 @@ TAB = Tab(
         "samples": ("curve", "passkey", "tax", "sinks"), "seed": RUN, "left": ("passkey",), "right": ("passkey",),
         "window": (*SHAPED, "sinks"), "sinks": (*READING, "passkey", "sinks", "distance"),
         **dict.fromkeys(RULES, (*SHAPED, "calculator")), **dict.fromkeys(("leak", "group"), SHAPED),
+        **dict.fromkeys(("model", "tokens", "reads"), ("live",)),
         **dict.fromkeys((*MODEL, "config"), INSTANT), **dict.fromkeys(("partial", "method"), ("calculator",)),
     },
     titles={
         "methods": {name: method.label + ("" if method.runs else " (drawn only)") for name, method in METHODS.items()},
         "left": GRID, "right": GRID,
-        "method": {name: METHODS[name].label for name in CALCULATED},
+        "method": {name: METHODS[name].label for name in CALCULATED}, "model": models.titles(),
     },
     folded=RULES,
 )

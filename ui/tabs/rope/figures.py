@@ -71,8 +71,8 @@ def curve_table(body: Any) -> Table:
 
 def live(body: Any) -> "go.Figure":
     """Loss and accuracy along one text."""
-    ys = (f"nats per byte, means of {body.smooth}", "right next bytes")
-    figure = stacked("position in the text, bytes", ys, log_x=False)
+    ys = (f"nats per {body.unit[:-1]}, means of {body.smooth}", f"right next {body.unit}")
+    figure = stacked(f"position in the text, {body.unit}", ys, log_x=False)
     for index, track in enumerate(body.tracks):
         colour, dash = _style(index)
         line(figure, track.at, track.loss, track.label, colour, 0, dash)
@@ -87,7 +87,14 @@ def live(body: Any) -> "go.Figure":
 def live_table(body: Any) -> Table:
     """One row for each method and point."""
     rows = ((t.label, *values) for t in body.tracks for values in zip(t.at, t.loss, t.accuracy, strict=True))
-    return Table(("method", "position, bytes", "nats per byte", "accuracy"), tuple(rows))
+    head = ("method", f"position, {body.unit}", f"nats per {body.unit[:-1]}", "accuracy")
+    return Table(head, tuple(rows))
+
+
+def last_tokens(params: Any, body: Any) -> str:
+    """What a real model loses on the same last tokens, method by method, in a sentence."""
+    done = [f"{track.label} {track.tail:.3f}" for track in body.tracks if track.tail is not None]
+    return f"Nats per token over the last {body.tail} of {body.length} tokens: {'; '.join(done)}." if done else ""
 
 
 def tax(body: Any) -> "go.Figure":
@@ -256,7 +263,7 @@ def verdict(params: Any, body: Any) -> str:
 
 FIGURES = {"curve": curve, "live": live, "tax": tax, "passkey": passkey, "sinks": sinks}
 STAGES = {"clocks": clocks, "calculator": clocks, "distance": distance}
-WORDS = {"sinks": verdict}
+WORDS = {"sinks": verdict, "live": last_tokens}
 BELOW = {"curve": beside.compare, "sinks": beside.streaming, "calculator": beside.calculator,
          **dict.fromkeys(("passkey", "live", "tax", "clocks", "distance"), beside.rules)}
 TABLES = {"curve": curve_table, "live": live_table, "tax": tax_table, "passkey": passkey_table, "sinks": sinks_table,

@@ -80,6 +80,11 @@ def _painted(result: Any) -> bool:
     return bool(none.outside.any()) and within and bool(window.hidden.any())
 
 
+def _real(result: Any) -> bool:
+    tail = {track.method: track.tail for track in result.body.tracks}
+    return tail["none"] > tail["reference"] + 1 and max(tail["ntk"], tail["yarn_hf"]) < tail["reference"] + 0.1
+
+
 PRESETS = (
     Preset(
         "The order at eight times the length",
@@ -88,6 +93,13 @@ PRESETS = (
         "NTK (2s) and YaRN to ReRoPE. In the published order PI is worse than doing nothing; in the bytes of this "
         "small model it is not.",
         _orders,
+    ),
+    Preset(
+        "A real model past its end",
+        RopeParams(view="live", model="smollm2-135m", methods=("none", "ntk", "yarn_hf"), scale=2.0),
+        "SmolLM2 was trained on 8192 tokens. On the last 1024 before token 12288 RoPE untouched loses more than a nat "
+        "over reading them with 8192 tokens of context; NTK and YaRN, laid out for twice the length, at most 0.1.",
+        _real,
     ),
     Preset(
         "Worse than doing nothing",
