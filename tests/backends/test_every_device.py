@@ -1,0 +1,76 @@
+"""Every tab computes on the device of the process, with the same numbers.
+
+torch makes what is not given a device on `meta`, where there are no numbers, so a tensor without a device fails; the
+process's device is the CPU, then one that refuses to be mixed with the CPU (`tests.pretend`)."""
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+
+from backends import device, threads
+from backends.attention.params import KINDS
+from backends.plain import numbers
+from tests import pretend
+from ui.tabs import attention
+
+LOOK = 2
+"""Results of a long run that are looked at."""
+TABS = {tab.slug: tab for tab in (attention.TAB,)}
+SMALL = {
+    "attention": {"source": "synthetic", "n": 24, "dim": 8, "kinds": tuple(KINDS)},
+}
+"""Settings that keep a view quick, by tab."""
+MORE = {
+    ("attention", "none"): [{"source": "text", "text": "def f(x):"}, {"causal": False}],
+    ("attention", "state"): [{"delta": True}],
+}
+"""Further settings of a view, by tab and view."""
+
+
+@pytest.fixture
+def on(monkeypatch):
+    """`with on(name)`: the process's device is `name`, and what torch makes without a device is on meta."""
+    resolve = device.resolve
+    monkeypatch.setattr(device, "resolve", lambda name="auto": pretend.HERE if name == "pretend" else resolve(name))
+    monkeypatch.setattr(threads, "alone", lambda function, *args: function(*args))
+    monkeypatch.setattr(threads, "each", map)
+    for name in ("tensor", "as_tensor"):
+        monkeypatch.setattr(torch, name, pretend.moved(getattr(torch, name)))
+
+    def inside(name):
+        monkeypatch.setenv("GLASSBOX_DEVICE", name)
+        return torch.device("meta")
+    return inside
+
+
+def found(results):
+    """The first results as plain numbers."""
+    return [numbers(result) for result in islice(results, LOOK)]
+
+
+def differing(a, b, at=""):
+    """Where two results say something else; kernels may round in another way."""
+    if isinstance(a, dict | list) and type(a) is type(b) and len(a) == len(b):
+        names = a if isinstance(a, dict) else range(len(a))
+        return [where for name in names for where in differing(a[name], b[name], f"{at}.{name}")]
+    same = a == pytest.approx(b, rel=1e-3, abs=1e-5) if isinstance(a, float) else a == b
+    return [] if same else [f"{at}: {a} or {b}"]
+
+
+def asked(tab):
+    """Settings of every view of a tab."""
+    for view in tab.views:
+        for change in ({}, *MORE.get((tab.slug, view), ())):
+            yield replace(tab.params(), **{tab.chooser: view, **SMALL[tab.slug], **change})
+
+
+@pytest.mark.parametrize("slug", TABS)
+def test_a_tab_computes_on_the_device_of_the_process(slug, on):
+    tab = TABS[slug]
+    for params in asked(tab):
+        with on("cpu"):
+            here = found(tab.run.stream(params))
+        with on("pretend"):
+            there = found(tab.run.stream(params))
+        assert not differing(here, there), params
