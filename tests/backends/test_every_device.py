@@ -10,20 +10,26 @@ import torch
 
 from backends import device, threads
 from backends.attention.params import KINDS
+from backends.moe.params import ROUTERS
 from backends.plain import numbers
 from tests import pretend
-from ui.tabs import attention
+from ui.tabs import attention, moe, rope
 
 LOOK = 2
 """Results of a long run that are looked at."""
-TABS = {tab.slug: tab for tab in (attention.TAB,)}
+TABS = {tab.slug: tab for tab in (attention.TAB, moe.TAB, rope.TAB)}
 SMALL = {
     "attention": {"source": "synthetic", "n": 24, "dim": 8, "kinds": tuple(KINDS)},
+    "moe": {"text": "def f(x):\n    return x\n", "count": 40, "alphas": ("0", "0.01"), "updates": 3},
+    "rope": {"samples": 2, "longest": 2},
 }
 """Settings that keep a view quick, by tab."""
 MORE = {
     ("attention", "none"): [{"source": "text", "text": "def f(x):"}, {"causal": False}],
     ("attention", "state"): [{"delta": True}],
+    ("moe", "text"): [*({"router": name} for name in ROUTERS), {"text": "", "touch": "force"}, {"touch": "disable"},
+                      {"router": "switch", "order": "priority"}],
+    ("rope", "curve"): [{"text": "def f(x):\n    return x\n" * 8}],
 }
 """Further settings of a view, by tab and view."""
 
