@@ -13,23 +13,30 @@ from backends.attention.params import KINDS
 from backends.moe.params import ROUTERS
 from backends.plain import numbers
 from tests import pretend
-from ui.tabs import attention, moe, rope
+from ui.tabs import attention, memory, moe, rope, scale
 
-LOOK = 2
-"""Results of a long run that are looked at."""
-TABS = {tab.slug: tab for tab in (attention.TAB, moe.TAB, rope.TAB)}
+TABS = {tab.slug: tab for tab in (attention.TAB, moe.TAB, rope.TAB, memory.TAB, scale.TAB)}
+LOOK = {"bracket": 2, "lengths": 1, "capacity": 2, "race": 2}
+"""Results of a long run that are waited for, by view; of any other all."""
+CODE = "def f(x):\n    return x\n"
 SMALL = {
     "attention": {"source": "synthetic", "n": 24, "dim": 8, "kinds": tuple(KINDS)},
-    "moe": {"text": "def f(x):\n    return x\n", "count": 40, "alphas": ("0", "0.01"), "updates": 3},
-    "rope": {"samples": 2, "longest": 2},
+    "moe": {"text": CODE, "count": 40, "alphas": ("0", "0.01"), "updates": 3},
+    "rope": {"samples": 1, "longest": 1, "methods": ("none", "yarn", "rerope_logn")},
+    "memory": {"longest": 64, "samples": 32, "size": 8},
+    "scale": {"steps": 10, "layers": 3, "n": 16, "d": 8},
 }
 """Settings that keep a view quick, by tab."""
 MORE = {
     ("attention", "none"): [{"source": "text", "text": "def f(x):"}, {"causal": False}],
     ("attention", "state"): [{"delta": True}],
+    ("memory", "selective"): [{"string": "a..b"}],
     ("moe", "text"): [*({"router": name} for name in ROUTERS), {"text": "", "touch": "force"}, {"touch": "disable"},
                       {"router": "switch", "order": "priority"}],
-    ("rope", "curve"): [{"text": "def f(x):\n    return x\n" * 8}],
+    ("rope", "curve"): [{"text": CODE * 8}],
+    ("scale", "depth"): [{"norm": "plain", "init": "orthogonal"}, {"draw": "truncated", "ntk": True, "tuned": True}],
+    ("scale", "entropy"): [{"source": "bytes"}],
+    ("scale", "training"): [{"optimizer": "sgd"}, {"optimizer": "relative"}],
 }
 """Further settings of a view, by tab and view."""
 
@@ -50,9 +57,17 @@ def on(monkeypatch):
     return inside
 
 
-def found(results):
-    """The first results as plain numbers."""
-    return [numbers(result) for result in islice(results, LOOK)]
+def asked(tab):
+    """Settings of every view of a tab."""
+    for view in tab.views:
+        for change in ({}, *MORE.get((tab.slug, view), ())):
+            yield replace(tab.params(), **{tab.chooser: view, **SMALL[tab.slug], **change})
+
+
+def found(tab, params):
+    """The last result that is waited for, as plain numbers."""
+    *_, last = islice(tab.run.stream(params), LOOK.get(getattr(params, tab.chooser)))
+    return numbers(last)
 
 
 def differing(a, b, at=""):
@@ -64,19 +79,12 @@ def differing(a, b, at=""):
     return [] if same else [f"{at}: {a} or {b}"]
 
 
-def asked(tab):
-    """Settings of every view of a tab."""
-    for view in tab.views:
-        for change in ({}, *MORE.get((tab.slug, view), ())):
-            yield replace(tab.params(), **{tab.chooser: view, **SMALL[tab.slug], **change})
-
-
 @pytest.mark.parametrize("slug", TABS)
 def test_a_tab_computes_on_the_device_of_the_process(slug, on):
     tab = TABS[slug]
     for params in asked(tab):
         with on("cpu"):
-            here = found(tab.run.stream(params))
+            here = found(tab, params)
         with on("pretend"):
-            there = found(tab.run.stream(params))
+            there = found(tab, params)
         assert not differing(here, there), params
