@@ -3,7 +3,7 @@
     x = normal(3, n, d, random=seeded(seed)).to(at)
 
     @hosted
-    def table(n): ...                # every tensor that it makes lies on the host
+    def table(n): ...                # what it makes lies on the host; `placed`: where the mechanisms compute
 """
 from __future__ import annotations
 
@@ -14,16 +14,25 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from backends.device import HOST
+from backends.device import HOST, exact
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def hosted(make: F) -> F:
-    """`make`, whose tensors all lie on the host, whatever the default device is."""
+    """`make`, a function or a class, whose new tensors lie on the host, whatever the default device is."""
+    return _within(make, lambda: torch.device(HOST))
+
+
+def placed(make: F) -> F:
+    """`make`, whose new tensors lie on the device of the mechanisms."""
+    return _within(make, exact)
+
+
+def _within(make: F, at: Callable[[], torch.device]) -> F:
     @wraps(make)
     def made(*args: Any, **kwargs: Any) -> Any:
-        with torch.device(HOST):
+        with at():
             return make(*args, **kwargs)
     return made
 

@@ -6,11 +6,14 @@ reading it as numpy is refused as a card refuses it.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils._device import DeviceContext
 from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
@@ -20,6 +23,8 @@ HERE, CPU = torch.device("pretend:0"), torch.device("cpu")
 MIX = {"copy_", "_to_copy", "index", "index_put", "index_put_", "_index_put_impl_"}
 """Where a card takes a tensor of the CPU beside its own."""
 OUT = {"_local_scalar_dense", "equal", "is_nonzero"}
+MADE = ("arange", "arange.start", "arange.start_step", "eye", "eye.m")
+"""Operations that torch would make empty and let grow."""
 
 
 class Pretend(Tensor):
@@ -39,12 +44,16 @@ class Pretend(Tensor):
         return f"Pretend({self.raw})"
 
     def tolist(self) -> Any:
-        """As every device gives it."""
+        """As on every device; torch's own refuses a subclass."""
         return self.raw.tolist()
 
     def untyped_storage(self) -> Any:
         """Where the numbers lie, for who counts bytes."""
         return self.raw.untyped_storage()
+
+    def new_tensor(self, data: Any, **more: Any) -> Tensor:
+        """The same."""
+        return self.raw.new_tensor(data, **more).to(HERE)
 
     def __getitem__(self, index: Any) -> Tensor:
         """torch moves a list of places to the device; so does this."""
@@ -81,20 +90,33 @@ def _run(func: Any, *args: Any, **kwargs: Any) -> Any:
         return args[0] if name == "copy_" else found
     known = {id(x.raw): x for x in ours}
     found = tree_map_only(Tensor, lambda x: known.get(id(x)) if id(x) in known else Pretend(x), found)
-    return return_and_correct_aliasing(func, args, kwargs, found)
+    found = return_and_correct_aliasing(func, args, kwargs, found)
+    assert all(x.raw.shape == x.shape for x in ours), f"{func} makes a tensor larger in place"
+    return found
+
+
+def _default() -> torch.device:
+    """Of `with torch.device(...)`, innermost."""
+    contexts = [mode for mode in _get_current_function_mode_stack() if isinstance(mode, DeviceContext)]
+    return contexts[-1].device if contexts else CPU
 
 
 def moved(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """torch.tensor and torch.as_tensor do not ask a device written in Python: they make on the CPU, then move."""
-    def there(data: Any, *, device: Any = None, **more: Any) -> Tensor:
-        if device is None or torch.device(device).type != "pretend":
-            return make(data, device=device, **more)
-        kind = more.get("dtype")
-        if isinstance(data, Pretend):
-            return data if kind is None else data.to(kind)
-        return make(data, device="cpu", **more).to(HERE)
+    """torch.tensor or torch.as_tensor, which torch does not leave to a device that is written in Python: makes on the
+    CPU, then moves.  For a test to put in their place."""
+    def there(*args: Any, device: Any = None, **more: Any) -> Tensor:
+        at = _default() if device is None else torch.device(device)
+        if at.type != "pretend":
+            return make(*args, device=device, **more)
+        if isinstance(args[0], Pretend):
+            return args[0].to(more.get("dtype") or args[0].dtype)
+        grad = more.pop("requires_grad", False)
+        return make(*args, device=CPU, **more).to(HERE).requires_grad_(grad)
     return there
 
 
-_kernels = torch.library.Library("_", "IMPL")
-_kernels.fallback(_run, "PrivateUse1")
+_every, _aten = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
+_every.fallback(_run, "PrivateUse1")
+for _name in MADE:
+    _op, _, _overload = _name.partition(".")
+    _aten.impl(_name, partial(_run, getattr(getattr(torch.ops.aten, _op), _overload or "default")), "PrivateUse1")

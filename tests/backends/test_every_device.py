@@ -13,10 +13,10 @@ from backends.attention.params import KINDS
 from backends.moe.params import ROUTERS
 from backends.plain import numbers
 from tests import pretend
-from ui.tabs import attention, memory, moe, rope, scale
+from ui.tabs import attention, deformable, memory, moe, rope, scale, swin
 
-TABS = {tab.slug: tab for tab in (attention.TAB, moe.TAB, rope.TAB, memory.TAB, scale.TAB)}
-LOOK = {"bracket": 2, "lengths": 1, "capacity": 2, "race": 2}
+TABS = {tab.slug: tab for tab in (attention.TAB, moe.TAB, rope.TAB, memory.TAB, scale.TAB, swin.TAB, deformable.TAB)}
+LOOK = {"bracket": 2, "lengths": 1, "capacity": 2, "race": 2, "cost": 2, "twins": 1}
 """Results of a long run that are waited for, by view; of any other all."""
 CODE = "def f(x):\n    return x\n"
 SMALL = {
@@ -25,6 +25,8 @@ SMALL = {
     "rope": {"samples": 1, "longest": 1, "methods": ("none", "yarn", "rerope_logn")},
     "memory": {"longest": 64, "samples": 32, "size": 8},
     "scale": {"steps": 10, "layers": 3, "n": 16, "d": 8},
+    "swin": {"rows": 9, "columns": 8, "window": 4},
+    "deformable": {"cells": 12, "samples": 10, "steps": 10},
 }
 """Settings that keep a view quick, by tab."""
 MORE = {
@@ -33,6 +35,10 @@ MORE = {
     ("memory", "selective"): [{"string": "a..b"}],
     ("moe", "text"): [*({"router": name} for name in ROUTERS), {"text": "", "touch": "force"}, {"touch": "disable"},
                       {"router": "switch", "order": "priority"}],
+    ("swin", "roll"): [{"order": "torchvision", "similarity": "cosine"}, {"bias": "rows"}, {"bias": "none"}],
+    ("deformable", "taps"): [*({"operator": name} for name in ("dcn1", "dcn3", "dat")),
+                             {"operator": "dcn2", "pattern": "edge"}],
+    ("deformable", "stack"): [{"source": "picture"}],
     ("rope", "curve"): [{"text": CODE * 8}],
     ("scale", "depth"): [{"norm": "plain", "init": "orthogonal"}, {"draw": "truncated", "ntk": True, "tuned": True}],
     ("scale", "entropy"): [{"source": "bytes"}],
