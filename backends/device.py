@@ -1,17 +1,27 @@
 """Which device computes, and how: cuda before mps before cpu; autocast only on cuda; ZeroGPU's decorator where it
-exists."""
+exists.
+
+The mechanisms compute where `exact` says; what they make, they make on the device of what they were given.  Random
+numbers and small tables are made on the `HOST` and moved, so that a seed means the same numbers on every device
+(`backends.drawn`).  What is kept between calls is kept per device (`kept`).  A result comes back in one place, `home`,
+which `backends.result` calls.
+"""
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache, wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
-_chosen: list[str] = []
+HOST = "cpu"
+"""Where random numbers, index tables and files come from, whichever device computes."""
 
 
 class DeviceError(ValueError):
@@ -37,16 +47,61 @@ def resolve(name: str = "auto") -> torch.device:
     return device
 
 
-def set_default(name: str) -> torch.device:
-    """Makes `name` the device of this process.  Raises DeviceError and keeps the former one when it cannot be used."""
-    device = resolve(name)
-    _chosen[:] = [name]
-    return device
-
-
 def default() -> torch.device:
-    """The device of this process: the one set, else environment GLASSBOX_DEVICE, else auto."""
-    return resolve(_chosen[0] if _chosen else os.environ.get("GLASSBOX_DEVICE") or "auto")
+    """The device of this process: environment GLASSBOX_DEVICE, else auto.  Raises DeviceError."""
+    return resolve(os.environ.get("GLASSBOX_DEVICE") or "auto")
+
+
+def exact() -> torch.device:
+    """The device of the mechanisms: that of the process, but the CPU where that is mps, which has no float64."""
+    found = default()
+    return resolve(HOST) if found.type == "mps" else found
+
+
+def wait(device: torch.device) -> None:
+    """Until the device is done, so that times mean something."""
+    import torch
+    if device.type in ("cuda", "mps"):
+        getattr(torch, device.type).synchronize()
+
+
+def array(x: torch.Tensor) -> np.ndarray:
+    """The numbers of a tensor, wherever it lies, for numpy, scipy and PIL."""
+    return x.detach().cpu().numpy()
+
+
+def home(value: Any) -> Any:
+    """`value` with every tensor in it on the host: itself where there is none elsewhere.  Looks into dataclasses,
+    tuples, lists and dicts."""
+    if hasattr(value, "untyped_storage"):
+        return value if value.device.type == HOST else value.detach().cpu()
+    if is_dataclass(value) and not isinstance(value, type):
+        found = {f.name: getattr(value, f.name) for f in fields(value) if f.init}
+        moved = {name: new for name, old in found.items() if (new := home(old)) is not old}
+        return replace(value, **moved) if moved else value
+    if isinstance(value, dict):
+        moved = {key: home(old) for key, old in value.items()}
+        return moved if any(moved[key] is not old for key, old in value.items()) else value
+    if isinstance(value, tuple | list):
+        new = [home(old) for old in value]
+        if all(a is b for a, b in zip(new, value)):
+            return value
+        return type(value)(*new) if hasattr(value, "_fields") else type(value)(new)
+    return value
+
+
+def kept(most: int | None) -> Callable[[Callable], Callable]:
+    """`functools.lru_cache(most)` whose values are those of the device that computes now: what one device made is never
+    given to another."""
+    def around(fn: Callable) -> Callable:
+        held = lru_cache(most)(lambda at, *args: fn(*args))
+
+        @wraps(fn)
+        def asked(*args: Any) -> Any:
+            return held(exact(), *args)
+        asked.cache_clear = held.cache_clear
+        return asked
+    return around
 
 
 def autocast(device: torch.device) -> AbstractContextManager[Any]:

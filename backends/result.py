@@ -5,17 +5,19 @@
     for result in answer.stream(params): ...     # growing ones; closing the iterator ends the work
 
 The module that is named holds `VIEWS`: by the name of a view, a function `(params, **inputs)` that yields
-`(body, notice, checks)`, with checks None while more will come.
+`(body, notice, checks)`, with checks None while more will come.  It computes on the device of the process; a result
+lies on the host.
 """
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from backends import stop, threads
+from backends import device, stop, threads
 
 Step = tuple[Any, str, "tuple[Check, ...] | None"]
 Work = Iterator[Step]
@@ -63,7 +65,6 @@ class Mechanism:
     def __init__(self, package: str, module: str, field: str = "view", one_core: bool = False) -> None:
         self.__module__ = package
         self._module, self._field, self._one_core = f"{package}.{module}", field, one_core
-        self._known: dict[str, Callable[..., Work]] | None = None
 
     def __call__(self, params: Any, **inputs: Any) -> Result:
         """The finished result.  Raises ValueError, one sentence for the user."""
@@ -76,21 +77,41 @@ class Mechanism:
         return self._results(copy_context().run, params, inputs)
 
     def _results(self, inside: Callable[..., Any], params: Any, inputs: dict[str, Any]) -> Iterator[Result]:
-        began, view = time.perf_counter(), getattr(params, self._field)
-        work: Work = self._views(inside)[view](params, **inputs)
+        began = time.perf_counter()
+        work = _steps(self._module, getattr(params, self._field), self._one_core, params, inputs)
         try:
-            while (step := inside(self._next, work)) is not None:
-                body, notice, checks = step
+            while (step := inside(_next, work)) is not None:
+                view, body, notice, checks = step
                 yield Result(view, body, checks is not None, notice, time.perf_counter() - began, checks or ())
         finally:
             work.close()
 
-    def _views(self, inside: Callable[..., Any]) -> dict[str, Callable[..., Work]]:
-        if self._known is None:
-            self._known = inside(stop.imported, self._module).VIEWS
-            stop.install()
-        return self._known
 
-    def _next(self, work: Work) -> Step | None:
-        stop.check()
-        return threads.alone(next, work, None) if self._one_core else next(work, None)
+@device.gpu
+def _steps(module: str, view: str, one_core: bool, params: Any, inputs: dict[str, Any]) -> Iterator[tuple]:
+    """All that touches the device.  What goes in and comes out can travel to and from another process."""
+    work: Work = _views(module)[view](params, **inputs)
+    one = threads.alone if one_core else _called
+    try:
+        while (step := one(next, work, None)) is not None:
+            yield view, *device.home(step)
+    finally:
+        work.close()
+
+
+def _next(work: Iterator[tuple]) -> tuple | None:
+    stop.check()
+    return next(work, None)
+
+
+def _called(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)
+
+
+def _views(module: str) -> dict[str, Callable[..., Work]]:
+    """The views of a module.  The first import may take seconds, but can be stopped; nobody waits for it once the
+    module has its VIEWS."""
+    found = sys.modules.get(module)
+    views = getattr(found, "VIEWS", None) or stop.imported(module).VIEWS
+    stop.install()
+    return views

@@ -49,7 +49,8 @@ def main() -> None:
     """Prints the figures."""
     image = images.sample("chelsea")
     square = np.asarray(Image.fromarray(image).resize((512, 512)))
-    x, model = small.normalised(square), small.load()
+    model = small.load()
+    x = small.normalised(square).to(model.device)
     shown = {view: answer(SwinParams(view=view), image) for view in ON_TOKENS}
     setting = {view: median(lambda n, v=view: answer(SwinParams(view=v, window=7 - n % 2), image))
                for view in ON_TOKENS}

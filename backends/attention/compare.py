@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from backends import metrics, shapes, stop, threads
+from backends import device, metrics, shapes, stop, threads
 from backends.attention import exact, inputs, kernels, lessons, linformer, masks
 from backends.attention.inputs import Inputs, Tensors
 from backends.attention.params import KINDS, LESSONS, AttentionParams, Card, Comparison, Reading
@@ -48,7 +48,7 @@ def output(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) 
     if kind == "diag":
         return exact.blockwise(q, k, v, params.block, params.causal)
     if kind in masks.KINDS:
-        return exact.attend(q, k, v, masks.of(kind, q.shape[1], params))
+        return exact.attend(q, k, v, masks.of(kind, q.shape[1], params).to(q.device))
     return exact.attend(q, k, v, causal=params.causal, scale=1.0 if kind == "unscaled" else None)
 
 
@@ -62,7 +62,7 @@ def weights(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams)
     else:
         n = q.shape[1]
         mask = masks.of(kind, n, params) if kind in masks.KINDS else masks.causal(n) if params.causal else None
-        a = exact.matrix(q, k, mask, 1.0 if kind == "unscaled" else None)
+        a = exact.matrix(q, k, mask if mask is None else mask.to(q.device), 1.0 if kind == "unscaled" else None)
     return a, a.sum(-1)
 
 
@@ -100,7 +100,7 @@ def _compared(params: AttentionParams, given: Inputs) -> tuple[Comparison, tuple
 def _digest(given: Inputs) -> str:
     sha = hashlib.sha256()
     for x in (given.q, given.k, given.v):
-        sha.update(x.contiguous().numpy().tobytes())
+        sha.update(device.array(x.contiguous()).tobytes())
     return sha.hexdigest()
 
 
@@ -174,7 +174,7 @@ def _leak(name: str, given: Inputs, y: Tensor, params: AttentionParams) -> float
     """How much the drawn head's outputs of the first half change when k and v of the second half change sign: max |dy|
     / rms y."""
     half = (y.shape[1] + 1) // 2
-    flip = torch.ones(y.shape[1], 1)
+    flip = torch.ones(y.shape[1], 1, device=y.device)
     flip[half:] = -1.0
     q, k, v = _head(given, params)
     old, new = y[params.head - 1, :half], output(name, q, k * flip, v * flip, params)[0, :half]

@@ -52,6 +52,6 @@ def matrix(q: Tensor, k: Tensor, causal: bool) -> Tensor:
 def _within(share: Tensor, k: Tensor, total: Tensor) -> Tensor:
     """A (h, i, j) of queries whose last one stands at the last key: share (h, i, d), k (h, j, d), total (h, i, d)."""
     i, j = total.shape[1], k.shape[1]
-    future = torch.ones(i, j, dtype=torch.bool).triu(j - i + 1)[..., None]
+    future = torch.ones(i, j, dtype=torch.bool, device=k.device).triu(j - i + 1)[..., None]
     gap = (k[:, None] - total[:, :, None]).to(share.dtype)
     return torch.einsum("hic,hijc->hij", share, gap.masked_fill_(future, -torch.inf).exp_())

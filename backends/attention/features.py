@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backends.drawn import normal, seeded
+
 
 def elu1(x: Tensor) -> Tensor:
     """elu(x) + 1, elementwise and above zero: (..., d) -> (..., d)."""
@@ -35,22 +37,22 @@ def temper(x: Tensor) -> Tensor:
 
 
 def projection(m: int, d: int, seed: int = 0, orthogonal: bool = True) -> Tensor:
-    """Random directions W (m, d), float64 on the CPU, rows distributed as N(0, I).
+    """Random directions W (m, d), float64 on the host, rows distributed as N(0, I).
 
     `orthogonal`: rows come in blocks of d that are mutually orthogonal (QR of a Gaussian matrix, its signs made
     unique), each row with an independent chi(d) length (arXiv 2009.14794, section 2.4); the last block is cut when d
     does not divide m.
     """
-    random = torch.Generator().manual_seed(seed)
+    random = seeded(seed)
     if not orthogonal:
-        return torch.randn(m, d, generator=random, dtype=torch.float64)
+        return normal(m, d, random=random, dtype=torch.float64)
     blocks = [_rotation(d, random) for _ in range(-(-m // d))]
-    lengths = torch.randn(m, d, generator=random, dtype=torch.float64).norm(dim=1, keepdim=True)
+    lengths = normal(m, d, random=random, dtype=torch.float64).norm(dim=1, keepdim=True)
     return torch.cat(blocks)[:m] * lengths
 
 
 def _rotation(d: int, random: torch.Generator) -> Tensor:
-    q, r = torch.linalg.qr(torch.randn(d, d, generator=random, dtype=torch.float64))
+    q, r = torch.linalg.qr(normal(d, d, random=random, dtype=torch.float64))
     return (q * r.diagonal().sign()).T
 
 

@@ -5,15 +5,14 @@ Letters: h heads, n tokens, d head dimension.  The norm dial multiplies q and k 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-import torch
 from torch import Tensor
 
-from backends import threads, weights
+from backends import device, threads, weights
 from backends.attention.params import MAX_BYTES, AttentionParams
+from backends.drawn import normal, seeded
 
 Tensors = tuple[Tensor, Tensor, Tensor]
 HEADS = 4                    # of a synthetic input
@@ -24,7 +23,8 @@ MODEL = "softmax"
 
 @dataclass(frozen=True)
 class Inputs:
-    """q, k, v (float32), one label per token, and a sentence on what was cut or is unusual ("" if nothing)."""
+    """q, k, v (float32, on the device that computes), one label per token, and a sentence on what was cut or is unusual
+    ("" if nothing)."""
 
     q: Annotated[Tensor, "h n d"]
     k: Annotated[Tensor, "h n d"]
@@ -41,10 +41,10 @@ def load(params: AttentionParams, tensors: Tensors | None = None) -> Inputs:
     elif params.source == "file":
         if tensors is None:
             raise ValueError("Please choose a safetensors file that holds q, k and v.")
-        found = _numbered(*tensors)
+        found = _numbered(*(x.to(device.exact()) for x in tensors))
     else:
-        random = torch.Generator().manual_seed(params.seed)
-        found = _numbered(*torch.randn(3, HEADS, params.n, params.dim, generator=random))
+        made = normal(3, HEADS, params.n, params.dim, random=seeded(params.seed))
+        found = _numbered(*made.to(device.exact()))
     if params.head > len(found.q):
         raise ValueError(f"This input has {len(found.q)} head{'s' * (len(found.q) > 1)}; please choose one of them.")
     return Inputs(found.q * params.norm, found.k * params.norm, found.v, found.labels, found.notice)
@@ -81,7 +81,7 @@ def label(byte: int) -> str:
     return chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
 
 
-@lru_cache(16)
+@device.kept(16)
 def traced(text: str) -> tuple[tuple[Tensors, ...], int]:
     """Per layer of the trained softmax model, q, k, v (h, n, d) on this text, and the length that it was trained on."""
     from backends.lm import shelf

@@ -31,14 +31,14 @@ KINDS = ("elu1", "relu", "taylor", "efficient", "cosformer", *RANDOM, "norm")
 
 @lru_cache(128)
 def directions(m: int, d: int, seed: int, orthogonal: bool) -> Tensor:
-    """Random directions (m, d), float64; shared, so they must not be written to."""
+    """Random directions (m, d), float64, on the host; shared, so they must not be written to."""
     return features.projection(m, d, seed, orthogonal)
 
 
 def maps(kind: str, q: Tensor, k: Tensor, params: AttentionParams) -> tuple[Tensor, Tensor]:
     """phi(q), phi(k): (h, n, d) each -> (h, n, m) each.  Raises ValueError for a kind without features."""
     if kind in RANDOM:
-        w = directions(params.m, q.shape[-1], params.seed, params.orthogonal)
+        w = directions(params.m, q.shape[-1], params.seed, params.orthogonal).to(q.device)
         return RANDOM[kind](features.temper(q.double()), w), RANDOM[kind](features.temper(k.double()), w)
     if kind == "cosformer":
         return _turned(q), _turned(k)
@@ -55,7 +55,7 @@ def _unit(x: Tensor) -> Tensor:
 
 def _turned(x: Tensor) -> Tensor:
     """ReLU(x) times [cos, sin] of a quarter turn spread over the n tokens: (h, n, d) -> (h, n, 2 d)."""
-    angle = torch.arange(x.shape[1], dtype=x.dtype)[:, None] * (math.pi / 2 / max(1, x.shape[1]))
+    angle = torch.arange(x.shape[1], dtype=x.dtype, device=x.device)[:, None] * (math.pi / 2 / max(1, x.shape[1]))
     return torch.cat([F.relu(x) * angle.cos(), F.relu(x) * angle.sin()], -1)
 
 

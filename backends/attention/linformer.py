@@ -9,24 +9,26 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import torch
 from torch import Tensor
+
+from backends.drawn import normal, seeded
 
 
 @lru_cache(32)
 def projection(rank: int, n: int, seed: int) -> Tensor:
-    """E (r, n), float32; shared, so it must not be written to."""
-    random = torch.Generator().manual_seed(seed)
-    return torch.randn(rank, n, generator=random) * rank ** -0.5
+    """E (r, n), float32, on the host; shared, so it must not be written to."""
+    return normal(rank, n, random=seeded(seed)) * rank ** -0.5
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, e: Tensor) -> Tensor:
     """y (h, n, e) of q, k (h, n, d), v (h, n, e): n x r scores, never n x n."""
+    e = e.to(q.device)
     return _scores(q, k, e) @ (e @ v)
 
 
 def matrix(q: Tensor, k: Tensor, e: Tensor) -> Tensor:
     """A (h, n, n), of rank at most r, with A @ v = `attend`."""
+    e = e.to(q.device)
     return _scores(q, k, e) @ e
 
 

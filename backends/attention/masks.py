@@ -8,7 +8,8 @@ bigbird     in blocks: neighbours, first g blocks (both ways), r random ones    
 diag        same block of w tokens                                               (DiagAttention, arXiv 2210.10340)
 
 The two factors of the Sparse Transformer are joined in one head (its "merged" form).  `causal` adds j <= i.  Random
-blocks of a causal BigBird are drawn among the blocks that are not in the future.  Letters: n tokens, l stride, w block.
+blocks of a causal BigBird are drawn among the blocks that are not in the future.  All are tables on the host, to be
+moved to where the scores lie.  Letters: n tokens, l stride, w block.
 """
 from __future__ import annotations
 
@@ -18,15 +19,18 @@ import torch
 from torch import Tensor
 
 from backends.attention.params import AttentionParams
+from backends.drawn import hosted, seeded, uniform
 
 KINDS = ("diag", "local", "strided", "fixed", "longformer", "bigbird")
 
 
+@hosted
 def causal(n: int) -> Tensor:
     """j <= i: (n, n)."""
     return torch.ones(n, n, dtype=torch.bool).tril()
 
 
+@hosted
 def distance(n: int) -> Tensor:
     """i - j: (n, n), int64."""
     at = torch.arange(n)
@@ -38,6 +42,7 @@ def local(n: int, window: int) -> Tensor:
     return distance(n).abs() <= window
 
 
+@hosted
 def diag(n: int, block: int) -> Tensor:
     """Blocks of `block` tokens that do not overlap; the last one may be shorter."""
     at = torch.arange(n) // block
@@ -50,24 +55,27 @@ def strided(n: int, stride: int) -> Tensor:
     return (gap.abs() <= stride) | (gap % stride == 0)
 
 
+@hosted
 def fixed(n: int, stride: int, columns: int) -> Tensor:
     """The own block of `stride` keys, and the last `columns` keys of every block."""
     summary = torch.arange(n) % stride >= stride - columns
     return diag(n, stride) | summary
 
 
+@hosted
 def longformer(n: int, window: int, tokens: int) -> Tensor:
     """A local window, and the first `tokens`, which all see and which see all."""
     at = torch.arange(n) < tokens
     return local(n, window) | at | at[:, None]
 
 
+@hosted
 def bigbird(n: int, block: int, first: int, random: int, seed: int, is_causal: bool) -> Tensor:
     """Blocks of `block` tokens: the own and its neighbours, the first `first` (both ways), and `random` drawn ones per
     row of blocks."""
     count = -(-n // block)
     blocks = longformer(count, 1, first)
-    draw = torch.rand(count, count, generator=torch.Generator().manual_seed(seed))
+    draw = uniform(count, count, random=seeded(seed))
     draw = draw.masked_fill(~causal(count), -1.0) if is_causal else draw
     blocks[torch.arange(count)[:, None], draw.argsort(-1, descending=True)[:, :random]] = True
     return blocks.repeat_interleave(block, 0).repeat_interleave(block, 1)[:n, :n]
@@ -102,7 +110,7 @@ def reached(pattern: Tensor, depth: int) -> Tensor:
 
     Between layers the residual path keeps every token's own content, so a row always reaches itself.
     """
-    step = (pattern | torch.eye(len(pattern), dtype=torch.bool)).float()
+    step = (pattern | torch.eye(len(pattern), dtype=torch.bool, device=pattern.device)).float()
     seen, first = step, step.long()
     for layer in range(2, depth + 1):
         seen = ((seen @ step) > 0).float()

@@ -18,10 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from backends.drawn import hosted
 
+
+@hosted
 def dat_reference(height: int, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """DAT's reference points (height, width, 2) as (y, x) in [-1, 1]: 0.5 .. n - 0.5 over n - 1, so the last one lies
-    outside."""
+    outside; on the host."""
     rows, columns = (torch.linspace(0.5, n - 0.5, n, dtype=dtype) / max(n - 1, 1) * 2 - 1 for n in (height, width))
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1)
 
@@ -72,8 +75,9 @@ def offsets(q: Tensor, w: DatWeights, groups: int, stride: int) -> Tensor:
     return (x @ w.point.mT).movedim(-1, 1)
 
 
+@hosted
 def query_grid(height: int, width: int, dtype: torch.dtype) -> Tensor:
-    """Positions (H W, 2) of the queries, (y, x) in [-1, 1]: the centres of the map's cells."""
+    """Positions (H W, 2) of the queries, (y, x) in [-1, 1]: the centres of the map's cells; on the host."""
     rows, columns = (torch.arange(n, dtype=dtype) / max(n - 1, 1) * 2 - 1 for n in (height, width))
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).flatten(0, 1)
 

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends import stop
+from backends import device, stop
 from backends.deform.params import DeformParams
 from backends.deform.results import Fit
 from backends.deform.sampling import Window, kernel_grid, sample
 from backends.deform.taps import affine
+from backends.drawn import normal, placed, seeded, uniform
 from backends.result import Check, check
 
 SIZE, MIDDLE = 48, (24, 24)
@@ -34,11 +35,11 @@ class Texture:
     about 0..1."""
 
     def __init__(self, seed: int) -> None:
-        draw = torch.Generator().manual_seed(seed)
-        turn = torch.rand(WAVES, generator=draw, dtype=torch.float64) * 2 * torch.pi
-        size = LONGEST * (0.3 + 0.7 * torch.rand(WAVES, generator=draw, dtype=torch.float64))
-        self.waves = torch.stack([turn.sin(), turn.cos()]) * size
-        self.phases = torch.rand(WAVES, generator=draw, dtype=torch.float64) * 2 * torch.pi
+        draw, at = seeded(seed), device.exact()
+        turn, size, phase = (uniform(WAVES, random=draw, dtype=torch.float64) for _ in range(3))
+        ways = torch.stack([(turn * 2 * torch.pi).sin(), (turn * 2 * torch.pi).cos()])
+        self.waves = (ways * (LONGEST * (0.3 + 0.7 * size))).to(at)
+        self.phases = (phase * 2 * torch.pi).to(at)
 
     def __call__(self, at: Tensor) -> Tensor:
         return 0.5 + (at @ self.waves + self.phases).cos().sum(-1) / (2.6 * WAVES**0.5)
@@ -46,14 +47,16 @@ class Texture:
 
 def taps() -> Tensor:
     """The regular taps about an output, (9, 2), (y, x) in cells."""
-    return (kernel_grid(Window()) - 1) * DILATION
+    return (kernel_grid(Window()).to(device.exact()) - 1) * DILATION
 
 
+@placed
 def centres() -> Tensor:
     """The upright outputs about the middle, (9, 2)."""
     return torch.cartesian_prod(*(torch.tensor(SPREAD, dtype=torch.float64),) * 2)
 
 
+@placed
 def scene(params: DeformParams) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(g (48, 48), kernel (FILTERS, 9), goal outputs (9, FILTERS), matrix A (2, 2)); with start "flat" g is constant
     about the middle."""
@@ -63,10 +66,11 @@ def scene(params: DeformParams) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     g = f(grid @ torch.linalg.inv(matrix).T)
     if params.start == "flat":
         g = torch.where(grid.norm(dim=-1) < FLAT, 0.5, g)
-    kernel = torch.randn(FILTERS, 9, generator=torch.Generator().manual_seed(params.seed + 1), dtype=torch.float64)
+    kernel = normal(FILTERS, 9, random=seeded(params.seed + 1), dtype=torch.float64).to(g.device)
     return g, kernel, f(centres()[:, None] + taps()) @ kernel.T, matrix
 
 
+@placed
 def loss_of(offsets: Tensor, params: DeformParams, made: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
     """Mean squared difference of the outputs, for offsets (9, 2)."""
     g, kernel, goal, matrix = made
@@ -77,7 +81,7 @@ def loss_of(offsets: Tensor, params: DeformParams, made: tuple[Tensor, Tensor, T
 def descent(params: DeformParams) -> Iterator[tuple[Tensor, float, float]]:
     """(offsets (9, 2), loss, norm of the gradient) before every step and after the last one."""
     made = scene(params)
-    offsets = torch.zeros(9, 2, dtype=torch.float64, requires_grad=True)
+    offsets = torch.zeros(9, 2, dtype=torch.float64, device=made[0].device, requires_grad=True)
     stop.imported("torch._dynamo")                      # as torch's first optimiser in a process does
     optimizer = torch.optim.Adam([offsets], RATE)
     for _ in range(params.steps + 1):
@@ -92,9 +96,9 @@ def fit(params: DeformParams) -> Iterator[tuple[Fit, str, tuple[Check, ...] | No
     """Growing results, one every few steps."""
     made = scene(params)
     goal = taps() @ made[3].T - taps()
-    middle, at = torch.tensor(MIDDLE), taps()
+    middle, at = goal.new_tensor(MIDDLE), taps()
     low, high = made[0].min(), made[0].max()
-    shown = ((made[0] - low) / (high - low)).numpy().astype(np.float32)
+    shown = device.array((made[0] - low) / (high - low)).astype(np.float32)
     losses, gradients, errors = [], [], []
     for step, (offsets, loss, gradient) in enumerate(descent(params)):
         losses.append(loss)
@@ -108,6 +112,7 @@ def fit(params: DeformParams) -> Iterator[tuple[Fit, str, tuple[Check, ...] | No
             yield body, "", _checks(params, made, goal, losses[0], gradients[0]) if done else None
 
 
+@placed
 def _checks(params: DeformParams, made: tuple[Tensor, ...], goal: Tensor, first: float,
             gradient: float) -> tuple[Check, ...]:
     """The gradient against central differences at a place between cells; and what the true offsets would leave of the

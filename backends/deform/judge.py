@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backends import device
 from backends.deform.objects import Scene
 from backends.deform.reach import places
 from backends.deform.small import LAYERS, STRIDE, WINDOW, Looker, Trace, normalised
@@ -32,13 +33,13 @@ def accuracy(model: Looker, scene: Scene) -> tuple[float, float]:
     """Shares of the things' and of the ground's cells that get their class."""
     kinds = scene.kinds[STRIDE // 2::STRIDE, STRIDE // 2::STRIDE]
     with torch.no_grad():
-        right = model(normalised(scene.image))[0].argmax(0).numpy() == kinds
+        right = device.array(model(normalised(scene.image).to(model.device))[0].argmax(0)) == kinds
     return float(right[kinds > 0].mean()), float(right[kinds == 0].mean())
 
 
 def on_thing(at: Tensor, ids: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Whether places (N, P, 2), in cells, lie on the thing with the id own (N,): (N, P)."""
-    pixel = np.rint((at.numpy() + 0.5) * STRIDE - 0.5).astype(int)
+    pixel = np.rint((device.array(at) + 0.5) * STRIDE - 0.5).astype(int)
     height, width = ids.shape
     known = (pixel >= 0).all(-1) & (pixel[..., 0] < height) & (pixel[..., 1] < width)
     at_pixel = ids[pixel[..., 0].clip(0, height - 1), pixel[..., 1].clip(0, width - 1)]
@@ -52,15 +53,16 @@ def share(model: Looker, scene: Scene, rng: np.random.Generator) -> Share:
     cells = cells[rng.choice(len(cells), CELLS)]
     trace = Trace([], [])
     with torch.no_grad():
-        model(normalised(scene.image), trace)
-    start = torch.from_numpy(cells).float()[None]
+        model(normalised(scene.image).to(model.device), trace)
+    start = torch.from_numpy(cells).to(model.device).float()[None]
     found, weight = (t[0].unflatten(0, (CELLS, -1)) for t in places(start, trace.offsets, trace.masks, WINDOW))
     grid = places(start, [None] * LAYERS, [None] * LAYERS, WINDOW)[0][0].unflatten(0, (CELLS, -1))
     own, centre = ids[cells[:, 0], cells[:, 1]], start[0][:, None]
     ratio = (spread(found, centre) / spread(grid, centre))[:, None, None]
     wide = centre + (grid - centre) * ratio
     hit = on_thing(found, scene.ids, own)
-    weighted = (hit * weight.numpy()).sum(1) / weight.numpy().sum(1)
+    weight = device.array(weight)
+    weighted = (hit * weight).sum(1) / weight.sum(1)
     spreads = [float(spread(p, centre).mean()) * STRIDE for p in (grid, found)]
     shares = [float(on_thing(p, scene.ids, own).mean()) for p in (grid, wide)]
     return Share(*shares, float(hit.mean()), float(weighted.mean()), *spreads)

@@ -20,6 +20,7 @@ from torch import Tensor
 from torchvision.ops import deform_conv2d
 
 from backends.deform.sampling import Window, kernel_grid, regular, sample, unpack
+from backends.drawn import hosted
 
 
 def dcn(x: Tensor, offset: Tensor, weight: Tensor, window: Window, mask: Tensor | None = None,
@@ -50,9 +51,10 @@ def dcn_sampled(
     return out if bias is None else out + bias.view(1, -1, 1, 1)
 
 
+@hosted
 def dcnv3_grid(window: Window, remove_center: bool = False) -> Tensor:
     """DCNv3's taps about the centre (of an even kernel the cell before the middle, as in the authors' code), (K, 2) as
-    (x, y), the column outermost: k = ix * kh + iy; `remove_center` leaves eight of nine."""
+    (x, y), the column outermost: k = ix * kh + iy; `remove_center` leaves eight of nine; on the host."""
     kh, kw = window.kernel
     half = torch.tensor([window.dilation[0] * (kh - 1) // 2, window.dilation[1] * (kw - 1) // 2], dtype=torch.float64)
     taps = (kernel_grid(window) - half).view(kh, kw, 2).transpose(0, 1).reshape(-1, 2).flip(-1)
@@ -80,16 +82,19 @@ def dcnv3_positions(
     (kh, kw), (dy, dx) = window.kernel, window.dilation
     taps = dcnv3_grid(window, remove_center).to(offset)
     ho, wo = window.size(*size)
-    start = torch.tensor([dx * (kw - 1) // 2 - window.padding[1], dy * (kh - 1) // 2 - window.padding[0]]).to(offset)
-    steps = torch.meshgrid(torch.arange(ho) * window.stride[0], torch.arange(wo) * window.stride[1], indexing="ij")
-    centre = torch.stack(steps[::-1], -1).to(offset) + start
+    start = dx * (kw - 1) // 2 - window.padding[1], dy * (kh - 1) // 2 - window.padding[0]
+    rows, columns = (torch.arange(n, dtype=offset.dtype, device=offset.device) * step
+                     for n, step in zip((ho, wo), window.stride))
+    steps = torch.meshgrid(rows, columns, indexing="ij")
+    centre = torch.stack(steps[::-1], -1) + offset.new_tensor(start)
     moved = offset.unflatten(-1, (groups, len(taps), 2)).permute(0, 3, 1, 2, 4, 5)
     return centre[:, :, None] + scale * (taps + moved)
 
 
+@hosted
 def star(heads: int, levels: int, points: int) -> Tensor:
     """Deformable DETR's initial offsets, (heads, levels, points, 2) as (x, y) in cells of each level: head h looks in
-    direction 2 pi h / heads, the larger coordinate scaled to 1, its k-th point k + 1 times as far."""
+    direction 2 pi h / heads, the larger coordinate scaled to 1, its k-th point k + 1 times as far; on the host."""
     turn = torch.arange(heads, dtype=torch.float64) * (2 * math.pi / heads)
     ways = torch.stack([turn.cos(), turn.sin()], -1)
     ways = ways / ways.abs().amax(-1, keepdim=True)

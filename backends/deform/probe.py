@@ -1,7 +1,7 @@
 """The operators' conventions, and what probing each of them on a small map finds.
 
 A map of 5 x 9 cells holds 100 row + column, so a value read tells the place; rows and columns differ in number so that
-swaps show.
+swaps show.  So small a map stays on the host.
 """
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from backends.deform import dat, operators
 from backends.deform.results import Convention, Conventions
 from backends.deform.sampling import Window
+from backends.drawn import hosted
 from backends.result import Check, check
 
 ROWS, COLUMNS = 5, 9
@@ -71,6 +72,7 @@ def _by(moves: tuple[int, int], rest: tuple[int, int]) -> tuple[int, int]:
     return moves[0] - rest[0], moves[1] - rest[1]
 
 
+@hosted
 def conventions() -> tuple[Conventions, str, tuple[Check, ...]]:
     """The table, no sentence, and checks that the probes found what the table says."""
     first, order = _by(dcn_reads(4, 8), dcn_reads(4)), dcn_reads(1)

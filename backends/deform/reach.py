@@ -16,14 +16,14 @@ from backends.deform.sampling import Window, kernel_grid, sample, unpack
 
 def between(field: Tensor, at: Tensor) -> Tensor:
     """A field (B, C, h, w) read at places (B, N, 2), the edge's values beyond it: (B, N, C)."""
-    most = torch.tensor([field.shape[-2] - 1, field.shape[-1] - 1], dtype=at.dtype)
+    most = torch.tensor([field.shape[-2] - 1, field.shape[-1] - 1], dtype=at.dtype, device=at.device)
     return sample(field, at.clamp_min(0).minimum(most)).movedim(1, -1)
 
 
 def down(at: Tensor, weight: Tensor, offset: Tensor | None, mask: Tensor | None,
          window: Window) -> tuple[Tensor, Tensor]:
     """From places (B, N, 2) of a layer's output to the N K places that it reads, and their weights (B, N K)."""
-    taps = kernel_grid(window, at.dtype) - torch.tensor(window.padding, dtype=at.dtype)
+    taps = kernel_grid(window).to(at) - torch.tensor(window.padding, dtype=at.dtype, device=at.device)
     found = at[:, :, None] + taps
     if offset is not None:
         field = unpack(offset, window)[:, 0].movedim(-1, 2).flatten(1, 2)

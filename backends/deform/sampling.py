@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from backends.drawn import hosted
+
 
 @dataclass(frozen=True)
 class Window:
@@ -43,15 +45,18 @@ class Window:
         return out
 
 
+@hosted
 def kernel_grid(window: Window, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Displacements p_k of the taps from the kernel's first one, (K, 2), (y, x), row-major, dilation included."""
+    """Displacements p_k of the taps from the kernel's first one, (K, 2), (y, x), row-major, dilation included; on
+    the host."""
     (kh, kw), (dy, dx) = window.kernel, window.dilation
     rows, columns = torch.meshgrid(torch.arange(kh) * dy, torch.arange(kw) * dx, indexing="ij")
     return torch.stack([rows, columns], -1).reshape(-1, 2).to(dtype)
 
 
+@hosted
 def regular(window: Window, height: int, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Where a plain convolution reads: out * stride - padding + tap * dilation, (K, Ho, Wo, 2)."""
+    """Where a plain convolution reads: out * stride - padding + tap * dilation, (K, Ho, Wo, 2); on the host."""
     ho, wo = window.size(height, width)
     rows, columns = (torch.arange(ho) * window.stride[0] - window.padding[0],
                      torch.arange(wo) * window.stride[1] - window.padding[1])

@@ -8,15 +8,15 @@ parameters are as many.  An output cell of the three layers reads 9 * 9 * 9 = 72
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backends import weights
+from backends import device, weights
 from backends.deform.operators import dcn_sampled
 from backends.deform.sampling import Window
+from backends.drawn import hosted
 
 KINDS = ("deformable", "plain")
 CLASSES = 5                    # background and four kinds of marks
@@ -76,6 +76,11 @@ class Looker(nn.Module):
         self.looks = nn.ModuleList(Look(width, kind == "deformable") for _ in range(LAYERS))
         self.name = nn.Conv2d(width, CLASSES, 1)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie, and so where pictures must."""
+        return self.name.weight.device
+
     def forward(self, x: Tensor, trace: Trace | None = None) -> Tensor:
         x = self.stem(x)
         for look in self.looks:
@@ -84,19 +89,19 @@ class Looker(nn.Module):
 
 
 def normalised(image: np.ndarray) -> Tensor:
-    """uint8 (H, W, 3) -> float32 (1, 3, H, W) in [-1, 1], cut to multiples of the stride."""
+    """uint8 (H, W, 3) -> float32 (1, 3, H, W) in [-1, 1], cut to multiples of the stride; on the host."""
     height, width = (n // STRIDE * STRIDE for n in image.shape[:2])
     return torch.from_numpy(image[:height, :width].astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
 
 
-@cache
+@device.kept(None)
 def load(kind: str) -> Looker:
-    """The shipped network of that kind, in evaluation mode."""
-    model = Looker(kind)
+    """The shipped network of that kind, in evaluation mode, on the device of the mechanisms."""
+    model = hosted(Looker)(kind)
     model.load_state_dict({name: value.float() for name, value in weights.load(NAMES[kind]).items()})
-    return model.eval().requires_grad_(False)
+    return model.eval().requires_grad_(False).to(device.exact())
 
 
 def parameters(kind: str) -> int:
     """How many numbers it learns."""
-    return sum(p.numel() for p in Looker(kind).parameters())
+    return sum(p.numel() for p in hosted(Looker)(kind).parameters())

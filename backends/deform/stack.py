@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from backends import device
 from backends.deform import small
 from backends.deform.objects import MILD, STRONG, Scene, render
 from backends.deform.operators import dcn
@@ -78,21 +79,21 @@ def _at_cells(pixels: np.ndarray) -> np.ndarray:
 def _field(kind: str, params: DeformParams, image: np.ndarray, cell: tuple[int, int], scene: Scene | None) -> Field:
     """One network's field."""
     model, trace = small.load(kind), Trace([], [])
-    x = normalised(image).requires_grad_()
+    x = normalised(image).to(model.device).requires_grad_()
     logits = model(x, trace)[0]
     named = logits.argmax(0)
     here = int(named[cell])
     logits[here, cell[0], cell[1]].backward()
-    gradient = x.grad[0].abs().sum(0).numpy()
+    gradient = device.array(x.grad[0].abs().sum(0))
     offsets, masks = (list(t) or [None] * LAYERS for t in (trace.offsets, trace.masks))
-    start = torch.tensor(cell, dtype=torch.float32)[None, None]
+    start = torch.tensor(cell, dtype=torch.float32, device=model.device)[None, None]
     with torch.no_grad():
         at, weight = places(start, [*offsets][-params.layers:], [*masks][-params.layers:], WINDOW)
-    pixel, share = ((at[0] + 0.5) * STRIDE - 0.5).numpy(), (weight[0] / weight.sum()).numpy()
+    pixel, share = (device.array(v) for v in ((at[0] + 0.5) * STRIDE - 0.5, weight[0] / weight.sum()))
     middle = np.array(cell) * STRIDE + (STRIDE - 1) / 2
     outside = _outside(gradient, cell) / (float(gradient.sum()) or 1.0)
     spread = float(np.sqrt(((pixel - middle) ** 2).sum(1) @ share))
-    names = named.numpy().astype(np.uint8)
+    names = device.array(named).astype(np.uint8)
     inside, accuracy = (None, None) if scene is None else _judged(scene, names, pixel, share, cell)
     drawn = gradient / (float(gradient.max()) or 1.0)
     return Field(kind, pixel, share, drawn, names, outside, spread, here, small.parameters(kind), inside, accuracy)
@@ -134,7 +135,7 @@ def _layer_gap(image: np.ndarray) -> float:
     look = model.looks[0]
     trace = Trace([], [])
     with torch.no_grad():
-        x: Tensor = model.stem(normalised(image))
+        x: Tensor = model.stem(normalised(image).to(model.device))
         ours = look(x, trace)
         theirs = look.norm(dcn(x, trace.offsets[0], look.main.weight, WINDOW, trace.masks[0])).relu()
     return float((ours - theirs).abs().max() / ours.abs().max().clamp_min(1e-9))

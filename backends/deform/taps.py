@@ -19,14 +19,17 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from backends import device
 from backends.deform import dat, operators
 from backends.deform.params import HEADS, LEVELS, POINTS, TAPS, DeformParams
 from backends.deform.results import Neighbour, Point, Taps
 from backends.deform.sampling import Window, corners, kernel_grid, pack, sample
+from backends.drawn import hosted, normal, placed, seeded
 from backends.result import Check, check
 
-WEIGHTS = {"mean": torch.full((3, 3), 1 / 9), "sobel": torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4,
-           "sharpen": torch.tensor([[-1.0, -1, -1], [-1, 17, -1], [-1, -1, -1]]) / 9}
+KERNELS = {"mean": (((1, 1, 1),) * 3, 9), "sobel": (((-1, 0, 1), (-2, 0, 2), (-1, 0, 1)), 4),
+           "sharpen": (((-1, -1, -1), (-1, 17, -1), (-1, -1, -1)), 9)}
+"""Rows of each kernel, and what they are divided by."""
 LIKENESS = 1.2                 # DAT's queries and keys are this times the standardised colour
 CORNER, EDGE = 1.5, 1e-8       # cells of blur of the structure tensor; what counts as no edge at all
 
@@ -50,12 +53,18 @@ class Reading:
 
 def cells_of(image: np.ndarray, longest: int) -> Tensor:
     """uint8 (H, W, 3) -> its map (1, 3, h, w) in 0..1, float32: box means, `longest` cells on the longer side, at least
-    one on the other."""
+    one on the other; on the host."""
     height, width = image.shape[:2]
     scale = longest / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX), np.float32) / 255
     return torch.from_numpy(small).permute(2, 0, 1)[None]
+
+
+def kernel_of(name: str, like: Tensor) -> Tensor:
+    """A kernel (3, 3) of KERNELS, as float32 on the device of `like`."""
+    rows, whole = KERNELS[name]
+    return torch.tensor(rows, dtype=torch.float32, device=like.device) / whole
 
 
 def affine(turn: float, grow: float, shear: float) -> Tensor:
@@ -83,8 +92,10 @@ def along(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return way, sure
 
 
+@hosted
 def offsets_of(params: DeformParams, x: Tensor, window: Window) -> Tensor:
-    """Offsets (K, H, W, 2), (dy, dx) in cells, of nine taps at every cell: the user's own, or the pattern's."""
+    """Offsets (K, H, W, 2), (dy, dx) in cells, of nine taps at every cell: the user's own, or the pattern's; on
+    the host."""
     height, width = x.shape[-2:]
     taps = kernel_grid(window) - torch.tensor(window.padding, dtype=torch.float64)
     if params.offsets:
@@ -92,7 +103,7 @@ def offsets_of(params: DeformParams, x: Tensor, window: Window) -> Tensor:
     elif params.pattern == "affine":
         moved = taps @ affine(params.turn, params.grow, params.shear).T - taps
     else:
-        way, sure = (torch.from_numpy(v) for v in along(x[0].mean(0).double().numpy()))
+        way, sure = (torch.from_numpy(v) for v in along(device.array(x[0].mean(0).double())))
         across = torch.stack([way[..., 1], -way[..., 0]], -1)
         goal = taps[:, None, None, :1] * across + taps[:, None, None, 1:] * params.grow * way
         return (goal - taps[:, None, None]) * sure[..., None]
@@ -104,15 +115,16 @@ def _around(x: Tensor, at: Tensor) -> Tensor:
     return sample(x.double(), at.double()[None])[0].T
 
 
+@placed
 def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     """DCNv1 to v3 on the same taps."""
     reach = params.dilation
     window = Window((3, 3), (1, 1), (reach, reach), (reach, reach))
-    offset = offsets_of(params, x, window)
+    offset = offsets_of(params, x, window).to(x.device)
     raw = torch.tensor(params.raw or (0.0,) * TAPS, dtype=torch.float64)
     field = pack(offset[None, None]).float()
     size = x.shape[-2:]
-    ghost = kernel_grid(window) + torch.tensor(start, dtype=torch.float64) - reach
+    ghost = kernel_grid(window).to(x.device) + torch.tensor(start, dtype=torch.float64) - reach
     if params.operator == "dcn3":
         share = weight = raw.softmax(0)
         at = torch.tensor(start) + params.scale * (ghost - torch.tensor(start) + offset[:, start[0], start[1]])
@@ -123,9 +135,9 @@ def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
         regular = operators.dcnv3(x, torch.zeros_like(turned), torch.zeros_like(order), window, 1)
     else:
         share = raw.sigmoid() if params.operator == "dcn2" else torch.ones(TAPS, dtype=torch.float64)
-        weight = share * WEIGHTS[params.kernel].flatten()
+        weight = share * kernel_of(params.kernel, x).flatten()
         at = ghost + offset[:, start[0], start[1]]
-        kernel = WEIGHTS[params.kernel].expand(3, 1, 3, 3).contiguous()
+        kernel = kernel_of(params.kernel, x).expand(3, 1, 3, 3).contiguous()
         whole = operators.dcn(x, field, kernel, window,
                               share.float()[None, :, None, None].expand(1, TAPS, *size).contiguous())
         regular = F.conv2d(x, kernel, padding=reach, dilation=reach, groups=3)
@@ -142,7 +154,7 @@ def _query(x: Tensor, wide: int, seed: int, noise: float) -> Tensor:
     places = torch.stack(torch.meshgrid(torch.linspace(0, math.pi, height), torch.linspace(0, math.pi, width),
                                         indexing="ij"), -1)
     known = torch.cat([x[0].permute(1, 2, 0) - 0.5, places.sin() - 0.5, places.cos()], -1).flatten(0, 1)
-    weight = torch.randn(wide, known.shape[-1], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    weight = normal(wide, known.shape[-1], random=seeded(seed), dtype=torch.float64).to(x.device)
     return known @ (weight.T * noise).float()
 
 
@@ -154,6 +166,7 @@ def _reference(height: int, width: int, box: float) -> Tensor:
     return torch.cat([reference, torch.full_like(reference, box)], -1) if box else reference
 
 
+@placed
 def _msda(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     """Deformable DETR: levels of 1, 2, 4, 8 cells, offsets of the initialisation plus a random layer's.
 
@@ -165,7 +178,7 @@ def _msda(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     heads = tuple(range(HEADS)) if params.head == 0 else (params.head - 1,)
     drawn = _query(x, HEADS * LEVELS * POINTS * 3, params.seed, params.noise)
     drawn = drawn.unflatten(-1, (HEADS, LEVELS, POINTS, 3))[None, :, list(heads)]
-    offset = operators.star(HEADS, LEVELS, POINTS)[list(heads)].float() + drawn[..., :2]
+    offset = operators.star(HEADS, LEVELS, POINTS)[list(heads)].to(drawn) + drawn[..., :2]
     weights = drawn[..., 2].flatten(-2).softmax(-1).unflatten(-1, (LEVELS, POINTS)) / len(heads)
     at = operators.locations(_reference(height, width, params.box), offset, sizes)
     joined, shares = at.movedim(2, 3).flatten(3, 4), weights.movedim(2, 3).flatten(3, 4)
@@ -189,14 +202,15 @@ def _map(values: Tensor, height: int) -> Tensor:
     return values.T.unflatten(1, (height, -1)).float()
 
 
+@placed
 def _dat(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     """DAT: keys at places that all queries share; one head, one group, no position bias."""
     height, width = x.shape[-2:]
     step = min(params.stride, height, width)
     mean, spread = x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True, correction=0).clamp_min(1e-3)
     z = (x - mean) / spread
-    draw = torch.Generator().manual_seed(params.seed)
-    depthwise, point = (torch.randn(*shape, generator=draw, dtype=torch.float64).float()
+    draw = seeded(params.seed)
+    depthwise, point = (normal(*shape, random=draw, dtype=torch.float64).float().to(x.device)
                         for shape in ((3, 1, step, step), (2, 3)))
     eye, ones = torch.eye(3), torch.ones(3)
 
@@ -208,7 +222,7 @@ def _dat(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     plain = attended(0.0)[0]
     most = torch.tensor([height - 1, width - 1], dtype=torch.float64)
     keys = places[0, 0].flatten(0, 1).double()
-    ghost = dat.dat_reference(*places.shape[2:4]).flatten(0, 1)
+    ghost = dat.dat_reference(*places.shape[2:4]).to(x.device).flatten(0, 1)
     share = attention[0, 0, start[0] * width + start[1]].double()
     value = dat.dat_read(z, places[:, 0])[0].flatten(1).T
     names = tuple(f"key {k}" for k in range(len(keys)))
@@ -223,7 +237,7 @@ READINGS: dict[str, Callable[[DeformParams, Tensor, tuple[int, int]], Reading]] 
 
 def taps(params: DeformParams, image: np.ndarray) -> tuple[Taps, str, tuple[Check, ...]]:
     """The view's body, a sentence on what was changed, and its checks.  Raises ValueError, one sentence."""
-    x = cells_of(image, params.cells)
+    x = cells_of(image, params.cells).to(device.exact())
     height, width = x.shape[-2:]
     start = min(int(params.at[0] * height), height - 1), min(int(params.at[1] * width), width - 1)
     r = READINGS[params.operator](params, x, start)
@@ -233,9 +247,9 @@ def taps(params: DeformParams, image: np.ndarray) -> tuple[Taps, str, tuple[Chec
     rows = zip(r.names, r.at.tolist(), r.ghost.tolist(), r.weight.tolist(), r.share.tolist(), r.value.tolist(),
                r.group, strict=True)
     points = tuple(Point(name, tuple(at), tuple(ghost), w, m, tuple(v), g) for name, at, ghost, w, m, v, g in rows)
-    body = Taps(params.operator, x[0].permute(1, 2, 0).numpy(), start, points, around, output, plain,
+    body = Taps(params.operator, device.array(x[0].permute(1, 2, 0)), start, points, around, output, plain,
                 float(r.share.sum()), r.sizes,
-                *(v.permute(1, 2, 0).numpy() for v in (r.whole, r.regular)))
+                *(device.array(v.permute(1, 2, 0)) for v in (r.whole, r.regular)))
     return body, _said(params, (height, width), around), _checks(params, r, start, x)
 
 
@@ -263,8 +277,8 @@ def _checks(params: DeformParams, r: Reading, start: tuple[int, int], x: Tensor)
     if params.operator in ("dcn1", "dcn2"):
         reach = params.dilation
         window = Window((3, 3), (1, 1), (reach, reach), (reach, reach))
-        kernel = WEIGHTS[params.kernel].expand(3, 1, 3, 3).contiguous()
-        zero = operators.dcn(x, torch.zeros(1, 2 * TAPS, *x.shape[-2:]), kernel, window)
+        kernel = kernel_of(params.kernel, x).expand(3, 1, 3, 3).contiguous()
+        zero = operators.dcn(x, x.new_zeros(1, 2 * TAPS, *x.shape[-2:]), kernel, window)
         gap = float((zero[0] - r.regular).abs().max())
         words = "with zero offsets torchvision's operator is the plain convolution, everywhere"
         found.append(check("zero offsets", gap, 1e-5, words))

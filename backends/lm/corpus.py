@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backends.drawn import hosted, seeded
+
 SKIPPED = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"}
 SHARE = 16                   # of 256: modules whose name's hash falls below are held out
 
@@ -47,10 +49,11 @@ def digest() -> str:
     return total.hexdigest()
 
 
+@hosted
 def windows(held: bool, count: int, length: int, seed: int) -> Tensor:
-    """`count` random crops (count, length), int64."""
+    """`count` random crops (count, length), int64, on the host."""
     source = text(held)
-    random = torch.Generator().manual_seed(seed)
+    random = seeded(seed)
     starts = torch.randint(0, len(source) - length, (count,), generator=random)
     return source[starts[:, None] + torch.arange(length)].long()
 

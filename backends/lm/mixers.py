@@ -34,7 +34,7 @@ LENGTH = 256                 # L of log_L n
 
 @cache
 def directions(m: int, d: int) -> Tensor:
-    """The Performer's fixed directions (m, d), float32: seed 0."""
+    """The Performer's fixed directions (m, d), float32, on the host: seed 0."""
     return features.projection(m, d, seed=0).float()
 
 

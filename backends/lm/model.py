@@ -115,6 +115,11 @@ class Decoder(nn.Module):
                 with torch.no_grad():
                     p.mul_((2 * config.layers) ** -0.5)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie, and so where tokens must."""
+        return self.embed.weight.device
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (b, n, V) for the token after each; causal."""
         return self.run(tokens)[0]

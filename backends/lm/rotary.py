@@ -9,12 +9,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from backends.device import HOST
+
 
 def frequencies(d: int, base: float = 10_000.0) -> Tensor:
-    """theta_i = base^(-2i/d) in radians per token, (d/2,), float32.  Raises ValueError for an odd head dimension."""
+    """theta_i = base^(-2i/d) in radians per token, (d/2,), float32, on the host.  Raises ValueError for an odd head
+    dimension."""
     if d % 2:
         raise ValueError(f"Rotary embedding turns pairs of channels, so the head dimension cannot be {d}.")
-    return base ** (-torch.arange(0, d, 2, dtype=torch.float32) / d)
+    return base ** (-torch.arange(0, d, 2, dtype=torch.float32, device=HOST) / d)
 
 
 def rotate(x: Tensor, positions: Tensor, theta: Tensor) -> Tensor:

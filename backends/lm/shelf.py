@@ -5,12 +5,11 @@ the other way round (arXiv 2210.10340, section 4 and table 7).
 """
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor
 
-from backends import weights
+from backends import device, weights
+from backends.drawn import hosted
 from backends.lm import tasks
 from backends.lm.model import Config, Decoder
 
@@ -67,7 +66,7 @@ NAMES = tuple(name for name in FAMILY if any(e.name == f"bytes-{name}" for e in 
 
 
 def load(name: str, task: str = "bytes") -> Decoder:
-    """The trained member of the family, float32, on the CPU, in evaluation mode.
+    """The trained member of the family, float32, on the device of the mechanisms, in evaluation mode.
 
     Raises weights.WeightsError when its file is missing or wrong."""
     return _trained(f"{task}-{name}", config(task, name))
@@ -88,13 +87,13 @@ def copying(name: str) -> Decoder:
     return _trained(name, COPYING[name])
 
 
-@cache
+@device.kept(None)
 def _trained(entry: str, sizes: Config) -> Decoder:
-    made = Decoder(sizes)
+    made = hosted(Decoder)(sizes)
     made.load_state_dict({k: v.float() for k, v in weights.load(entry).items()})
-    return made.eval().requires_grad_(False)
+    return made.eval().requires_grad_(False).to(device.exact())
 
 
 def tokens(text: str) -> Tensor:
-    """UTF-8 bytes of a text as tokens (n,), int64."""
-    return torch.tensor(list(text.encode("utf-8", "replace")), dtype=torch.long)
+    """UTF-8 bytes of a text as tokens (n,), int64, on the device of the models."""
+    return torch.tensor(list(text.encode("utf-8", "replace")), dtype=torch.long, device=device.exact())

@@ -1,5 +1,5 @@
-"""Procedural tasks with a seed: each returns tokens (b, n) and targets (b, n), both int64; a target of -1 is not
-scored.
+"""Procedural tasks with a seed: each returns tokens (b, n) and targets (b, n), both int64 and on the host; a target
+of -1 is not scored.
 
 The target at position i is the token that should follow position i.
 """
@@ -9,6 +9,8 @@ from functools import cache
 
 import torch
 from torch import Tensor
+
+from backends.drawn import hosted, seeded
 
 IGNORED = -1
 MQAR_VOCAB = 128            # 0 filler, 1..63 keys, 64..127 values
@@ -21,13 +23,14 @@ TRIGGERS = 8
 TRIGGERED = 0.2              # chance that the next word of `backcopy`'s chain is a trigger
 
 
+@hosted
 def mqar(batch: int, length: int = 64, pairs: int = 8, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Multi-query associative recall (Zoology, arXiv 2312.04927, section 3): `pairs` key-value pairs, then every key
     once more at a random place among fillers; the target there is its value.  Raises ValueError when the pairs and
     their queries do not fit."""
     if not 1 <= pairs <= 63 or 3 * pairs > length:
         raise ValueError(f"{pairs} pairs and their queries do not fit into {length} tokens.")
-    random = torch.Generator().manual_seed(seed)
+    random = seeded(seed)
     keys = 1 + _choose(batch, 63, pairs, random)
     values = torch.randint(64, 128, (batch, pairs), generator=random)
     places = 2 * pairs + _choose(batch, length - 2 * pairs, pairs, random)
@@ -42,6 +45,7 @@ def _choose(batch: int, among: int, count: int, random: torch.Generator) -> Tens
     return torch.rand(batch, among, generator=random).argsort(1)[:, :count]
 
 
+@hosted
 def selective_copying(batch: int, length: int = 32, data: int = 4, fixed: bool = False,
                       seed: int = 0) -> tuple[Tensor, Tensor]:
     """Copy the data tokens that lie among noise, in order, at the end (Mamba, arXiv 2312.00752, section 4.1.1).
@@ -50,8 +54,8 @@ def selective_copying(batch: int, length: int = 32, data: int = 4, fixed: bool =
     read-out tokens."""
     if not 1 <= data <= length:
         raise ValueError(f"{data} data tokens do not fit into {length} slots.")
-    random = torch.Generator().manual_seed(seed)
-    places = (_choose(1, length, data, torch.Generator().manual_seed(1)).expand(batch, -1) if fixed
+    random = seeded(seed)
+    places = (_choose(1, length, data, seeded(1)).expand(batch, -1) if fixed
               else _choose(batch, length, data, random))
     words = torch.randint(2, 10, (batch, data), generator=random)
     slots = torch.zeros(batch, length, dtype=torch.long).scatter(1, places.sort(1).values, words)
@@ -61,12 +65,13 @@ def selective_copying(batch: int, length: int = 32, data: int = 4, fixed: bool =
     return tokens, targets
 
 
+@hosted
 def induction(batch: int, length: int = 256, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Random tokens with one trigger (token 0); at the end the trigger comes again and its former successor is asked
     (arXiv 2312.00752, section 4.1.2)."""
     if length < 4:
         raise ValueError(f"An induction task needs four tokens at least, not {length}.")
-    random = torch.Generator().manual_seed(seed)
+    random = seeded(seed)
     tokens = torch.randint(1, INDUCTION_VOCAB, (batch, length), generator=random)
     place = torch.randint(0, length - 2, (batch, 1), generator=random)
     answer = tokens.gather(1, place + 1)
@@ -77,6 +82,7 @@ def induction(batch: int, length: int = 256, seed: int = 0) -> tuple[Tensor, Ten
     return tokens, targets
 
 
+@hosted
 def passkey(batch: int, length: int = 256, seed: int = 0, depth: float | None = None) -> tuple[Tensor, Tensor]:
     """Words with "key d d d d d" somewhere, "query" near the end, and the five digits again (after Landmark Attention,
     arXiv 2305.16300).
@@ -85,7 +91,7 @@ def passkey(batch: int, length: int = 256, seed: int = 0, depth: float | None = 
     room = length - 2 * (DIGITS + 1)
     if room < 0:
         raise ValueError(f"A passkey and its query do not fit into {length} tokens.")
-    random = torch.Generator().manual_seed(seed)
+    random = seeded(seed)
     tokens = torch.randint(12, PASSKEY_VOCAB, (batch, length), generator=random)
     at = (torch.randint(0, room + 1, (batch, 1), generator=random) if depth is None
           else torch.full((batch, 1), round(depth * room)))
@@ -99,19 +105,21 @@ def passkey(batch: int, length: int = 256, seed: int = 0, depth: float | None = 
 
 
 @cache
+@hosted
 def bigrams() -> Tensor:
     """The fixed language of `backcopy`: P(next | word), (64, 64) with rows that sum to 1; the start of text never
     follows anything.
 
     A trigger is as likely after one word as after another: a word that is never copied would be as good a place to idle
     as the start."""
-    random = torch.Generator().manual_seed(0)
+    random = seeded(0)
     scores = 2.0 * torch.randn(BACKCOPY_VOCAB, BACKCOPY_VOCAB, generator=random)
     scores[:, 0] = -torch.inf
     triggers, words = scores[:, : TRIGGERS + 1].softmax(-1), scores[:, TRIGGERS + 1 :].softmax(-1)
     return torch.cat([TRIGGERED * triggers, (1 - TRIGGERED) * words], 1)
 
 
+@hosted
 def backcopy(batch: int, length: int = 128, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Bigram-backcopy (arXiv 2410.13835, section 2): a start token, then a Markov chain; but after a trigger comes the
     token before it.
@@ -119,7 +127,7 @@ def backcopy(batch: int, length: int = 128, seed: int = 0) -> tuple[Tensor, Tens
     A head that copies has to look at one token after a trigger, and nowhere in particular after any other word."""
     if length < 3:
         raise ValueError(f"A text with a start and a trigger needs three tokens at least, not {length}.")
-    random = torch.Generator().manual_seed(seed)
+    random = seeded(seed)
     chain, text = bigrams(), torch.zeros(batch, length + 1, dtype=torch.long)
     for i in range(1, length + 1):
         drawn = torch.multinomial(chain[text[:, i - 1]], 1, generator=random)[:, 0]
@@ -128,6 +136,7 @@ def backcopy(batch: int, length: int = 128, seed: int = 0) -> tuple[Tensor, Tens
     return text[:, :-1], text[:, 1:]
 
 
+@hosted
 def repeats(windows: Tensor, period: int) -> Tensor:
     """Documents of one snippet over and over: each row of `windows` (b, n) becomes its first `period` tokens, repeated
     to length n."""

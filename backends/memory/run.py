@@ -1,6 +1,8 @@
 """The views of the Memory tab.
 
-Each view carries checks on its own input; what they compare is worked out twice by different code.
+Each view carries checks on its own input; what they compare is worked out twice by different code.  What torch works
+out is worked out on the device of the process; HiPPO's small systems, the poles and the family's loops are numpy's and
+scipy's, so on the host.
 """
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ import numpy as np
 import torch
 from scipy.signal import cont2discrete
 
-from backends import stop
+from backends import device, stop
+from backends.drawn import normal, seeded
 from backends.lm import shelf
 from backends.memory import family, hippo, nplr, poles, s4d, selective, signals
 from backends.memory.params import LETTERS, MEMORIES, MOST, RULES, MemoryParams
@@ -92,10 +95,11 @@ def _unlike_scipy(params: MemoryParams) -> float:
 
 
 def _layer(params: MemoryParams) -> Work:
-    exact = s4d.read_out(*map(torch.from_numpy, poles.placed(params)), params.seed)
+    at = device.exact()
+    exact = s4d.read_out(*map(torch.from_numpy, poles.placed(params)), params.seed).to(at)
     short = s4d.rounded(exact)
     plan = tuple(n for n in (64, 128, 256, 512, 1024, 2048, 4096) if n < params.longest) + (params.longest,)
-    noise = torch.randn(params.longest, generator=torch.Generator().manual_seed(params.seed), dtype=torch.float64)
+    noise = normal(params.longest, random=seeded(params.seed), dtype=torch.float64).to(at)
     courses, largest, apart = {name: Course(name, label) for name, (label, _) in s4d.WAYS.items()}, 0.0, 0.0
     for n in plan:
         truth = s4d.recurrence(exact, noise[:n])
@@ -120,8 +124,10 @@ def _timed(way: Callable[..., torch.Tensor], one: s4d.Diagonal, signal: torch.Te
     best, _ = float("inf"), way(one, signal[:64])
     for _ in range(REPEATS):
         stop.check()
+        device.wait(signal.device)
         began = time.perf_counter()
         y = way(one, signal)
+        device.wait(signal.device)
         best = min(best, time.perf_counter() - began)
     return y, best
 

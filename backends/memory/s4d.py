@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends import stop
+from backends.drawn import hosted, seeded
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ class Diagonal:
     c: Tensor
     d: float
 
+    def to(self, like: torch.device | torch.dtype) -> Diagonal:
+        """The same layer on a device, or of another precision."""
+        return Diagonal(self.lam.to(like), self.b.to(like), self.c.to(like), self.d)
 
+
+@hosted
 def eigenvalues(start: str, size: int) -> Tensor:
     """A (N/2,) complex128 of S4D-"lin", "inv" or "real".  Raises ValueError for an odd N."""
     if size % 2 or size < 2:
@@ -47,21 +53,22 @@ def layer(start: str, size: int, dt: float, seed: int = 0) -> Diagonal:
     return read_out((dt * a).exp(), torch.expm1(dt * a) / a, seed)
 
 
+@hosted
 def read_out(lam: Tensor, b: Tensor, seed: int) -> Diagonal:
-    """Eigenvalues with outputs as S4D draws them: C standard normal (complex), D normal."""
-    random = torch.Generator().manual_seed(seed)
+    """Eigenvalues on the host with outputs as S4D draws them: C standard normal (complex), D normal."""
+    random = seeded(seed)
     c = torch.randn(len(lam), 2, generator=random, dtype=torch.float64) * 0.5**0.5
     return Diagonal(lam, b, torch.view_as_complex(c), torch.randn((), generator=random, dtype=torch.float64).item())
 
 
 def rounded(exact: Diagonal) -> Diagonal:
     """The same layer in complex64."""
-    return Diagonal(*(v.to(torch.complex64) for v in (exact.lam, exact.b, exact.c)), exact.d)
+    return exact.to(torch.complex64)
 
 
 def kernel(one: Diagonal, length: int) -> Tensor:
     """K (L,) real: the powers of lambda from its logarithm, so that none is divided or multiplied up."""
-    steps = torch.arange(length, dtype=one.lam.real.dtype)
+    steps = torch.arange(length, dtype=one.lam.real.dtype, device=one.lam.device)
     powers = (one.lam.log()[:, None] * steps).exp()
     return 2 * ((one.c * one.b) @ powers).real
 
@@ -88,9 +95,9 @@ def convolution(one: Diagonal, signal: Tensor) -> Tensor:
 def toeplitz(one: Diagonal, length: int) -> Tensor:
     """The lower-triangular matrix (L, L) with y = M u: K_{i-j} below and on the diagonal, D added on it."""
     if length == 0:
-        return torch.zeros(0, 0, dtype=one.lam.real.dtype)
+        return one.lam.real.new_zeros(0, 0)
     padded = F.pad(kernel(one, length).flip(0), (0, length - 1))
-    return padded.unfold(0, length, 1).flip(0) + one.d * torch.eye(length, dtype=padded.dtype)
+    return padded.unfold(0, length, 1).flip(0) + one.d * torch.eye(length, dtype=padded.dtype, device=padded.device)
 
 
 def matrix(one: Diagonal, signal: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from backends import weights
+from backends import device, weights
+from backends.drawn import hosted
 from backends.lm import shelf, ssd, tasks
 from backends.lm.model import Decoder
 from backends.memory.params import LETTERS, NOISE, MemoryParams, spelled
@@ -28,8 +29,9 @@ READ = 1                              # the read-out token; data are 2..9
 SIZE, PAUSE = 16, 0.5                 # strings a step when lengths are measured, and seconds between two figures
 
 
+@hosted
 def encoded(string: str) -> tuple[Tensor, Tensor]:
-    """(tokens (n,) with one read-out for each data letter, the data (m,))."""
+    """(tokens (n,) with one read-out for each data letter, the data (m,)), on the host."""
     slots = torch.tensor([0 if letter == NOISE else 2 + LETTERS.index(letter) for letter in string])
     data = slots[slots > READ]
     return torch.cat([slots, torch.full_like(data, READ)]), data
@@ -52,7 +54,8 @@ def inside(model: Decoder, tokens: Tensor, layer: int, head: int) -> tuple[Tenso
 @torch.no_grad()
 def look(name: str, string: str, layer: int, head: int) -> Reader:
     """One model on a string."""
-    model, (tokens, data) = shelf.copying(name), encoded(string)
+    model = shelf.copying(name)
+    tokens, data = (x.to(model.device) for x in encoded(string))
     slots = len(tokens) - len(data)
     dt, matrix, values, scanned = inside(model, tokens, layer, head)
     residual = ((matrix @ values - scanned).abs().max() / scanned.abs().max().clamp_min(1e-30)).item()
@@ -66,8 +69,8 @@ def look(name: str, string: str, layer: int, head: int) -> Reader:
     sure = tuple(round(v, 6) for v in p.gather(1, data[:, None])[:, 0].tolist())
     share = (weight[:, held].sum() / weight.sum().clamp_min(1e-30)).item()
     right = int((said == data).sum())
-    return Reader(name, LABELS[name], answers, sure, right, ratios, share, residual, dt.numpy(), reads.numpy(),
-                  matrix.numpy())
+    return Reader(name, LABELS[name], answers, sure, right, ratios, share, residual,
+                  *(device.array(x) for x in (dt, reads, matrix)))
 
 
 def selective(params: MemoryParams) -> Selective:
@@ -82,7 +85,8 @@ def accuracies(name: str, times: int, count: int, seed: int) -> Iterator[float]:
     """Share of right read-outs on `count` fresh strings, `times` as long as trained: after each SIZE of them, of those
     so far."""
     model, right = shelf.copying(name), 0
-    tokens, targets = tasks.selective_copying(count, times * SLOTS, DATA, fixed=name == "copy-fixed", seed=seed)
+    made = tasks.selective_copying(count, times * SLOTS, DATA, fixed=name == "copy-fixed", seed=seed)
+    tokens, targets = (x.to(model.device) for x in made)
     for at in range(0, count, SIZE):
         part = slice(at, at + SIZE)
         with torch.no_grad():

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends import stop, weights
+from backends import device, stop, weights
+from backends.drawn import hosted
 from backends.lm import corpus
 from backends.lm.experts import Routing
 from backends.lm.model import Config, Decoder
@@ -34,7 +35,7 @@ class Racer:
     def __init__(self, weight: float, k: int, steps: int, seed: int, zeta: float = 0.0) -> None:
         torch.manual_seed(seed)
         self.weight, self.zeta, self.steps, self.done = weight, zeta, steps, 0
-        self.model = Decoder(config(k))
+        self.model = hosted(Decoder)(config(k)).to(device.exact())
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -56,6 +57,7 @@ class Racer:
 
     def look(self, tokens: Tensor) -> tuple[Tensor, Routing]:
         """Loss and routing of tokens (b, n + 1) as the model is now."""
+        tokens = tokens.to(self.model.device)
         logits, (routing,) = self.model.run(tokens[:, :-1])
         return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()), routing
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backends import stop
+from backends import device, stop
 from backends.lm import corpus, shelf
 from backends.lm.experts import Experts
 from backends.lm.model import Decoder
@@ -52,13 +52,14 @@ class Reading:
 
 
 def source(params: MoeParams) -> tuple[Tensor, str]:
-    """Bytes (t,) and where they are from.  Raises ValueError for a text of one byte: there is nothing to predict."""
+    """Bytes (t,), on the device of the models, and where they are from.  Raises ValueError for a text of one byte:
+    there is nothing to predict."""
     if params.text:
         own = shelf.tokens(params.text)
         if len(own) < 2:
             raise ValueError("The text has one byte; at least 2 are needed, since the loss is of a byte after another.")
         return own, OWN
-    return held(params.seed), HELD
+    return held(params.seed).to(device.exact()), HELD
 
 
 def held(seed: int, size: int = CROP) -> Tensor:
@@ -93,15 +94,15 @@ def forced(logits: Tensor, expert: int) -> Routed:
     gates = torch.zeros_like(logits)
     gates[:, expert] = 1.0
     plain = route("mixtral", logits, TRAINED)
-    share = torch.full((), float(logits.shape[1])) * logits.softmax(-1).mean(0)[expert]
-    most = torch.full((), float(logits.shape[1] - 1))
+    share = float(logits.shape[1]) * logits.softmax(-1).mean(0)[expert]
+    most = torch.full((), float(logits.shape[1] - 1), device=logits.device)
     losses = Losses(share, share, share, plain.losses.z, most, most)
     return replace(plain, wanted=gates > 0, kept=gates > 0, gates=gates, losses=losses)
 
 
 def without(name: str, logits: Tensor, rules: Rules, expert: int) -> Routed:
     """The rule on all experts but one, whose column is zero in what comes back."""
-    keep = torch.tensor([e for e in range(logits.shape[1]) if e != expert])
+    keep = torch.tensor([e for e in range(logits.shape[1]) if e != expert], device=logits.device)
     routed = route(name, logits[:, keep], rules)
 
     def whole(x: Tensor) -> Tensor:

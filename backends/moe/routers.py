@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends import stop
+from backends.drawn import normal, seeded, uniform
 from backends.moe.params import ROUTERS, Rules
 from backends.shapes import check
 
@@ -74,14 +75,14 @@ def route(name: str, logits: Tensor, rules: Rules) -> Routed:
     if t < 1:
         raise ValueError("There is no token to route.")
     logits = logits.float()
-    p, bias = logits.sigmoid() if name == "free" else logits.softmax(-1), torch.zeros(e)
+    p, bias = logits.sigmoid() if name == "free" else logits.softmax(-1), logits.new_zeros(e)
     if name == "choice":
         kept = torch.cat([chosen(part, places(len(part), e, k, 1.0)) for part in p.split(rules.group or t)])
         return check(Routed(p, kept, kept, p * kept, bias, losses(logits, kept, p * kept, kept), None))
     if name == "free":
         bias = balanced(p, k, rules)
     asked, weights = RULES[name](logits, k, rules, bias)
-    wanted, first = (spread(asked[:, :most], torch.ones(t, min(most, k)), e) > 0 for most in (k, 1))
+    wanted, first = (spread(asked[:, :most], logits.new_ones(t, min(most, k)), e) > 0 for most in (k, 1))
     kept, capacity = fill(asked, p, k, rules) if ROUTERS[name].capacity else (wanted, None)
     gates = spread(asked, weights, e) * kept
     load = smooth(logits, k, rules) if name == "shazeer" else None
@@ -90,7 +91,7 @@ def route(name: str, logits: Tensor, rules: Rules) -> Routed:
 
 def spread(asked: Tensor, values: Tensor, experts: int) -> Tensor:
     """(t, e): `values` (t, k) at the experts `asked` (t, k), -1 = none; 0 elsewhere."""
-    out = torch.zeros(len(asked), experts + 1)
+    out = values.new_zeros(len(asked), experts + 1)
     return out.scatter(1, asked % (experts + 1), values)[:, :experts]
 
 
@@ -113,7 +114,7 @@ def switch(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, 
 def _second(logits: Tensor, rules: Rules, reach: float) -> tuple[Tensor, Tensor]:
     """Top 2 renormalised; the second is asked with probability min(1, g2 / reach), else -1."""
     asked, weights = mixtral(logits, 2, rules, logits)
-    drawn = torch.rand(len(logits), generator=torch.Generator().manual_seed(rules.seed))
+    drawn = uniform(len(logits), random=seeded(rules.seed)).to(logits.device)
     asked = asked.clone()
     asked[weights[:, 1] / reach <= drawn, 1] = -1
     return asked, weights
@@ -137,7 +138,7 @@ def shazeer(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor,
 
 def noisy(logits: Tensor, rules: Rules) -> Tensor:
     """H (t, e): the logits with noise of standard deviation `rules.noise`, a number or softplus(x W_noise) (t, e)."""
-    return logits + rules.noise * torch.randn(logits.shape, generator=torch.Generator().manual_seed(rules.seed))
+    return logits + rules.noise * normal(*logits.shape, random=seeded(rules.seed)).to(logits.device)
 
 
 def smooth(logits: Tensor, k: int, rules: Rules) -> Tensor:
@@ -146,11 +147,12 @@ def smooth(logits: Tensor, k: int, rules: Rules) -> Tensor:
     logits."""
     t, e = logits.shape
     if k == e:
-        return torch.full((e,), float(t))
+        return logits.new_full((e,), float(t))
     h = noisy(logits, rules)
     top = h.topk(k + 1, -1).values
     bar = torch.where(h >= top[:, k - 1 : k], top[:, k:], top[:, k - 1 : k])
-    return torch.special.ndtr((logits - bar) / torch.as_tensor(rules.noise).clamp_min(1e-9)).sum(0)
+    noise = torch.as_tensor(rules.noise, device=logits.device).clamp_min(1e-9)
+    return torch.special.ndtr((logits - bar) / noise).sum(0)
 
 
 def free(logits: Tensor, k: int, rules: Rules, bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,7 +169,7 @@ RULES = {"mixtral": mixtral, "switch": switch, "gshard": gshard, "stmoe": stmoe,
 def balanced(scores: Tensor, k: int, rules: Rules) -> Tensor:
     """The bias (e,) after `updates` rounds b += u sign(mean load - load) on these very tokens (arXiv 2408.15664,
     algorithm 1)."""
-    bias = torch.zeros(scores.shape[1])
+    bias = scores.new_zeros(scores.shape[1])
     for _ in range(rules.updates):
         stop.check()
         load = torch.bincount((scores + bias).topk(k, -1).indices.flatten(), minlength=scores.shape[1]).float()
@@ -193,8 +195,10 @@ def fill(asked: Tensor, p: Tensor, k: int, rules: Rules) -> tuple[Tensor, tuple[
 
 
 def _filled(asked: Tensor, p: Tensor, capacity: int, order: str) -> Tensor:
-    turn = p.amax(-1).argsort(descending=True, stable=True) if order == "priority" else torch.arange(len(p))
-    kept, taken = torch.zeros_like(p, dtype=torch.bool), torch.zeros(p.shape[1])
+    turn = torch.arange(len(p), device=p.device)
+    if order == "priority":
+        turn = p.amax(-1).argsort(descending=True, stable=True)
+    kept, taken = torch.zeros_like(p, dtype=torch.bool), p.new_zeros(p.shape[1])
     for rank in range(asked.shape[1]):
         one = F.one_hot(asked[turn, rank] % (p.shape[1] + 1), p.shape[1] + 1)[:, : p.shape[1]].float()
         place = one.cumsum(0) + taken

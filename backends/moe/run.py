@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from backends import device
+from backends.device import HOST
+from backends.drawn import normal, seeded
 from backends.lm import shelf
 from backends.moe import calculator, collapse, plane, reading, views
 from backends.moe.params import ROUTERS, MoeParams
@@ -112,9 +115,9 @@ def _capacity(params: MoeParams) -> Work:
 def _plane(params: MoeParams) -> Work:
     body = plane.plane(params)
     layers = tuple(panel.layer for panel in body.panels)
-    x, c = torch.tensor(body.points).double(), torch.tensor(body.prototypes).double()
+    x, c = (torch.tensor(points, dtype=torch.float64, device=HOST) for points in (body.points, body.prototypes))
     near = torch.cdist(x, c).argmin(-1)
-    far = (torch.tensor(layers[0].p).argmax(-1) != near).float().mean().item()
+    far = (torch.tensor(layers[0].p, device=HOST).argmax(-1) != near).float().mean().item()
     yield body, notice(params, body), (counted(layers),
                                        check("nearest is first", far, 0.01,
                                              "share of tokens whose largest logit is not the nearest expert's"))
@@ -136,7 +139,7 @@ def _shares(body: Any) -> Check:
 
 def _through() -> Check:
     """The balance loss's gradient against the one with the counts held fixed, on random logits."""
-    x = torch.randn(64, 8, generator=torch.Generator().manual_seed(0))
+    x = normal(64, 8, random=seeded(0)).to(device.exact())
     with torch.enable_grad():
         a, b = (x.clone().requires_grad_() for _ in range(2))
         route("mixtral", a, reading.TRAINED).losses.switch.backward()

@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from backends import device
 from backends.lm import shelf
 from backends.moe import classes
 from backends.moe.params import LENGTH, LIMITED, MoeParams
@@ -34,14 +34,14 @@ def layer(number: int, routed: Routed) -> Layer:
     return Layer(number, tuple(asked.sum(0).tolist()), tuple(kept.sum(0).tolist()), sum(routed.capacity)
                  if routed.capacity else None, int((state == 1).sum()), int((state == 2).sum()),
                  *(v.item() for v in (ls.switch, ls.first, ls.mixtral, ls.z, ls.importance, ls.load)),
-                 tuple(routed.bias.tolist()), main.to(torch.uint8).numpy(), state.to(torch.uint8).numpy(),
-                 routed.probabilities.numpy(), routed.gates.numpy())
+                 tuple(routed.bias.tolist()), *(device.array(x.to(torch.uint8)) for x in (main, state)),
+                 device.array(routed.probabilities), device.array(routed.gates))
 
 
-@lru_cache(maxsize=4)
+@device.kept(4)
 def trained_loss(model: str, tokens: bytes) -> float:
     """Mean nats per byte as the model was trained."""
-    own = torch.tensor(list(tokens))
+    own = torch.tensor(list(tokens), device=device.exact())
     return read(shelf.routed(model), own).loss(own).mean().item()
 
 
@@ -84,11 +84,11 @@ def table(params: MoeParams) -> Classes:
     return Classes(params.model, where, len(data), classes.CLASSES, tables)
 
 
-@lru_cache(maxsize=4)
+@device.kept(4)
 def took(model: str, data: bytes) -> tuple[tuple[int, np.ndarray], ...]:
     """Of each routed layer, as trained: its number, and which experts took each byte, (t, e) bool."""
-    found = read(shelf.routed(model), torch.tensor(list(data)))
-    return tuple((visit.layer, visit.routed.kept.numpy()) for visit in found.visits)
+    found = read(shelf.routed(model), torch.tensor(list(data), device=device.exact()))
+    return tuple((visit.layer, device.array(visit.routed.kept)) for visit in found.visits)
 
 
 def _table(number: int, kept: np.ndarray, kinds: np.ndarray, data: np.ndarray, seed: int) -> Table:

@@ -1,5 +1,5 @@
-"""Additive biases of the methods that are drawn and not run: each takes queries i and keys j (integers that broadcast)
--> (h, ...).
+"""Additive biases of the methods that are drawn and not run: each takes queries i and keys j (integers on the host
+that broadcast) -> (h, ...).
 
 alibi     -2^(-8h/H) (i - j) in head h = 1 .. H; other slopes where H is no power of two    (2108.12409; bloom's code)
 kerple    -r1 ln(1 + r2 (i - j)); both are learned, drawn with r1 = r2 = 1                  (arXiv 2205.09921)
@@ -15,12 +15,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from backends.drawn import hosted
 from backends.lm import rotary
 
 HEADS, CHANNELS = 4, 32             # of the shipped byte models
 XPOS_SPAN = 512
 
 
+@hosted
 def alibi_slopes(heads: int) -> Tensor:
     """(h,): 2^(-8h/H) for a power of two; else those of the next lower power, then every second slope of the next
     higher one."""
@@ -46,6 +48,7 @@ def sandwich(i: Tensor, j: Tensor, d: int = CHANNELS) -> Tensor:
     return ((i - j).float()[..., None] * rotary.frequencies(d)).cos().sum(-1)[None]
 
 
+@hosted
 def xpos(i: Tensor, j: Tensor, d: int = CHANNELS) -> Tensor:
     """The mean over pairs of the factor that xPos puts on a pair's share of the score, (...), 1 at distance 0."""
     fade = (torch.arange(0, d, 2) + 0.4 * d) / (1.4 * d)

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor
 
+from backends.drawn import hosted
 from backends.lm import rotary
 from backends.rope import distances, frequencies
 from backends.rope.methods import DEFAULT, Plan, plan
@@ -67,6 +68,7 @@ class Calculation:
     rows: tuple[Row, ...]
 
 
+@hosted
 def calculate(head_dim: int, base: float, trained: int, target: int, methods: tuple[str, ...] = CALCULATED,
               rules: Rules = DEFAULT, partial: float = 1.0) -> Calculation:
     """Every method on the pairs of a model that was trained on `trained` tokens and shall read `target`.

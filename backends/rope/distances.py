@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
+from backends.drawn import hosted
 from backends.lm import rotary
 from backends.rope import biases
 from backends.rope.methods import METHODS, Plan, Rules, plan
@@ -40,6 +41,7 @@ class Painted:
     outside: Annotated[Tensor, "m m"] = field(metadata=UNPRINTED)
 
 
+@hosted
 def paint(name: str, n: int, d: int, rules: Rules, pair: int | None = None, cells: int = CELLS) -> Painted:
     """The method `name` over n tokens for one pair of channels (None: the slowest), at most `cells` tokens drawn."""
     p, pairs = plan(name, n, d, rules), d // 2
@@ -71,6 +73,7 @@ def _unseen(value: Tensor, pair: int, d: int, rules: Rules) -> Tensor:
     return torch.zeros_like(value, dtype=torch.bool) if whole else value > rules.trained * (1 + 1e-6)
 
 
+@hosted
 def reach(p: Plan, n: int) -> float:
     """The largest effective distance, in tokens, of the last of n queries to a key that it sees."""
     edges = {0, n - 1, *(max(0, n - w + shift) for w in _windows(p) for shift in (-1, 0))}
@@ -86,9 +89,9 @@ def slowly(p: Plan, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Attention of un-rotated q, k, v (b, h, n, d) worked out from the distances that are drawn, one angle for each
     pair, in float64."""
     n, d = q.shape[-2:]
-    at = torch.arange(n)
+    at = torch.arange(n, device=q.device)
     i, j = at[:, None], at
-    angle = p.distance(i, j)[..., None] * p.theta.double()
+    angle = p.distance(i, j)[..., None] * p.theta.to(q.device).double()
     (a, b), (c, e) = (x.double().chunk(2, -1) for x in (q, k))
 
     def dot(x: Tensor, y: Tensor, turned: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backends import threads
+from backends.device import HOST
 from backends.lm import corpus, mixers, shelf, tasks
 from backends.lm.model import Decoder
 from backends.rope.attend import attend
@@ -46,7 +47,7 @@ class Reader:
     @torch.no_grad()
     def read(self, tokens: Tensor, last: int | None = None) -> Tensor:
         """Logits (b, m, vocab) after each of the next tokens (b, m); `last`: only after the last so many."""
-        x, layers = self.model.embed(tokens), len(self.model.blocks)
+        x, layers = self.model.embed(tokens.to(self.model.device)), len(self.model.blocks)
         for layer, block in enumerate(self.model.blocks):
             q, k, v = block.mixer.parts(block.before(x))
             q, k = mixers.standardised(block.mixer.kind, q, k, self.seen)
@@ -73,7 +74,7 @@ def last_losses(model: Decoder, tokens: Tensor, name: str, rules: Rules, tail: i
     """(loss in nats, guessed right), each (b, tail): the last `tail` of tokens (b, n + 1), predicted from the n before
     the last."""
     n = tokens.shape[1] - 1
-    groups = tokens.split(max(1, TOGETHER // n))
+    groups = tokens.to(model.device).split(max(1, TOGETHER // n))
     parts = [scored(Reader(model, name, n, rules).read(group[:, :-1], tail), group[:, -tail:]) for group in groups]
     loss, right = zip(*parts)
     return torch.cat(loss), torch.cat(right)
@@ -120,7 +121,7 @@ def source(params: RopeParams) -> str:
 def tails(own: Tensor, n: int, samples: int) -> Tensor:
     """At most `samples` windows (b, n + 1) of one text (m,), m > n: the last one, and others that end evenly spread
     before it."""
-    ends = sorted({round(e) for e in torch.linspace(n + 1, len(own), samples).tolist()} | {len(own)},
+    ends = sorted({round(e) for e in torch.linspace(n + 1, len(own), samples, device=HOST).tolist()} | {len(own)},
                   reverse=True)[:samples]
     return torch.stack([own[e - n - 1 : e] for e in ends])
 
@@ -166,7 +167,7 @@ def live(params: RopeParams) -> Iterator[Live]:
     names, own = runnable(params), shelf.tokens(params.text)
     if params.text and len(own) <= TAIL:
         raise ValueError(f"Your text has {len(own)} bytes; at least {TAIL + 1} are needed.")
-    tokens = own if params.text else held_out(params, 1, params.longest * params.rules.trained + 1)[0]
+    tokens = own if params.text else held_out(params, 1, params.longest * params.rules.trained + 1)[0].to(own.device)
     n = len(tokens) - 1
     smooth = max(32, -(-n // POINTS))
     tracks, abreast = {name: Track(name, METHODS[name].label) for name in names}, max(1, ALONGSIDE // n)

@@ -1,4 +1,5 @@
-"""The frequencies theta_i, in radians per token, after each method that changes them: tensors (d/2,), float32.
+"""The frequencies theta_i, in radians per token, after each method that changes them: tensors (d/2,), float32, on
+the host.
 
 Letters: d head dimension, b base, L trained length, s scale, r_i = theta_i L / 2 pi the turns that pair i makes within
 L.  Everything is worked out in float64 and rounded once; s = 1 gives the frequencies back bit by bit.  Held together
@@ -11,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from backends.drawn import hosted
 from backends.lm import rotary
 
 
@@ -38,6 +40,7 @@ def dynamic_base(d: int, base: float, factor: float, n: float, trained: float) -
     return ntk_base(d, base, factor * max(n, trained) / trained - (factor - 1))
 
 
+@hosted
 def mixed(theta: Tensor, s: float, c: float) -> Tensor:
     """theta_m / exp(a m^c), m = 1 .. d/2, a (d/2)^c = ln s (kexue.fm/archives/9706): c = 0 divides all by s, c = 1 is
     NTK-fixed."""
@@ -53,6 +56,7 @@ def by_parts(theta: Tensor, trained: float, s: float, high: float, low: float = 
     return _rounded(theta.double() * (kept + (1 - kept) / s))
 
 
+@hosted
 def yarn(d: int, base: float, trained: float, s: float, fast: float = 32.0, slow: float = 1.0,
          truncate: bool = True) -> Tensor:
     """YaRN as transformers has it: the share that stays falls linearly in the pair's index i, from where a pair makes
@@ -65,6 +69,7 @@ def yarn(d: int, base: float, trained: float, s: float, fast: float = 32.0, slow
     return _rounded(rotary.frequencies(d, base).double() * (1 - ramp + ramp / s))
 
 
+@hosted
 def longrope(theta: Tensor, factors: tuple[float, ...]) -> Tensor:
     """theta_i / factor_i: LongRoPE's rescaling, whose factors were searched for (arXiv 2402.13753).  ValueError unless
     one per pair."""

@@ -44,10 +44,10 @@ class Keep:
 class Plan:
     """A method at one length and head dimension.
 
-    `theta`: radians per token, float32, zeros where nothing is rotated; `far`: None if every distance is i - j; `keep`:
-    None if every earlier key is seen; `logit`: factor on the logits of the queries at positions (n,), None for 1;
-    `bias`: (i, j) -> (h, ...) added to the logits of head h, only of methods that are drawn and never run; `cache`:
-    whether positions are counted in the cache."""
+    `theta`: radians per token, float32, on the host, zeros where nothing is rotated; `far`: None if every distance is
+    i - j; `keep`: None if every earlier key is seen; `logit`: factor on the logits of the queries at positions (n,),
+    None for 1; `bias`: (i, j) -> (h, ...) added to the logits of head h, only of methods that are drawn and never run;
+    `cache`: whether positions are counted in the cache."""
 
     name: str
     theta: Annotated[Tensor, "p"]

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from backends import models
+from backends import device, models
+from backends.drawn import normal, seeded
 from backends.lm import rotary, shelf, tasks
 from backends.result import Check, Work, check
 from backends.rope import calculator, distances, evaluate, passkey, real, sinks
@@ -57,6 +58,7 @@ def _painted(params: RopeParams) -> Iterator[tuple[distances.Painted, ...]]:
 def _untouched(name: str, tokens: torch.Tensor) -> Check:
     """The Reader without a method against the model's own forward."""
     model = shelf.model(name)
+    tokens = tokens.to(model.device)
     with torch.no_grad():
         gap = (Reader(model, "none", tokens.shape[1], Rules()).read(tokens) - model(tokens)).abs().max().item()
     return check("untouched is the model itself", gap, 1e-3,
@@ -142,8 +144,8 @@ def _laid_out(params: RopeParams, body: Any) -> tuple[Check, ...]:
 def _drawn(params: RopeParams, body: Any) -> tuple[Check, ...]:
     """The distances that are drawn against the attention that runs, pair by pair in float64, on random q, k, v of FEW
     tokens."""
-    random = torch.Generator().manual_seed(params.seed)
-    q, k, v = (torch.randn(1, 1, FEW, params.head_dim, generator=random) for _ in range(3))
+    random = seeded(params.seed)
+    q, k, v = (normal(1, 1, FEW, params.head_dim, random=random).to(device.exact()) for _ in range(3))
     rules, gap = replace(params.real, window=min(params.window, FEW // 3), trained=min(params.trained, FEW // 2)), 0.0
     ran = [name for name in params.methods if METHODS[name].runs]
     for name in ran:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from backends.device import HOST
 from backends.lm import shelf, tasks
 from backends.lm.model import Decoder
 from backends.rope.evaluate import last_losses
@@ -26,16 +27,17 @@ SUNK = 0.5                  # attention on the first token from which it counts 
 def masses(model: Decoder, tokens: Tensor, first: int) -> tuple[float, float, Tensor]:
     """(idle, busy, weights): mean attention on token 0 from ordinary words and from triggers at positions >= `first` of
     tokens (b, n), and the one head's weights (b, n, n)."""
+    tokens = tokens.to(model.device)
     weights = torch.stack([model.trace(row).layers[0].matrix[0, 0] for row in tokens])
     triggers = (tokens > 0) & (tokens <= tasks.TRIGGERS)
-    late = torch.arange(tokens.shape[1]) >= first
+    late = torch.arange(tokens.shape[1], device=tokens.device) >= first
     return weights[..., 0][~triggers & late].mean().item(), weights[..., 0][triggers & late].mean().item(), weights
 
 
 def drained(model: Decoder) -> float:
     """Length of the first token's value over the mean length of the words' values."""
     block = model.blocks[0]
-    words = model.embed(torch.arange(tasks.BACKCOPY_VOCAB)[None])
+    words = model.embed(torch.arange(tasks.BACKCOPY_VOCAB, device=model.device)[None])
     values = block.mixer.parts(block.before(words))[2][0, 0].norm(dim=-1)
     return (values[0] / values[1:].mean()).item()
 
@@ -49,7 +51,7 @@ def lab(params: RopeParams) -> Iterator[Sinks]:
     tokens, targets = tasks.backcopy(params.samples, trained, seed=(1 << 41) + params.seed)
     idle, busy, weights = masses(model, tokens, params.window)
     words = tokens[0, :SHOWN].tolist()
-    uniform = (1 / torch.arange(params.window + 1, trained + 1)).mean().item()
+    uniform = (1 / torch.arange(params.window + 1, trained + 1, device=HOST)).mean().item()
     found = Sinks(trained, trained, params.window, params.samples, idle, busy, uniform, drained(model), tuple(words),
                   tuple(0 < w <= tasks.TRIGGERS for w in words), tuple(map(tuple, weights[0, :SHOWN, :SHOWN].tolist())))
     whole = torch.cat([tokens, targets[:, -1:]], 1)

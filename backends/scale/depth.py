@@ -23,6 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends import device
+from backends.drawn import hosted, normal, seeded
 from backends.scale.params import ScaleParams
 from backends.scale.results import Depth
 
@@ -35,6 +37,7 @@ ACTS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @lru_cache
+@hosted
 def moment(name: str) -> float:
     """E[f(x)^2] for x ~ N(0, 1), by the trapezoid rule on [-12, 12]: exact to about 1e-8, for kinks too."""
     x = torch.linspace(-12, 12, 240_001, dtype=torch.float64)
@@ -51,6 +54,7 @@ def deviation(init: str, rows: int, columns: int) -> float:
     return variance[init] ** 0.5
 
 
+@hosted
 def cut(shape: tuple[int, ...], random: torch.Generator, corrected: bool) -> Tensor:
     """N(0, 1) cut at 2 sigma by inverting its distribution function; with `corrected` over sqrt(CUT), so that the
     variance is 1."""
@@ -59,34 +63,37 @@ def cut(shape: tuple[int, ...], random: torch.Generator, corrected: bool) -> Ten
     return made.div_(CUT**0.5) if corrected else made
 
 
+@hosted
 def orthogonal(rows: int, columns: int, random: torch.Generator) -> Tensor:
     """The matrix of `nn.init.orthogonal_`: the Q of a Gaussian draw.  By Cholesky where one side is at least twice the
     other: well conditioned, and faster."""
     if 2 * min(rows, columns) > max(rows, columns):
         return nn.init.orthogonal_(torch.empty(rows, columns), generator=random)
-    made = torch.randn(rows, columns, generator=random)
+    made = normal(rows, columns, random=random)
     wide = made if rows < columns else made.T
     back = torch.linalg.solve_triangular(torch.linalg.cholesky(wide @ wide.T), torch.eye(len(wide)), upper=False)
     return back @ made if rows < columns else made @ back.T
 
 
 def drawn(init: str, draw: str, rows: int, columns: int, random: torch.Generator) -> tuple[Tensor, float]:
-    """(V, s) with W = s V: V (rows, columns) of entries with variance 1."""
+    """(V, s) with W = s V: V (rows, columns) of entries with variance 1, on the host."""
     s = deviation(init, rows, columns)
     if init == "orthogonal":
         return orthogonal(rows, columns, random) / s, s
     if draw == "normal":
-        return torch.randn(rows, columns, generator=random), s
+        return normal(rows, columns, random=random), s
     return cut((rows, columns), random, draw == "corrected"), s
 
 
-@lru_cache(maxsize=4)
+@device.kept(4)
 def pairs(init: str, draw: str, plain: bool, seed: int) -> tuple[tuple[tuple[Tensor, float], ...], ...]:
     """(V, s) of every matrix of a stack of DEEPEST layers, kept so that a moved setting draws nothing anew; fewer
     layers are its first."""
-    random, shapes = (torch.Generator().manual_seed(seed), ((WIDTH, WIDTH),) if plain
+    random, shapes = (seeded(seed), ((WIDTH, WIDTH),) if plain
                       else ((WIDER * WIDTH, WIDTH), (WIDTH, WIDER * WIDTH)))
-    return tuple(tuple(drawn(init, draw, *shape, random) for shape in shapes) for _ in range(DEEPEST))
+    made = ([drawn(init, draw, *shape, random) for shape in shapes] for _ in range(DEEPEST))
+    at = device.exact()
+    return tuple(tuple((v.to(at), s) for v, s in layer) for layer in made)
 
 
 class Matrix:
@@ -168,8 +175,8 @@ def forward(params: ScaleParams) -> tuple[tuple[float, ...], float]:
 
 
 def _inputs(seed: int) -> tuple[Tensor, Tensor]:
-    random = torch.Generator().manual_seed(seed + 1)
-    return torch.randn(BATCH, WIDTH, generator=random), torch.randn(BATCH, WIDTH, generator=random)
+    random, at = seeded(seed + 1), device.exact()
+    return normal(BATCH, WIDTH, random=random).to(at), normal(BATCH, WIDTH, random=random).to(at)
 
 
 def _size(gradient: Tensor) -> float:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from backends import stop
+from backends import device, stop
+from backends.drawn import normal, seeded
 from backends.scale.params import SCALES, ScaleParams
 from backends.scale.results import Curve, Entropy
 from backends.scale.saturate import entropy
@@ -59,12 +60,12 @@ def scaled(name: str, of: Products, n: int) -> Tensor:
 
 def drawn(d: int, seed: int) -> Products:
     """Independent N(0, 1) entries; the keys a part at a time."""
-    made = torch.Generator().manual_seed(seed)
-    q = torch.randn(QUERIES, d, generator=made)
+    made, at = seeded(seed), device.exact()
+    q = normal(QUERIES, d, random=made).to(at)
     parts = []
     for _ in range(LENGTHS[-1] // PART):
         stop.check()
-        parts.append(products(q, torch.randn(PART, d, generator=made)))
+        parts.append(products(q, normal(PART, d, random=made).to(at)))
     return Products(torch.cat([one.dots for one in parts], 1), parts[0].q, torch.cat([one.k for one in parts], 1), d,
                     parts[-1].last)
 
@@ -75,7 +76,8 @@ def trained(layer: int, head: int, seed: int) -> Products:
     from backends.lm import corpus, shelf
 
     model, longest = shelf.load(MODEL), TRAINED[-1]
-    one = model.trace(corpus.windows(True, 1, longest + QUERIES, seed)[0]).layers[layer - 1]
+    text = corpus.windows(True, 1, longest + QUERIES, seed)[0].to(model.device)
+    one = model.trace(text).layers[layer - 1]
     q, k = one.q[0, head - 1], one.k[0, head - 1]
     ends = range(longest, longest + QUERIES)
     return products(torch.stack([q[end] for end in ends]),

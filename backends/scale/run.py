@@ -7,12 +7,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backends import device
+from backends.device import HOST
+from backends.drawn import hosted, normal, seeded
 from backends.result import Check, Work, check
 from backends.scale import depth, entropy, saturate, toy, training, width
 from backends.scale.params import ScaleParams
@@ -24,7 +26,7 @@ BARS = 41
 SAMPLES = 100_000                     # of the truncated normal
 
 
-@lru_cache(maxsize=12)
+@device.kept(12)
 def _raw(d: int, n: int, seed: int) -> Tensor:
     """q.k of entries N(0, 1), kept so that exponent and spread move at once; more rows where they are short, for
     steadier figures."""
@@ -35,7 +37,7 @@ def _at(d: int, n: int, seed: int, spread: float, exponent: float) -> Tensor:
     return _raw(d, n, seed) * spread**2 * d**-exponent
 
 
-@lru_cache(maxsize=16)
+@device.kept(16)
 def _sweep(n: int, seed: int, spread: float, exponent: float) -> tuple[Rows, ...]:
     """Rows at every d of the sweep, kept while d moves alone."""
     return tuple(saturate.rows(_at(d, n, seed, spread, exponent), d) for d in saturate.SWEEP)
@@ -52,7 +54,7 @@ def _dial(params: ScaleParams) -> Work:
     body = Dial(
         params.d, params.n, params.exponent, sigma, scores.std().item(),
         (scores.abs() <= 3 * sigma).double().mean().item(),
-        tuple(torch.linspace(-reach, reach, BARS + 1).tolist()), tuple(int(c) for c in counts),
+        tuple(torch.linspace(-reach, reach, BARS + 1, device=HOST).tolist()), tuple(int(c) for c in counts),
         tuple(row.sort(descending=True).values.tolist()), here, *sweeps)
     yield body, _words(here, params), _dial_checks(params, row)
 
@@ -69,11 +71,11 @@ def _dial_checks(params: ScaleParams, row: Tensor) -> tuple[Check, ...]:
     logits = row.clamp_min(1e-300).log().requires_grad_()
     wanted = torch.autograd.functional.jacobian(lambda x: x.softmax(-1), logits)
     gap = (saturate.jacobian_norm(row) - torch.linalg.matrix_norm(wanted)).abs().item()
-    made = torch.Generator().manual_seed(params.seed)
-    q, k = (params.spread * torch.randn(1, 1, size, params.d, generator=made, dtype=torch.float64)
+    made = seeded(params.seed)
+    q, k = (params.spread * normal(1, 1, size, params.d, random=made, dtype=torch.float64).to(row.device)
             for size in (4, params.n))
     ours = (q @ k.mT * params.d**-params.exponent).softmax(-1)
-    theirs = F.scaled_dot_product_attention(q, k, torch.eye(params.n, dtype=torch.float64)[None, None],
+    theirs = F.scaled_dot_product_attention(q, k, torch.eye(params.n, dtype=q.dtype, device=q.device)[None, None],
                                             scale=params.d**-params.exponent)
     return (check("the Jacobian's norm", gap, 1e-6,
                   "sqrt(sum p^2 - 2 sum p^3 + (sum p^2)^2) against autograd, first row"),
@@ -86,7 +88,7 @@ def _training(params: ScaleParams) -> Work:
     for body in training.training(params):
         yield body, "", None
     models = [toy.made(route, training.WIDTH, training.HEADS, params.seed) for route in ("sqrt", "t5", "none")]
-    tokens, _ = toy.batch(8, torch.Generator().manual_seed(params.seed))
+    tokens, _ = toy.batch(8, seeded(params.seed))
     other = tokens.clone()
     other[:, -1] = (other[:, -1] + 1) % toy.SYMBOLS
     with torch.no_grad():
@@ -104,8 +106,8 @@ def _depth(params: ScaleParams) -> Work:
     moments, other = depth.forward(replace(params, ntk=not params.ntk))
     body = replace(depth.depth(params), other=other)
     gap = max(abs(a - b) / max(a, b) for a, b in zip(body.forward, moments, strict=True) if max(a, b) > 1e-30)
-    random = torch.Generator().manual_seed(params.seed)
-    sample = torch.randn(50_000, 1, generator=random, dtype=torch.float64)
+    random = seeded(params.seed)
+    sample = normal(50_000, 1, random=random, dtype=torch.float64).to(device.exact())
     found = depth.ACTS[params.activation](sample).square().mean().item()
     said = "No gradient at all reaches the input: in float32 it has died out." if not any(body.backward[:1]) else ""
     yield body, said, (
@@ -132,7 +134,8 @@ def _entropy_checks(body: Entropy, of: entropy.Products) -> tuple[Check, ...]:
     q, k = (x.double() for x in of.last)
     apart = max(abs(rows["logn"][body.lengths.index(n)] - _attended(q, k[..., -n:, :], math.log(n, most) * of.d**-0.5))
                 for n in (64, most))
-    longer = entropy.products(q * torch.linspace(0.5, 3, len(q))[:, None], k * torch.linspace(4, 0.25, most)[:, None])
+    longer = entropy.products(q * torch.linspace(0.5, 3, len(q), device=q.device)[:, None],
+                               k * torch.linspace(4, 0.25, most, device=q.device)[:, None])
     free = (entropy.scaled("cosine", longer, most) - entropy.scaled("cosine", of, most)).abs().max()
     return (check("no more than log n", above, 1e-9, "largest entropy less log n"),
             check("log n is torch's attention", apart, 1e-4,
@@ -143,7 +146,7 @@ def _entropy_checks(body: Entropy, of: entropy.Products) -> tuple[Check, ...]:
 
 def _attended(q: Tensor, k: Tensor, scale: float) -> float:
     """Mean entropy of torch's attention of queries (m, d) over keys (n, d) or (m, n, d)."""
-    keys, unit = (x.expand(len(q), -1, -1) for x in (k, torch.eye(k.shape[-2], dtype=k.dtype)))
+    keys, unit = (x.expand(len(q), -1, -1) for x in (k, torch.eye(k.shape[-2], dtype=k.dtype, device=k.device)))
     weights = F.scaled_dot_product_attention(q[:, None], keys, unit, scale=scale)
     return torch.special.entr(weights).sum(-1).mean().item()
 
@@ -158,15 +161,21 @@ def _width(params: ScaleParams) -> Work:
                            f"largest difference of the changes at width {width.BASE}"),)
 
 
+@hosted
+def _draws(seed: int) -> tuple[Tensor, ...]:
+    """SAMPLES numbers, on the host: normal, cut, corrected, and as torch cuts."""
+    made = seeded(seed)
+    ours = [normal(SAMPLES, random=made), *(depth.cut((SAMPLES,), made, c) for c in (False, True))]
+    return *ours, torch.nn.init.trunc_normal_(torch.empty(SAMPLES), std=0.02, generator=made) / 0.02
+
+
 def _truncated(params: ScaleParams) -> Work:
-    made = torch.Generator().manual_seed(params.seed)
-    draws = [torch.randn(SAMPLES, generator=made), *(depth.cut((SAMPLES,), made, c) for c in (False, True))]
-    torchs = torch.nn.init.trunc_normal_(torch.empty(SAMPLES), std=0.02, generator=made) / 0.02
-    found = tuple(x.double().square().mean().item() for x in (*draws, torchs))
-    counts = tuple(tuple(int(c) for c in torch.histc(x, 60, -3, 3)) for x in (*draws, torchs))
+    draws = _draws(params.seed)
+    found = tuple(x.double().square().mean().item() for x in draws)
+    counts = tuple(tuple(int(c) for c in torch.histc(x, 60, -3, 3)) for x in draws)
     tail = math.exp(-2) * 2 / math.sqrt(2 * math.pi)
     exact = 1 - 2 * tail / math.erf(2 / math.sqrt(2))
-    body = Truncated(tuple(torch.linspace(-3, 3, 61).tolist()), counts, exact, exact**-0.5, found)
+    body = Truncated(tuple(torch.linspace(-3, 3, 61, device=HOST).tolist()), counts, exact, exact**-0.5, found)
     yield body, "", (check("the variance that the cut leaves", abs(found[1] - exact), 0.015,
                            "100 000 draws against the formula"),
                      check("corrected back to 1", abs(found[2] - 1), 0.015, "100 000 draws"))

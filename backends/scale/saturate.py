@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from backends import device
+from backends.drawn import normal, seeded
 from backends.scale.results import Rows
 
 GROUP = 16                            # fewest queries that share one set of keys
@@ -21,9 +23,9 @@ def logits(d: int, n: int, exponent: float, spread: float, queries: int, seed: i
     queries share n keys: the larger d, the less their rows have in common."""
     group = max(GROUP, d // 8)
     groups = -(-queries // group)
-    made = torch.Generator().manual_seed(seed)
-    q = spread * torch.randn(groups, group, d, generator=made)
-    k = spread * torch.randn(groups, n, d, generator=made)
+    made, at = seeded(seed), device.exact()
+    q = spread * normal(groups, group, d, random=made).to(at)
+    k = spread * normal(groups, n, d, random=made).to(at)
     return (q @ k.mT).flatten(0, 1)[:queries] * d**-exponent
 
 
@@ -42,6 +44,6 @@ def rows(scores: Tensor, d: int) -> Rows:
     """What logits (queries, n) do to softmax."""
     p = scores.double().softmax(-1)
     top = p.amax(-1)
-    spread = torch.quantile(jacobian_norm(p), torch.tensor(QUANTILES, dtype=p.dtype))
+    spread = torch.quantile(jacobian_norm(p), torch.tensor(QUANTILES, dtype=p.dtype, device=p.device))
     return Rows(d, top.mean().item(), entropy(p).mean().item(), (top > 0.99).double().mean().item(),
                 tuple(spread.tolist()))

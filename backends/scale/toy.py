@@ -16,6 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends import device
+from backends.drawn import hosted, normal, seeded
+
 SYMBOLS, STRING = 16, 12
 POWERS = {"sqrt": 0.5, "none": 0.0, "t5": 0.0, "mup": 1.0}
 
@@ -32,7 +35,7 @@ class Attention(nn.Module):
         """(b, n, D) -> (b, n, D)."""
         q, k, v = (part(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (self.q, self.k, self.v))
         self.logits = self.scale * (q @ k.mT)
-        later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+        later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1)
         return self.o((self.logits.masked_fill(later, -torch.inf).softmax(-1) @ v).transpose(1, 2).flatten(2))
 
 
@@ -54,7 +57,7 @@ class Toy(nn.Module):
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """The residual stream (b, n, D) after both layers."""
-        x = self.embed(tokens) + self.place.weight[: tokens.shape[1]]
+        x = self.embed(tokens.to(self.out.weight.device)) + self.place.weight[: tokens.shape[1]]
         for mix, up, down in zip(self.mix, self.up, self.down, strict=True):
             x = x + mix(F.rms_norm(x, x.shape[-1:]))
             x = x + down(F.gelu(up(F.rms_norm(x, x.shape[-1:]))))
@@ -62,22 +65,23 @@ class Toy(nn.Module):
 
 
 def made(route: str, width: int, heads: int, seed: int) -> Toy:
-    """The model of a route: from the same draws, T5's W_q is the others' over sqrt(d)."""
+    """The model of a route: from the same draws, T5's W_q is the others' over sqrt(d); on the device that computes."""
     d = width // heads
-    toy, random = Toy(width, heads, d ** -POWERS[route]), torch.Generator().manual_seed(seed)
+    toy, random = hosted(Toy)(width, heads, d ** -POWERS[route]), seeded(seed)
     with torch.no_grad():
         for p in toy.parameters():
-            p.copy_(torch.randn(p.shape, generator=random) * p.shape[1] ** -0.5)
+            p.copy_(normal(*p.shape, random=random) * p.shape[1] ** -0.5)
         for table in (toy.embed, toy.place):
             table.weight.mul_(width**0.5)
         if route == "t5":
             for mix in toy.mix:
                 mix.q.weight.mul_(d**-0.5)
-    return toy
+    return toy.to(device.exact())
 
 
+@hosted
 def batch(count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """(tokens, what follows each), both (count, 2 STRING - 1); -100 where nothing is asked."""
+    """(tokens, what follows each), both (count, 2 STRING - 1); -100 where nothing is asked; on the host."""
     string = torch.randint(SYMBOLS, (count, STRING), generator=random)
     whole = torch.cat((string, string), 1)
     wanted = whole[:, 1:].clone()
@@ -87,4 +91,5 @@ def batch(count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
 
 def loss(toy: Toy, tokens: Tensor, wanted: Tensor) -> Tensor:
     """Mean cross-entropy, nats."""
-    return F.cross_entropy(toy(tokens).flatten(0, 1), wanted.flatten())
+    logits = toy(tokens).flatten(0, 1)
+    return F.cross_entropy(logits, wanted.flatten().to(logits.device))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import torch
 
 from backends import stop
+from backends.drawn import seeded
 from backends.scale import toy
 from backends.scale.params import ROUTES, ScaleParams
 from backends.scale.results import Course, Training
@@ -34,13 +35,13 @@ class Runner:
         kinds = {"sgd": lambda: torch.optim.SGD(weights, momentum=0.9)}
         self.optimizer = kinds.get(params.optimizer, lambda: torch.optim.Adam(weights, betas=(0.9, 0.98)))()
         self.losses: list[float] = []
-        self.random = torch.Generator().manual_seed(params.seed + 1)
+        self.random = seeded(params.seed + 1)
         self.start, self.top = self._look()
 
     @torch.no_grad()
     def _look(self) -> tuple[float, float]:
         """(standard deviation of the first layer's logits, mean largest weight of full rows), before training."""
-        tokens, _ = toy.batch(64, torch.Generator().manual_seed(self.params.seed + 2))
+        tokens, _ = toy.batch(64, seeded(self.params.seed + 2))
         self.model(tokens)
         seen = self.model.mix[0].logits
         return seen.std().item(), seen[:, :, -1].softmax(-1).amax(-1).mean().item()

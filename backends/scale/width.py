@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import torch
 
 from backends import stop
+from backends.drawn import hosted, seeded
 from backends.scale import toy
 from backends.scale.params import ScaleParams
 from backends.scale.results import Growth, Widths
@@ -47,7 +48,7 @@ def seen(model: toy.Toy, tokens: torch.Tensor) -> tuple[torch.Tensor, ...]:
 def moved(kind: str, width: int, params: ScaleParams) -> tuple[float, ...]:
     """Root mean square change of each of `seen` after STEPS steps."""
     model, optimizer = started(kind, width, params.rate, params.seed)
-    random = torch.Generator().manual_seed(params.seed + 1)
+    random = seeded(params.seed + 1)
     tokens, wanted = toy.batch(BATCH, random)
     before = seen(model, tokens)
     for _ in range(STEPS):
@@ -57,6 +58,7 @@ def moved(kind: str, width: int, params: ScaleParams) -> tuple[float, ...]:
     return tuple((a - b).square().mean().sqrt().item() for a, b in zip(seen(model, tokens), before, strict=True))
 
 
+@hosted
 def slope(widths: list[int], values: list[float]) -> float:
     """Power of the width with which values grow, by least squares on logarithms; 0 of a single value."""
     if len(widths) < 2:

@@ -51,13 +51,13 @@ def projections(attention: nn.Module) -> Projections:
 def gathered(x: Tensor, layout: Layout) -> Tensor:
     """Tokens (H, W, C) -> (nW, N, C), zeros at padded places."""
     flat = torch.cat([x.reshape(-1, x.shape[-1]), x.new_zeros(1, x.shape[-1])])
-    return flat[torch.from_numpy(layout.windows)]
+    return flat[torch.from_numpy(layout.windows).to(x.device)]
 
 
 def scattered(y: Tensor, layout: Layout) -> Tensor:
     """(nW, N, C) -> (H, W, C): back to where the tokens were; what stands at padded places is dropped."""
     flat = y.new_empty(layout.size[0] * layout.size[1] + 1, y.shape[-1])
-    flat[torch.from_numpy(layout.windows)] = y
+    flat[torch.from_numpy(layout.windows).to(y.device)] = y
     return flat[:-1].reshape(*layout.size, -1)
 
 
@@ -79,7 +79,7 @@ def soften(logits: Tensor, bias: Tensor | None, layout: Layout, masked: bool = T
     if bias is not None:
         logits = logits + bias
     if masked:
-        logits = logits + PENALTY * torch.from_numpy(layout.blocked).unsqueeze(1)
+        logits = logits + PENALTY * torch.from_numpy(layout.blocked).to(logits.device).unsqueeze(1)
     return logits.softmax(-1)
 
 
@@ -94,7 +94,7 @@ def attend(x: Tensor, weights: Projections, layout: Layout, masked: bool = True)
 
 def share(p: Tensor, pairs: Tensor) -> Tensor:
     """The weight that each place gives to the marked pairs (nW, N, N): (nW, h, N, N) -> (nW, h, N)."""
-    return (p * pairs.unsqueeze(1)).sum(-1)
+    return (p * pairs.to(p.device).unsqueeze(1)).sum(-1)
 
 
 def per_token(values: Tensor, layout: Layout) -> Tensor:
@@ -103,6 +103,6 @@ def per_token(values: Tensor, layout: Layout) -> Tensor:
 
 
 def on_padding(layout: Layout) -> Tensor:
-    """bool (nW, N, N): pairs whose key is padding."""
+    """bool (nW, N, N): pairs whose key is padding; on the host."""
     pad = torch.from_numpy(layout.windows == PAD)
     return pad[:, None, :].expand(-1, pad.shape[1], -1)

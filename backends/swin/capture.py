@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from backends import shapes, weights
+from backends.drawn import hosted
 from backends.swin import small
 from backends.swin.geometry import PAD, Layout
 
@@ -113,10 +114,11 @@ def row(maps: Maps, place: tuple[float, float]) -> Row:
     source, given = maps.layout.windows[window], maps.weights[window, :, inner]
     real = source != PAD
     spread = given.new_zeros(given.shape[0], height * width)
-    spread[:, torch.from_numpy(source[real])] = given[:, torch.from_numpy(real)]
+    places, there = (torch.from_numpy(x).to(given.device) for x in (source[real], real))
+    spread[:, places] = given[:, there]
     allowed = np.zeros(height * width, bool)
     allowed[source[real & ~maps.layout.blocked[window, inner]]] = True
-    padding = given[:, torch.from_numpy(~real)].sum(-1)
+    padding = given[:, ~there].sum(-1)
     return Row(token, (height, width), spread.view(-1, height, width), padding, allowed.reshape(height, width))
 
 
@@ -155,8 +157,8 @@ def names() -> tuple[str, ...]:
 
 @lru_cache(2)
 def own(path: Path, name: str) -> Reader:
-    """The user's weights, safetensors, in timm's architecture `name`.  Raises CaptureError or WeightsError, one
-    sentence."""
+    """The user's weights, safetensors, in timm's architecture `name`, on the host.  Raises CaptureError or
+    WeightsError, one sentence."""
     import timm
     if name not in names():
         raise CaptureError(f"timm has no Swin architecture called {str(name)[:60]!r}.")
@@ -168,7 +170,7 @@ def own(path: Path, name: str) -> Reader:
     if wanted > sum(v.numel() for v in state.values()):                # before the memory is spent
         raise CaptureError(f"These weights do not fit {name}: it has {wanted / 1e6:.1f} million numbers, the "
                            "file has fewer.")
-    model = timm.create_model(name, **options)
+    model = hosted(timm.create_model)(name, **options)
     try:
         model.load_state_dict(_filtered(state, model))
     except (RuntimeError, KeyError, AttributeError, ValueError) as error:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from backends import stop
+from backends import device, stop
 from backends.swin.geometry import Pair, layout
 
 MOST = 160 << 20               # bytes of weights up to which the whole map is timed
@@ -74,7 +74,9 @@ def timed(size: Pair, window: int, channels: int, heads: int) -> tuple[float | N
     weights exceed MOST), and in windows."""
     whole, cut = _shapes(size, window, channels, heads)
     fits = 4 * heads * whole[3] ** 2 <= MOST
-    return _median(_attend, torch.randn(whole)) if fits else None, _median(_attend, torch.randn(cut))
+    at = device.exact()
+    return (_median(_attend, torch.randn(whole, device=at)) if fits else None,
+            _median(_attend, torch.randn(cut, device=at)))
 
 
 def _attend(qkv: Tensor) -> Tensor:
@@ -86,7 +88,9 @@ def _median(function: Callable[[Tensor], Tensor], qkv: Tensor) -> float:
     seconds = []
     for _ in range(REPEATS):
         stop.check()
+        device.wait(qkv.device)
         began = time.perf_counter()
         function(qkv)
+        device.wait(qkv.device)
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)

@@ -9,7 +9,8 @@ import torchvision
 from timm.models import swin_transformer
 from torch import Tensor
 
-from backends import metrics
+from backends import device, metrics
+from backends.drawn import hosted, normal, seeded
 from backends.result import Check, check
 from backends.swin import attend, merging, reach, relative
 from backends.swin.geometry import PAD, layout
@@ -39,13 +40,13 @@ def leaked(scene: Scene) -> tuple[Leak, tuple[Check, ...]]:
     """What the mask keeps apart."""
     one = scene.layout
     off, on = (leak(scene.softmax(masked), one) for masked in (False, True))
-    strange = torch.from_numpy(one.strange).float().unsqueeze(1)
+    strange = torch.from_numpy(one.strange).to(off.device).float().unsqueeze(1)
     uniform = attend.per_token(strange.mean(-1), one)[0]
     met = uniform > 0
     means = [float(each.mean(0)[met].mean()) if met.any() else 0.0 for each in (off, on)]
     heads = tuple(float(head[met].mean()) if met.any() else 0.0 for head in off)
     even = float(uniform[met].mean()) if met.any() else 0.0
-    found = Leak(off.mean(0).numpy(), means[0], means[1], float(met.float().mean()), heads, even)
+    found = Leak(device.array(off.mean(0)), means[0], means[1], float(met.float().mean()), heads, even)
     text = "mean weight on strangers with the mask on, of tokens that have some in their window"
     return found, (check("The mask closes the leak", means[1], 1e-6, text),)
 
@@ -64,7 +65,7 @@ def libraries(scene: Scene) -> tuple[Orders, tuple[Check, ...]]:
     ours, theirs = (one.layout for one in scenes)
     divides = theirs.padded == p.size
     other = board(scenes[p.order == "timm"])
-    found = Orders(gap.numpy(), float(gap.max()), float(outputs[0].square().mean().sqrt()), divides, tuple(leaks),
+    found = Orders(device.array(gap), float(gap.max()), float(outputs[0].square().mean().sqrt()), divides, tuple(leaks),
                    tuple(padding), other)
     if not divides and (ours.shift != (0, 0) or ours.window != theirs.window):
         return found, ()
@@ -79,8 +80,9 @@ def biased(scene: Scene) -> tuple[Bias, tuple[Check, ...]]:
     for cell, value in cells.items():
         table[cell, scene.params.head - 1] = value
     used = scene.bias[scene.params.head - 1]
-    gap = float((used - table[swin_transformer.get_relative_position_index(mh, mw), scene.params.head - 1]).abs().max())
-    found = Bias(scene.params.head - 1, table.T.reshape(-1, 2 * mh - 1, 2 * mw - 1).numpy(), tuple(scene.edited),
+    theirs = hosted(swin_transformer.get_relative_position_index)(mh, mw).to(table.device)
+    gap = float((used - table[theirs, scene.params.head - 1]).abs().max())
+    found = Bias(scene.params.head - 1, device.array(table.T.reshape(-1, 2 * mh - 1, 2 * mw - 1)), tuple(scene.edited),
                  scene.params.bias)
     text = "largest difference of the N x N bias to the edited table, read by timm's own index"
     return found, (check("One cell, all pairs of its offset", gap, 0, text),)
@@ -95,7 +97,7 @@ def _support(p: Tensor, scene: Scene) -> tuple[float, ...]:
 def cosine(scene: Scene) -> tuple[Cosine, tuple[Check, ...]]:
     """Dot product and scaled cosine on the same q and k, and the coordinates of Swin V2."""
     q, k, _ = attend.split(attend.gathered(scene.x, scene.layout), scene.weights)
-    real = torch.from_numpy(scene.layout.windows != PAD)
+    real = torch.from_numpy(scene.layout.windows != PAD).to(q.device)
     pairs = (real[:, :, None] & real[:, None, :]).unsqueeze(1)
     largest = [tuple((attend.scores(q, k, s).abs() * pairs).amax((0, 2, 3)).tolist()) for s in ("dot", "cosine")]
     support = [_support(scene.softmax(scene.params.masked, similarity=s), scene) for s in ("dot", "cosine")]
@@ -112,7 +114,7 @@ def cosine(scene: Scene) -> tuple[Cosine, tuple[Check, ...]]:
 def merged(params: SwinParams, image: np.ndarray) -> tuple[Merge, tuple[Check, ...]]:
     """The pyramid from the token grid, and the order of the four neighbours, read off tensors."""
     stages = merging.pyramid(params.size, params.window, params.shifted, CHANNELS, TOKEN, params.order)
-    at = torch.tensor([[[0.0], [1.0]], [[2.0], [3.0]]])
+    at = torch.tensor([[[0.0], [1.0]], [[2.0], [3.0]]], device=device.HOST)
     ours, theirs = merging.neighbours(at).flatten(), torch.pixel_unshuffle(at.permute(2, 0, 1), 2).flatten()
     read = [tuple(divmod(int(v), 2) for v in order) for order in (ours, theirs)]
     return Merge(stages, *read), (_merging(tokens(image, params.size, 1)),)
@@ -120,12 +122,12 @@ def merged(params: SwinParams, image: np.ndarray) -> tuple[Merge, tuple[Check, .
 
 def _merging(x: Tensor) -> Check:
     """Our merging against the code of both libraries, on the picture's tokens (H, W, C) and weights drawn at random."""
-    draw, channels = torch.Generator().manual_seed(0), 4 * x.shape[-1]
-    scale, offset, projection = (torch.randn(*shape, generator=draw)
+    draw, channels = seeded(0), 4 * x.shape[-1]
+    scale, offset, projection = (normal(*shape, random=draw).to(x.device)
                                  for shape in ((channels,), (channels,), (channels // 2, channels)))
     mine, gaps = merging.merge(x, scale, offset, projection), []
-    for theirs in (swin_transformer.PatchMerging(x.shape[-1]),
-                   torchvision.models.swin_transformer.PatchMerging(x.shape[-1])):
+    for kind in (swin_transformer.PatchMerging, torchvision.models.swin_transformer.PatchMerging):
+        theirs = hosted(kind)(x.shape[-1]).to(x.device)
         theirs.load_state_dict({"norm.weight": scale, "norm.bias": offset, "reduction.weight": projection})
         gaps.append(float((mine - theirs(x[None])[0]).abs().max() / mine.abs().max()))
     gap = max(gaps)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends import images, metrics
+from backends import device, images, metrics
 from backends.cache import ByteLRU
 from backends.result import Check, check
 from backends.swin import capture, small
@@ -25,12 +25,13 @@ def looked(reader: Reader, image: np.ndarray) -> tuple[tuple[Maps, ...], Tensor 
     """All blocks' attention on the picture, and from the shipped model the places' vectors (d, h, w), of one forward
     pass."""
     def look() -> tuple[tuple[tuple[Maps, ...], Tensor | None], int]:
-        x, whole = reader.normalised(reader.picture(image)), small.load() if reader.key == small.NAME else None
-        with capture.ONE, capture.listening(reader.model) as found:
-            vectors = reader.model.forward_features(x) if whole is None else whole(x)[0][0]
+        at, whole = device.exact(), small.load() if reader.key == small.NAME else None
+        model, x = reader.model.to(at), reader.normalised(reader.picture(image)).to(at)
+        with capture.ONE, capture.listening(model) as found:
+            vectors = model.forward_features(x) if whole is None else whole(x)[0][0]
         kept = tuple(found), None if whole is None else vectors
         return kept, sum(m.weights.nbytes for m in found) + vectors.nbytes
-    return KEPT.get_or_compute((reader.key, images.digest(image)), look)[0]
+    return KEPT.get_or_compute((device.exact(), reader.key, images.digest(image)), look)[0]
 
 
 def figures(row: capture.Row) -> tuple[Head, ...]:
@@ -47,10 +48,10 @@ def cut(maps: Maps, row: capture.Row) -> BlockRow:
     """The row, cut to the rectangle of tokens that it may look at."""
     rows, columns = np.flatnonzero(row.inside.any(1)), np.flatnonzero(row.inside.any(0))
     corner, inside = (int(rows[0]), int(columns[0])), (len(rows), len(columns))
-    part = row.weights[:, corner[0]:corner[0] + inside[0], corner[1]:corner[1] + inside[1]].numpy()
+    part = row.weights[:, corner[0]:corner[0] + inside[0], corner[1]:corner[1] + inside[1]]
     where = maps.layout
     return BlockRow(maps.stage, maps.block, where.size, where.window, where.shift, row.token, corner, inside,
-                    figures(row), part)
+                    figures(row), device.array(part))
 
 
 def answer(vectors: Tensor, place: tuple[float, float]) -> np.ndarray:
@@ -58,7 +59,7 @@ def answer(vectors: Tensor, place: tuple[float, float]) -> np.ndarray:
     _, height, width = vectors.shape
     at = min(int(place[0] * height), height - 1), min(int(place[1] * width), width - 1)
     here = vectors[:, at[0], at[1]][None]
-    return small.load().alike(here, vectors.flatten(1).T)[0].sigmoid().reshape(height, width).numpy()
+    return device.array(small.load().alike(here, vectors.flatten(1).T)[0].sigmoid().reshape(height, width))
 
 
 def model(params: SwinParams, image: np.ndarray, reader: Reader) -> tuple[Model, tuple[Check, ...]]:
@@ -67,7 +68,7 @@ def model(params: SwinParams, image: np.ndarray, reader: Reader) -> tuple[Model,
     maps, vectors = looked(reader, image)
     rows = [capture.row(each, place) for each in maps]
     sums = max(float((r.weights.sum((1, 2)) + r.padding - 1).abs().max()) for r in rows)
-    outside = max(float((r.weights * torch.from_numpy(~r.inside)).max()) for r in rows)
+    outside = max(float((r.weights * torch.from_numpy(~r.inside).to(r.weights.device)).max()) for r in rows)
     chosen = min(params.map_block, len(maps)) - 1
     head = min(params.map_head, maps[chosen].weights.shape[1]) - 1
     alike = None if vectors is None else answer(vectors, place)

@@ -12,6 +12,8 @@ import torch
 from timm.layers import resize_rel_pos_bias_table
 from torch import Tensor
 
+from backends.device import HOST
+from backends.drawn import hosted
 from backends.swin.geometry import Pair
 
 SPAN, BASE = 8.0, 3.0          # the scaled offset of the window's edge; log2(8)
@@ -34,22 +36,25 @@ def resized(table: Tensor, old: Pair, new: Pair) -> Tensor:
     changes."""
     if old == new:
         return table
-    return resize_rel_pos_bias_table(table, new, ((2 * new[0] - 1) * (2 * new[1] - 1), table.shape[1]), old)
+    shape = (2 * new[0] - 1) * (2 * new[1] - 1), table.shape[1]
+    # timm makes its grids without a device, so they and the table meet on the host
+    return hosted(resize_rel_pos_bias_table)(table.to(HOST), new, shape, old).to(table.device)
 
 
 def bias(table: Tensor, window: Pair) -> Tensor:
     """The table ((2M-1)^2, h) read for all pairs: (h, N, N)."""
-    return table[torch.from_numpy(index(window))].permute(2, 0, 1)
+    return table[torch.from_numpy(index(window)).to(table.device)].permute(2, 0, 1)
 
 
 def near(window: Pair, heads: int, slope: float = 0.5) -> Tensor:
-    """A made-up table: -slope times the distance of the offset, the same in all heads."""
+    """A made-up table: -slope times the distance of the offset, the same in all heads; on the host."""
     dy, dx = np.meshgrid(*(np.arange(1 - m, m) for m in window), indexing="ij")
     return torch.from_numpy(-slope * np.hypot(dy, dx)).float().reshape(-1, 1).repeat(1, heads)
 
 
+@hosted
 def stripes(window: Pair, heads: int, strength: float = 3.0) -> Tensor:
-    """A made-up table: 0 for keys in the query's row, -strength elsewhere."""
+    """A made-up table: 0 for keys in the query's row, -strength elsewhere; on the host."""
     table = torch.full((2 * window[0] - 1, 2 * window[1] - 1), -strength)
     table[window[0] - 1] = 0
     return table.reshape(-1, 1).repeat(1, heads)

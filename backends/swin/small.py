@@ -11,15 +11,14 @@ window.
 """
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
 
-from backends import weights
+from backends import device, weights
+from backends.drawn import hosted
 
 NAME = "swin-regions"
 WINDOW, WIDTHS, DEPTHS, HEADS = 8, (32, 64, 128), (2, 2, 4), (2, 4, 8)
@@ -44,6 +43,11 @@ class Regions(nn.Module):
                                  nn.Conv2d(MIXED, DIM + 3, 1))
         self.offset = nn.Parameter(torch.tensor(2.0))
         self.apply(_wide)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie, and so where pictures must."""
+        return self.offset.device
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """Normalised maps after each stage: (b, H/4, W/4, 32), (b, H/8, W/8, 64), (b, H/16, W/16, 128)."""
@@ -75,8 +79,10 @@ def _wide(module: nn.Module) -> None:
         nn.init.xavier_uniform_(module.weight)
 
 
+@hosted
 def normalised(image: np.ndarray, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD) -> Tensor:
-    """uint8 (H, W, 3) -> float32 (1, 3, H, W) with the statistics of the training, by default those of ImageNet."""
+    """uint8 (H, W, 3) -> float32 (1, 3, H, W) with the statistics of the training, by default those of ImageNet;
+    on the host."""
     x = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None] / 255
     return (x - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
 
@@ -89,9 +95,9 @@ def fitting(height: int, width: int) -> tuple[int, int]:
     return (longer, shorter) if height >= width else (shorter, longer)
 
 
-@cache
+@device.kept(None)
 def load() -> Regions:
-    """The shipped model, in evaluation mode."""
-    model = Regions()
+    """The shipped model, in evaluation mode, on the device of the mechanisms."""
+    model = hosted(Regions)()
     model.load_state_dict({name: value.float() for name, value in weights.load(NAME).items()})
-    return model.eval().requires_grad_(False)
+    return model.eval().requires_grad_(False).to(device.exact())

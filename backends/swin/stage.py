@@ -6,13 +6,14 @@ with or without the mask for all heads.  Letters: nW windows of N places, h head
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models.swin_transformer import shifted_window_attention
 
+from backends import device
 from backends.result import Check, check
 from backends.swin import attend, relative, tokens
 from backends.swin.attend import Projections
@@ -23,14 +24,14 @@ from backends.swin.results import Board
 ROUNDING = 1e-4                # of float32 outputs of size one against the library's own code
 
 
-@lru_cache(64)
+@device.kept(64)
 def trained_table(block: int, window: Pair) -> Tensor:
     """The bias table ((2M-1)^2, h) of a block of the shipped Swin, interpolated to a window."""
     weights = attend.projections(tokens.block_of(block).attn)
     return relative.resized(weights.table, weights.window, window).contiguous()
 
 
-@lru_cache(16)
+@device.kept(16)
 def library_block(block: int, layout: Layout) -> nn.Module:
     """timm's own block for a layout, kept: the live check's reference."""
     return tokens.library_block(block, layout)
@@ -65,7 +66,8 @@ class Scene:
         if self.params.bias == "trained":
             return trained_table(self.params.block, window)
         made = {"near": relative.near, "rows": relative.stripes}.get(self.params.bias)
-        return made(window, heads) if made else torch.zeros((2 * window[0] - 1) * (2 * window[1] - 1), heads)
+        return (made(window, heads).to(self.x.device) if made
+                else self.x.new_zeros((2 * window[0] - 1) * (2 * window[1] - 1), heads))
 
     @cached_property
     def edited(self) -> dict[tuple[int, int], float]:
@@ -112,7 +114,7 @@ def board(scene: Scene) -> Board:
     blocked = one.blocked if scene.params.masked else np.zeros_like(one.blocked)
     real = (one.windows != PAD)[:, :, None] & (one.windows != PAD)[:, None, :]
     drawn = scene.p[:, scene.params.head - 1]
-    here, mine = one.windows[window], drawn[window, place].numpy()
+    here, mine = one.windows[window], device.array(drawn[window, place])
     spread = np.zeros(one.size[0] * one.size[1], np.float32)
     spread[here[here != PAD]] = mine[here != PAD]
     return Board(
@@ -120,7 +122,7 @@ def board(scene: Scene) -> Board:
         partners=tuple(int(t) for t in here[(here != PAD) & ~blocked[window, place]]),
         blocked=float(blocked.mean()), strangers=int(one.strange.sum()), through=int((one.strange & ~blocked).sum()),
         lost=int((blocked & real & ~one.strange).sum()), leak=leak(scene.p, one).mean().item(),
-        row=spread.reshape(one.size), padding=float(mine[here == PAD].sum()), weights=drawn.numpy())
+        row=spread.reshape(one.size), padding=float(mine[here == PAD].sum()), weights=device.array(drawn))
 
 
 def checks(scene: Scene, shown: Board) -> tuple[Check, ...]:

@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from backends import images
+from backends import device, images
 from backends.cache import ByteLRU
+from backends.drawn import hosted
 from backends.swin import small
 from backends.swin.geometry import Layout, Pair
 from backends.swin.params import TOKEN
@@ -40,7 +41,7 @@ def shrunk(image: np.ndarray) -> np.ndarray:
 
 def tokens(image: np.ndarray, size: Pair, block: int) -> Tensor:
     """What arrives at the block's attention: (rows, columns, C) of a picture uint8 (H, W, 3)."""
-    states, _ = KEPT.get_or_compute((images.digest(image), size), lambda: _states(image, size))
+    states, _ = KEPT.get_or_compute((device.exact(), images.digest(image), size), lambda: _states(image, size))
     return block_of(block).norm1(states[block - 1])
 
 
@@ -48,8 +49,9 @@ def tokens(image: np.ndarray, size: Pair, block: int) -> Tensor:
 def _states(image: np.ndarray, size: Pair) -> tuple[Tensor, int]:
     """What arrives at every block of the last stage, (blocks, rows, columns, C), and its bytes."""
     resized = Image.fromarray(image).resize((TOKEN * size[1], TOKEN * size[0]), Image.Resampling.BILINEAR)
-    swin = small.load().swin
-    x = swin.patch_embed(small.normalised(np.asarray(resized)))
+    whole = small.load()
+    swin = whole.swin
+    x = swin.patch_embed(small.normalised(np.asarray(resized)).to(whole.device))
     for layer in swin.layers[:-1]:
         x = layer(x)
     x, found = swin.layers[-1].downsample(x), []
@@ -60,12 +62,13 @@ def _states(image: np.ndarray, size: Pair) -> tuple[Tensor, int]:
     return states, states.nbytes
 
 
+@hosted
 def library_block(block: int, layout: Layout) -> nn.Module:
     """timm's own block with the shipped weights on a map of this layout: the reference of the live check."""
     twin = copy.deepcopy(block_of(block))
     twin.dynamic_mask = False
     twin.set_input_size(layout.size, layout.window, always_partition=False)
     twin.shift_size = layout.shift
-    twin.register_buffer("attn_mask", twin.get_attn_mask(device=twin.norm1.weight.device,
-                                                         dtype=twin.norm1.weight.dtype), persistent=False)
-    return twin
+    weight = twin.norm1.weight
+    twin.register_buffer("attn_mask", twin.get_attn_mask(device=weight.device, dtype=weight.dtype), persistent=False)
+    return twin.to(weight.device)

@@ -51,7 +51,7 @@ def targets(ids: np.ndarray) -> list[tuple[int, np.ndarray]]:
 @torch.no_grad()
 def answers(model: Regions, image: np.ndarray) -> Tensor:
     """Vectors (h * w, d) of the places at STRIDE."""
-    return model(normalised(image))[0][0].flatten(1).T
+    return model(normalised(image).to(model.device))[0][0].flatten(1).T
 
 
 def click_iou(model: Regions, scenes: int) -> tuple[float, int]:
@@ -105,7 +105,7 @@ def lifts(model: Regions, scenes: int) -> list[float]:
     """Lift of every block, weight over share, both means over the scenes."""
     rows = []
     for image, ids in map(scene, range(scenes)):
-        rows.append([lift(maps, ids) for maps in capture.capture(model.swin, normalised(image))])
+        rows.append([lift(maps, ids) for maps in capture.capture(model.swin, normalised(image).to(model.device))])
     weight, share = np.array(rows).mean(0).T
     return (weight / share).tolist()
 

@@ -2,12 +2,15 @@
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from backends import device
+from tests import pretend
 from tests.conftest import ROOT
 
 
@@ -45,20 +48,61 @@ def test_a_cuda_index_beyond_the_last_is_refused(machine):
         device.resolve("cuda:1")
 
 
-def test_a_refused_default_keeps_the_former_one(machine, monkeypatch):
-    machine(False, False)
-    monkeypatch.setattr(device, "_chosen", [])
-    device.set_default("cpu")
-    with pytest.raises(device.DeviceError):
-        device.set_default("cuda")
-    assert device.default() == torch.device("cpu")
-
-
 def test_the_environment_names_the_default(machine, monkeypatch):
     machine(False, True)
-    monkeypatch.setattr(device, "_chosen", [])
     monkeypatch.setenv("GLASSBOX_DEVICE", "cpu")
     assert device.default().type == "cpu"
+    monkeypatch.setenv("GLASSBOX_DEVICE", "cuda")
+    with pytest.raises(device.DeviceError):
+        device.default()
+
+
+@pytest.mark.parametrize("cuda, mps, expected", [(True, True, "cuda"), (False, True, "cpu"), (False, False, "cpu")])
+def test_what_needs_float64_never_computes_on_mps(machine, monkeypatch, cuda, mps, expected):
+    machine(cuda, mps)
+    monkeypatch.delenv("GLASSBOX_DEVICE", raising=False)
+    assert device.exact().type == expected
+
+
+@dataclass(frozen=True)
+class Body:
+    """A result in miniature."""
+
+    x: object
+    rest: object = ()
+    made: int = field(default=0, init=False)
+
+
+def test_a_result_comes_home_and_one_that_is_there_stays_itself():
+    here = torch.ones(2)
+    assert device.home(value := Body(here, ({"a": [1, "b"]}, None))) is value
+    there = here.to(pretend.HERE)
+    moved = device.home(Body(there, [{"a": (here, there)}, Named(there, 2)]))
+    again, named = moved.rest[0]["a"], moved.rest[1]
+    assert again[0] is here and named.n == 2 and isinstance(named, Named)
+    assert all(type(x) is torch.Tensor and x.tolist() == [1, 1] for x in (moved.x, again[1], named.x))
+
+
+class Named(NamedTuple):
+    """A tuple with names."""
+
+    x: torch.Tensor
+    n: int
+
+
+def test_what_is_kept_is_kept_per_device(machine, monkeypatch):
+    machine(True, False)
+    asked = []
+
+    @device.kept(2)
+    def squared(n):
+        asked.append(n)
+        return n * n
+
+    for name in ("cpu", "cuda", "cuda", "cpu"):
+        monkeypatch.setenv("GLASSBOX_DEVICE", name)
+        assert squared(3) == 9
+    assert asked == [3, 3]
 
 
 @pytest.mark.parametrize("name", ["cpu", "mps"])

@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backends import stop
+from backends import device, stop
 from backends.attention.inputs import Inputs
 from backends.attention.params import AttentionParams, Bracket
+from backends.drawn import normal, seeded
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 REPEATS = 5
@@ -55,8 +56,8 @@ def measure(params: AttentionParams, given: Inputs) -> Iterator[Bracket]:
     """One Bracket after each length; dimension and seed are those of the input."""
     dim, rows = given.q.shape[-1], []
     for n in LENGTHS:
-        q, k, v = torch.randn(3, n, dim, generator=torch.Generator().manual_seed(params.seed))
-        slow = _timed(quadratic, q, k, v) if 4 * n * n <= spare() else (None, None)
+        q, k, v = normal(3, n, dim, random=seeded(params.seed)).to(given.q.device)
+        slow = _timed(quadratic, q, k, v) if 4 * n * n <= spare(q.device) else (None, None)
         rows.append((n, *slow, *_timed(linear, q, k, v), _gap(q, k, v)))
         yield _result(dim, rows)
 
@@ -79,14 +80,18 @@ def _timed(product: Callable[..., Tensor], *tensors: Tensor) -> tuple[float, int
 
 def _seconds(product: Callable[..., Tensor], tensors: tuple[Tensor, ...], count: int) -> float:
     stop.check()
+    device.wait(tensors[0].device)
     began = time.perf_counter()
     for _ in range(count):
         product(*tensors)
+    device.wait(tensors[0].device)
     return (time.perf_counter() - began) / count
 
 
-def spare() -> int:
-    """Bytes that one matrix may take: a quarter of what the system calls available, 1 GiB where it does not say."""
+def spare(at: torch.device) -> int:
+    """Bytes that one matrix may take: a quarter of what the card or the system calls free, 1 GiB where none says."""
+    if at.type == "cuda":
+        return torch.cuda.mem_get_info(at)[0] // 4
     lines = MEMORY.read_text().splitlines() if MEMORY.exists() else []
     found = next((line for line in lines if line.startswith("MemAvailable:")), None)
     return int(found.split()[1]) * 1024 // 4 if found else 1 << 30

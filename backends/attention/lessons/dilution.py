@@ -7,12 +7,10 @@ is diluted.  Letters: h heads, n tokens, m models, l layers, r share of the leng
 """
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
-from backends import metrics
+from backends import device, metrics
 from backends.attention import inputs, masks
 from backends.attention.inputs import Inputs
 from backends.attention.params import AttentionParams, Dilution
@@ -23,12 +21,12 @@ SHARES = tuple(x / 20 for x in range(1, 21))
 def measure(params: AttentionParams, given: Inputs) -> Dilution:
     """Every trained model on the text of `params`.  Raises ValueError if the text is empty or no model is there."""
     names, kinds, mass, n = _models(inputs.cut(params.text)[0])
-    causal = masks.causal(n).double()
+    causal = masks.causal(n).to(mass.device).double()
     uniform = near((causal / causal.sum(-1, keepdim=True))[None], SHARES)
-    return Dilution(names, kinds, n, torch.tensor(SHARES, dtype=torch.float64), mass, uniform)
+    return Dilution(names, kinds, n, torch.tensor(SHARES, dtype=torch.float64, device=mass.device), mass, uniform)
 
 
-@lru_cache(16)
+@device.kept(16)
 def _models(text: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], Tensor, int]:
     from backends.lm import shelf
     if not shelf.NAMES:
@@ -43,6 +41,7 @@ def near(weights: Tensor, shares: tuple[float, ...]) -> Tensor:
     """Mean share of |A| (h, n, n) on keys at most r n tokens away, for each r in `shares`: (r,), float64."""
     n = weights.shape[-1]
     p = metrics.shares(weights.double()).nanmean(0)
-    by_gap = torch.zeros(n, dtype=torch.float64).index_add_(0, masks.distance(n).abs().flatten(), p.flatten())
+    gaps = masks.distance(n).abs().flatten().to(p.device)
+    by_gap = torch.zeros(n, dtype=torch.float64, device=p.device).index_add_(0, gaps, p.flatten())
     reach = [min(n - 1, int(r * n + 1e-9)) for r in shares]
     return (by_gap.cumsum(0) / n)[reach]

@@ -32,7 +32,7 @@ def measure(params: AttentionParams, given: Inputs) -> Favor:
     error, negative = torch.stack([torch.stack(draw) for draw in found]).unbind(2)
     spread = error.square().mean(0).sqrt()
     theory = (torch.stack([closed(kind, q, k) for kind in KINDS])[:, None]
-              / torch.tensor(COUNTS, dtype=torch.float64).sqrt())
+              / torch.tensor(COUNTS, dtype=torch.float64, device=q.device).sqrt())
     longest = (q[:, None] + k).square().sum(-1).max().item()
     return Favor(KINDS, COUNTS, spread, error.amin(0), error.amax(0), theory, negative.mean(0),
                  tuple(slope(x) for x in spread), longest, DRAWS, params.orthogonal)
@@ -44,7 +44,7 @@ def errors(kind: str, q: Tensor, k: Tensor, seed: int, params: AttentionParams) 
 
     Smaller counts take the first directions of the largest, so one draw serves all.
     """
-    w = kernels.directions(COUNTS[-1], q.shape[-1], seed, params.orthogonal)
+    w = kernels.directions(COUNTS[-1], q.shape[-1], seed, params.orthogonal).to(q.device)
     truth, found = (q @ k.T).exp(), []
     for m in COUNTS:
         estimate = getattr(features, kind)(q, w[:m]) @ getattr(features, kind)(k, w[:m]).T
@@ -73,6 +73,6 @@ def mean_square(kind: str, q: Tensor, k: Tensor) -> Tensor:
 
 def slope(error: Tensor) -> float:
     """Least-squares slope of log error against log m: -1/2 where the error falls like 1 / sqrt(m)."""
-    x = torch.tensor(COUNTS, dtype=torch.float64).log()
+    x = torch.tensor(COUNTS, dtype=torch.float64, device=error.device).log()
     x = x - x.mean()
     return ((x * error.log()).sum() / x.square().sum()).item()

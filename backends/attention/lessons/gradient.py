@@ -14,6 +14,7 @@ query at KEYS - 1 (or the last one).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ def weights(kind: str, s: Tensor, v: Tensor) -> Tensor:
 
 def jacobian(kind: str, s: Tensor, v: Tensor) -> Tensor:
     """d p_j / d s_i (j, i), by the formulas above."""
-    p, eye = weights(kind, s, v), torch.eye(len(s), dtype=s.dtype)
+    p, eye = weights(kind, s, v), torch.eye(len(s), dtype=s.dtype, device=s.device)
     if kind == "norm":
         o = s @ v
         r = linear.rms(o)
@@ -75,10 +76,11 @@ def measure(params: AttentionParams, given: Inputs) -> Gradient:
     u = u / u.mean()
     full = torch.stack([torch.stack([jacobian(kind, s * u, v) for s in SCALES]) for kind in KINDS])
     moves = [[rms(outputs(kind, s * u, v)).max().item() for s in SCALES] for kind in KINDS]
-    limits = torch.tensor([[bounds(kind, s * u, v) for s in SCALES] for kind in KINDS], dtype=torch.float64)
+    as_tensor = partial(torch.tensor, dtype=torch.float64, device=q.device)
+    limits = as_tensor([[bounds(kind, s * u, v) for s in SCALES] for kind in KINDS])
     gap = max(difference(kind, s * u, v) for kind in KINDS for s in (SCALES[0], 1.0))
-    return Gradient(KINDS, torch.tensor(SCALES, dtype=torch.float64), full, full.abs().amax((-2, -1)), limits[..., 0],
-                    torch.tensor(moves, dtype=torch.float64), limits[..., 1], linear.EPS, gap)
+    return Gradient(KINDS, as_tensor(SCALES), full, full.abs().amax((-2, -1)), limits[..., 0], as_tensor(moves),
+                    limits[..., 1], linear.EPS, gap)
 
 
 def difference(kind: str, s: Tensor, v: Tensor) -> float:

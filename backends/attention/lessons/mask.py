@@ -16,7 +16,7 @@ def measure(params: AttentionParams, given: Inputs) -> Mask:
     _, n, d = given.q.shape
     kind = next((name for name in params.kinds if name in masks.KINDS), "local")
     pattern = masks.of(kind, n, params)
-    first = masks.reached(pattern, params.depth)
+    first = masks.reached(pattern.to(given.q.device), params.depth)
     pairs, full = int(pattern.sum()), n * (n + 1) // 2 if params.causal else n * n
     reach = tuple(int(((first > 0) & (first <= layer)).sum()) / full for layer in range(1, params.depth + 1))
     return Mask(kind, params.depth, pattern, first, reach, pairs, full, 4 * d * pairs, 4 * d * full)

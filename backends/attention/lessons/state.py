@@ -49,7 +49,7 @@ def delta(f: Tensor, v: Tensor) -> Tensor:
 
 def closed(g: Tensor, f: Tensor, v: Tensor) -> Tensor:
     """Output (n, e) of the delta rule without a recurrence: tril(g f^T) (I + tril(f f^T, -1))^-1 v."""
-    overlap = torch.eye(len(f), dtype=f.dtype) + (f @ f.T).tril(-1)
+    overlap = torch.eye(len(f), dtype=f.dtype, device=f.device) + (f @ f.T).tril(-1)
     return (g @ f.T).tril() @ torch.linalg.solve_triangular(overlap, v, upper=False, unitriangular=True)
 
 

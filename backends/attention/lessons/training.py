@@ -7,6 +7,7 @@ from torch import Tensor
 from backends import weights
 from backends.attention.inputs import Inputs
 from backends.attention.params import AttentionParams, Training
+from backends.device import HOST
 
 
 def measure(params: AttentionParams, given: Inputs) -> Training:
@@ -24,4 +25,4 @@ def _stacked(models: list, figure: str) -> tuple[tuple[int, ...], Tensor]:
     """Steps (s), and `figure` of every model and seed at them (m, r, s), float64."""
     steps = tuple(point["step"] for point in models[0][0]["curve"])
     return steps, torch.tensor([[[point[figure] for point in run["curve"]] for run in runs] for runs in models],
-                               dtype=torch.float64)
+                               dtype=torch.float64, device=HOST)

@@ -41,7 +41,7 @@ def test_the_bracket_streams_one_length_after_the_other(quick):
 
 
 def test_a_matrix_that_would_not_fit_is_left_out(quick, monkeypatch):
-    monkeypatch.setattr(bracket, "spare", lambda: 4 * 256 * 256)
+    monkeypatch.setattr(bracket, "spare", lambda at: 4 * 256 * 256)
     _, found = taught("bracket")
     assert found.quadratic_seconds[-1] is None and found.quadratic_bytes[-1] is None and found.quadratic_bytes[2] > 0
     assert found.linear_bytes[-1] > 0
@@ -50,9 +50,9 @@ def test_a_matrix_that_would_not_fit_is_left_out(quick, monkeypatch):
 def test_spare_memory_is_a_quarter_of_what_is_available(tmp_path, monkeypatch):
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:   4096 kB\n")
     monkeypatch.setattr(bracket, "MEMORY", tmp_path / "meminfo")
-    assert bracket.spare() == 1 << 20
+    assert bracket.spare(torch.device("cpu")) == 1 << 20
     monkeypatch.setattr(bracket, "MEMORY", tmp_path / "none")
-    assert bracket.spare() == 1 << 30
+    assert bracket.spare(torch.device("cpu")) == 1 << 30
 
 
 def test_peak_counts_what_lives_at_once():
