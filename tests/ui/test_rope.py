@@ -110,7 +110,7 @@ def test_the_calculator_names_the_pairs_that_never_went_round_and_counts_the_sta
     assert "9 of 16 pairs never completed a turn within 256 tokens: pairs 7 to 15 of 0 to 15." in html
     assert "NTK-by-parts: Llama 3" in html
     assert html.split("<figure")[0].count("<tr>") == 1 + len(result.body.rows)
-    numbers = "<td>9</td><td>0</td><td>7</td><td>35333</td><td>1</td>"
+    numbers = "<td>9</td><td>0</td><td>7</td><td>35333</td><td>1</td><td>1</td>"
     assert f'<td>RoPE, untouched</td>{numbers}<td translate="no">default</td>' in html
     one = replace(params, head_dim=4, trained=256)
     assert "1 of 2 pairs never completed a turn within 256 tokens: pair 1 of" in beside.calculator(one,
