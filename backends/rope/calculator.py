@@ -118,7 +118,7 @@ def _own(rule: Rule, model: Model, target: int, rules: Rules) -> Row:
 
 def own_plan(rule: Rule, model: Model, n: int) -> tuple[Plan, float]:
     """(plan for n tokens, factor on cos and sin) of one of the model's own rules."""
-    theta, attention = blocks.from_block(rule.block, rule.head_dim, n, model.longest)
+    theta, attention = frequencies.from_block(rule.block, rule.head_dim, n, model.longest)
     factor = attention**2 * (model.softmax if rule is model.rules[0] else 1.0)
     return Plan(OWN, theta, keep=Keep(rule.window) if rule.window else None,
                 logit=lambda at: torch.full_like(at, factor)), attention
@@ -164,7 +164,7 @@ def _block(p: Plan, d: int, rules: Rules) -> tuple[dict[str, Any], str]:
         return {"rope_type": "llama3", "factor": s, **length,
                 **ends}, "Llama 3's rule is NTK-by-parts with tau = high_freq_factor."
     factors = [float(f"{f:.9g}") for f in (rotary.frequencies(d, rules.base).double() / p.theta.double()).tolist()]
-    logit = frequencies.yarn_logit(s) if p.name == "yarn" else 1.0
+    logit = blocks.yarn_logit(s) if p.name == "yarn" else 1.0
     return ({"rope_type": "longrope", "factor": s, **length, "short_factor": factors, "long_factor": factors,
              "attention_factor": logit},
             "transformers has no type for it; longrope takes any factor per pair.")

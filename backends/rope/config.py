@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from backends.rope import blocks, described
+from backends.rope import blocks
+from backends.rope.blocks import ORIGINAL
 from backends.rope.families import DEFAULTS, NOPE_FULL, PLAIN_SLIDING, SCALED
 from backends.rope.fields import LIMIT, number, whole
 from backends.rope.params import BASE, MAX_OWN, check_model
 
 MAX_CONFIG = 1 << 20
 INNER = ("thinker_config", "text_config", "llm_config", "language_config")
-FULL, SLIDING, ORIGINAL = "full_attention", "sliding_attention", "original_max_position_embeddings"
+FULL, SLIDING = "full_attention", "sliding_attention"
 SPELLINGS = {"hidden_size": ("n_embd", "d_model"), "num_attention_heads": ("n_head", "n_heads"),
              "num_hidden_layers": ("n_layer", "n_layers"),
              "max_position_embeddings": ("n_positions", "max_seq_len", "max_sequence_length", "seq_length"),
@@ -55,9 +56,10 @@ class Rule:
 class Model:
     """A model with RoPE.  `head_dim`: rotated channels per head, of `width`; `partial`: their share; `base`: of those
     channels; `trained`, `target`: tokens it was trained on and shall read; `longest`: its max_position_embeddings;
-    `rules`: its own, that of all or of the full-attention layers first; `softmax`: factor on its softmax scale; `own`:
-    the keys of the file that say so, as they stand there; `said`: what its rule is; `notice`: that, and before it what
-    was assumed."""
+    `rules`: its own, that of all or of the full-attention layers first; `softmax`: factor on its softmax scale;
+    `window`: tokens that its windowed layers see, 0 for none; `unrotated`: layers without rotation, of all; `named`:
+    the rope_type in the file's spelling; `own`: the keys of the file that say so, as they stand there; `assumed`: what
+    the file leaves open, in sentences."""
 
     head_dim: int
     width: int
@@ -68,9 +70,23 @@ class Model:
     longest: int
     rules: tuple[Rule, ...]
     softmax: float
+    window: int
+    unrotated: tuple[int, int]
+    named: str
     own: dict[str, Any]
-    said: str
-    notice: str
+    assumed: str
+
+    @cached_property
+    def said(self) -> str:
+        """What its rule is, in sentences."""
+        from backends.rope import described  # torch comes with it
+
+        return described.sentences(self)
+
+    @property
+    def notice(self) -> str:
+        """What was assumed, and what its rule is."""
+        return " ".join(filter(None, (self.assumed, self.said)))
 
     @property
     def block(self) -> dict[str, Any]:
@@ -95,13 +111,13 @@ def read_config(source: Path | str) -> Model:
         width, base = _wide(config), blocks.over_the_head(block, base)
     trained, target, longest = _lengths(config, block, notices)
     check_model(rotated, base, trained, target)
-    _tried(rules, (trained, target), longest)
+    for rule in rules:
+        if blocks.kind_of(rule.block) in blocks.KNOWN:
+            blocks.check(rule.block, rule.head_dim // 2)
     softmax = blocks.softmax_factor(block, longest) if config.get("qk_rope_head_dim") else 1.0
     own = {key: given[key] for key in (*SHAPE, *SHOWN) if given.get(key) is not None}
-    model = Model(rotated, width, base, trained, target, block.get("partial_rotary_factor", rotated / width), longest,
-                  rules, softmax, own, "", "")
-    said = described.sentences(model, _kind(_main(config)), _unrotated(config), _window(config))
-    return replace(model, said=" ".join(said), notice=" ".join([*notices, *said]))
+    return Model(rotated, width, base, trained, target, block.get("partial_rotary_factor", rotated / width), longest,
+                 rules, softmax, _window(config), _unrotated(config), _kind(_main(config)), own, " ".join(notices))
 
 
 @lru_cache(16)
@@ -120,14 +136,6 @@ def compact(model: Model) -> str:
 def shown(model: Model) -> dict[str, Any]:
     """Its rule as it stands in the file, without what only gives the shape of the model."""
     return {key: value for key, value in model.own.items() if key not in SHAPE}
-
-
-def _tried(rules: tuple[Rule, ...], lengths: tuple[int, ...], longest: int) -> None:
-    """Raises ValueError when a block of a known type lacks a number."""
-    for rule in rules:
-        if blocks.kind_of(rule.block) in blocks.KNOWN:
-            for n in lengths:
-                blocks.from_block(rule.block, rule.head_dim, n, longest)
 
 
 def _parsed(source: Path | str) -> dict[str, Any]:
@@ -253,7 +261,7 @@ def _block(found: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in found.items() if key not in ("type", "rope_type") and value is not None}
     whole_file = {**config, **rest}
     made = {"rope_type": kind, **rest, "rope_theta": number(whole_file, "rope_theta", 1, 1e12, BASE)}
-    if kind in blocks.ORIGINAL and ORIGINAL in config:      # transformers: the file's own comes before the block's
+    if kind in blocks.STRETCHED and ORIGINAL in config:      # transformers: the file's own comes before the block's
         made[ORIGINAL] = config[ORIGINAL]
     share = number(whole_file, "partial_rotary_factor", 0, 1, 1.0)
     return made | ({"partial_rotary_factor": share} if share != 1 else {})

@@ -21,22 +21,22 @@ def label(model: Model, rule: Rule) -> str:
     return f"as configured, {_layers(rule)} layers: {_words(rule.block, model.longest)}, base {_base(rule)}"
 
 
-def sentences(model: Model, kind: str, unrotated: tuple[int, int], window: int) -> list[str]:
-    """All that is said of a model's rule.  `kind`: the rope_type as it stands in the file; `unrotated`: layers without
-    rotation, of all; `window`: tokens that its windowed layers see, 0 for none."""
+def sentences(model: Model) -> str:
+    """All that is said of a model's rule."""
+    (still, layers), window = model.unrotated, model.window
     other = [found for rule in model.rules if (found := blocks.kind_of(rule.block)) not in blocks.KNOWN]
-    said = [f"Its own rope_type {other[0]!r} is not known here and is left out."] if other else _own(model, kind)
-    if unrotated[0]:
-        said.append(f"{unrotated[0]} of {unrotated[1]} layers have no rotation (NoPE).")
-    if window:
+    said = [f"Its own rope_type {other[0]!r} is not known here and is left out."] if other else _own(model)
+    if still:
+        said.append(f"{still} of {layers} layers have no rotation (NoPE).")
+    if 0 < window < model.target:
         said.append(f"Layers with a sliding window see {window} tokens.")
-    return said + _share(model) + _beside(model)
+    return " ".join(said + _share(model) + _beside(model))
 
 
-def _own(model: Model, kind: str) -> list[str]:
+def _own(model: Model) -> list[str]:
     first, block = model.rules[0], model.block
-    theta, factor = blocks.from_block(block, model.head_dim, model.target, model.longest)
-    parts = [_words(block, model.longest) + _more(model, kind)]
+    theta, factor = frequencies.from_block(block, model.head_dim, model.target, model.longest)
+    parts = [_words(block, model.longest) + _more(model)]
     if len(model.rules) > 1:
         parts[0] += f", in the {_layers(first)} layers"
     parts += [f"{_words(rule.block, model.longest)} with base {_base(rule)} in the {_layers(rule)} ones"
@@ -59,11 +59,11 @@ def _words(block: dict[str, Any], longest: int) -> str:
     return kind
 
 
-def _more(model: Model, kind: str) -> str:
+def _more(model: Model) -> str:
     """What the words of a rule leave out, in brackets."""
     known, block, wanted = blocks.kind_of(model.block), model.block, model.target / model.trained
-    if known == "longrope" and kind != known:
-        return f" ({kind} is its old name)"
+    if known == "longrope" and model.named != known:
+        return f" ({model.named} is its old name)"
     if known == "yarn" and block.get("truncate") is False:
         return " (truncate false)"
     if known == "llama3" and block["factor"] != wanted:
@@ -107,14 +107,14 @@ def _beside(model: Model) -> list[str]:
                     "these are the same position, so it changes nothing there.")
     factor = number(block, "attn_factor", 0, 1e3, None) if blocks.kind_of(block) == "yarn" else None
     if factor is not None:
-        usual = frequencies.yarn_logit(blocks.factor_of(block, model.longest))
+        usual = blocks.yarn_logit(blocks.factor_of(block, model.longest))
         said.append(f"attn_factor {factor:.5g} is not used here: vLLM reads it and multiplies its factor on cos and "
                     f"sin by it, {usual:.5g} to {usual * factor:.5g}; transformers reads attention_factor instead.")
     known = {*blocks.COMMON, *blocks.READ.get(blocks.kind_of(block), ())}
     left = [key[:40] for key in block if key not in known]
     if left and model.known:
         more = ["..."] if len(left) > MOST else []
-        said.append(f"Its block also holds {', '.join(left[:MOST] + more)}, which is not used here.")
+        said.append(f"Its block also holds {', '.join(left[:MOST] + more)}: not used here.")
     return said
 
 

@@ -236,7 +236,7 @@ class RopeParams:
             return None
         if len(self.own) > MAX_OWN:
             raise ValueError(f"What a model's own rule says may have at most {MAX_OWN} characters.")
-        from backends.rope.config import configured  # torch comes with it
+        from backends.rope.config import configured
 
         return configured(self.own)
 

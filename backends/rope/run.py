@@ -13,7 +13,7 @@ import torch
 
 from backends.lm import rotary, shelf, tasks
 from backends.result import Check, Work, check
-from backends.rope import blocks, calculator, described, distances, evaluate, passkey, sinks
+from backends.rope import blocks, calculator, described, distances, evaluate, frequencies, passkey, sinks
 from backends.rope.attend import attend
 from backends.rope.config import Model
 from backends.rope.evaluate import Reader
@@ -165,7 +165,7 @@ def _rests(model: Model) -> Check:
     """The model's own rules with factor 1, at the length from which they act, against plain RoPE."""
     gap = 0.0
     for rule in model.rules:
-        theta, _ = blocks.from_block(blocks.at_rest(rule.block), rule.head_dim, model.longest, model.longest)
+        theta, _ = frequencies.from_block(blocks.at_rest(rule.block), rule.head_dim, model.longest, model.longest)
         base = model.base if rule is model.rules[0] else float(rule.block["rope_theta"])
         old = rotary.frequencies(rule.head_dim, base)
         gap = max(gap, ((theta - old).abs() / old).max().item())

@@ -10,8 +10,8 @@ from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 
 from backends.lm import rotary
 from backends.rope import biases, frequencies
-from backends.rope.blocks import from_block
 from backends.rope.calculator import calculate
+from backends.rope.frequencies import from_block
 from backends.rope.methods import Rules, plan
 
 MODELS = [(32, 1e4, 256, 2048), (128, 1e4, 4096, 32768), (64, 5e5, 8192, 131072), (128, 1e6, 512, 4096),
