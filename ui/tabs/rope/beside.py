@@ -13,7 +13,7 @@ from ui.parts.markup import cells, code, details, note, ruled
 BLANK = "–"
 WARNING = "Another model, another text: read the order, not the values."
 THEIRS = ("their row", "512 tokens", "4096, repeated", "4096, fresh")
-HEAD = ("method", "stretched", "squeezed", "safe", "slowest pair, tokens a turn", "cos and sin times", "logits times",
+HEAD = ("method", "stretched", "squeezed", "safe", "slowest turn, tokens", "cos and sin times", "logits times",
         "rope_type")
 GAP = cells([""], kind="gb-gap")
 
