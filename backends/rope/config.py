@@ -14,30 +14,12 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from backends.rope import blocks
+from backends.rope import blocks, spelling
 from backends.rope.blocks import ORIGINAL
-from backends.rope.families import DEFAULTS, NOPE_FULL, PLAIN_SLIDING, SCALED
+from backends.rope.families import NOPE_FULL, PLAIN_SLIDING, SCALED
 from backends.rope.fields import LIMIT, number, whole
 from backends.rope.params import BASE, MAX_OWN, check_model
-
-MAX_CONFIG = 1 << 20
-INNER = ("thinker_config", "text_config", "llm_config", "language_config")
-FULL, SLIDING = "full_attention", "sliding_attention"
-SPELLINGS = {"hidden_size": ("n_embd", "d_model"), "num_attention_heads": ("n_head", "n_heads"),
-             "num_hidden_layers": ("n_layer", "n_layers"),
-             "max_position_embeddings": ("n_positions", "max_seq_len", "max_sequence_length", "seq_length"),
-             "original_max_position_embeddings": ("initial_context_length",),
-             "rope_theta": ("rotary_emb_base", "global_rope_theta"),
-             "rope_local_base_freq": ("local_rope_theta", "swa_rope_theta"),
-             "partial_rotary_factor": ("rotary_pct", "rope_pct", "rotary_emb_fraction")}
-RULES = ("max_position_embeddings", "original_max_position_embeddings", "rope_theta", "rope_local_base_freq",
-         "partial_rotary_factor")
-SHOWN = ("rope_parameters", "rope_scaling", "rotary_dim", "no_rope_layers", "no_rope_layer_interval",
-         *(name for key in RULES for name in (key, *SPELLINGS.get(key, ()))))
-"""Keys of a file that are the rule; SHAPE are the others that it cannot be read without."""
-SHAPE = ("model_type", "head_dim", "global_head_dim", "qk_rope_head_dim", "sliding_window", "use_sliding_window",
-         "layer_types", *(name for key in ("hidden_size", "num_attention_heads", "num_hidden_layers")
-                          for name in (key, *SPELLINGS[key])))
+from backends.rope.spelling import FULL, SLIDING
 
 
 @dataclass(frozen=True)
@@ -102,8 +84,8 @@ class Model:
 def read_config(source: Path | str) -> Model:
     """The model of a `config.json`: a Path is opened, a str is the text itself.  Raises ValueError, one sentence."""
     notices: list[str] = []
-    given = _entered(_parsed(source), notices)
-    config = _completed(_spelled(given), notices)
+    given = spelling.entered(spelling.parsed(source), notices)
+    config = spelling.completed(spelling.spelled(given), notices)
     width, rules = _head(config), _rules(config, notices)
     block, rotated = rules[0].block, rules[0].head_dim
     base = float(block["rope_theta"])
@@ -115,9 +97,9 @@ def read_config(source: Path | str) -> Model:
         if blocks.kind_of(rule.block) in blocks.KNOWN:
             blocks.check(rule.block, rule.head_dim // 2)
     softmax = blocks.softmax_factor(block, longest) if config.get("qk_rope_head_dim") else 1.0
-    own = {key: given[key] for key in (*SHAPE, *SHOWN) if given.get(key) is not None}
     return Model(rotated, width, base, trained, target, block.get("partial_rotary_factor", rotated / width), longest,
-                 rules, softmax, _window(config), _unrotated(config), _kind(_main(config)), own, " ".join(notices))
+                 rules, softmax, _window(config), _unrotated(config), spelling.type_of(spelling.main_block(config)),
+                 spelling.kept(given), " ".join(notices))
 
 
 @lru_cache(16)
@@ -135,111 +117,20 @@ def compact(model: Model) -> str:
 
 def shown(model: Model) -> dict[str, Any]:
     """Its rule as it stands in the file, without what only gives the shape of the model."""
-    return {key: value for key, value in model.own.items() if key not in SHAPE}
-
-
-def _parsed(source: Path | str) -> dict[str, Any]:
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            text = file.read(MAX_CONFIG + 1).decode("utf-8-sig", "replace")
-    else:
-        text = source.removeprefix("\ufeff")
-    if len(text) > MAX_CONFIG:
-        raise ValueError(f"A config.json is smaller than {MAX_CONFIG >> 20} MB; this is something else.")
-    try:
-        found = json.loads(text, parse_constant=_endless)
-    except (ValueError, RecursionError):
-        raise ValueError("This is not a config.json: it cannot be read as JSON.") from None
-    if not isinstance(found, dict):
-        raise ValueError("This is not a config.json: it should be one JSON object.")
-    return found
-
-
-def _endless(name: str) -> float:
-    raise ValueError(name)
-
-
-def _entered(config: dict[str, Any], notices: list[str]) -> dict[str, Any]:
-    """The language model's own part of a config.json."""
-    for key in INNER:
-        inner = config.get(key)
-        if isinstance(inner, dict):
-            notices.append(f"What stands in {key} is read.")
-            kind = config.get("model_type")
-            config = ({"model_type": f"{kind}_text"} if isinstance(kind, str) else {}) | inner
-    return config
-
-
-def _spelled(config: dict[str, Any]) -> dict[str, Any]:
-    """The same under the names of today, without what is null."""
-    found = {key: value for key, value in config.items() if value is not None}
-    for key, others in SPELLINGS.items():
-        known = [found[name] for name in (key, *others) if name in found]
-        found |= {key: known[0]} if known else {}
-    return found
-
-
-def _completed(config: dict[str, Any], notices: list[str]) -> dict[str, Any]:
-    """The same with what transformers takes for the family where nothing is named."""
-    family = config.get("model_type") if isinstance(config.get("model_type"), str) else ""
-    left = {key: value for key, value in DEFAULTS.get(family, {}).items() if not _named(config, key)}
-    if left:
-        named = ", ".join(f"{key} {value:.12g}" for key, value in left.items())
-        notices.append(f"Not named, and taken as transformers does for {family}: {named}.")
-    place = config.get("position_embedding_type", "rope")
-    if place not in ("rope", "rotary"):
-        notices.append(f"Its position_embedding_type is {str(place)[:40]!r}, which may be no rotation.")
-    return config | left
-
-
-def _named(config: dict[str, Any], key: str) -> bool:
-    """Whether the file says this, under any name or in any block."""
-    block, instead = _block_of(config), {"partial_rotary_factor": "rotary_dim", "head_dim": "qk_rope_head_dim",
-                                         "no_rope_layer_interval": "no_rope_layers"}
-    local = key == "rope_local_base_freq" and "rope_theta" in _nested(block).get(SLIDING, {})
-    parts = (config, block, *_nested(block).values())
-    return local or bool(config.get(instead.get(key, ""))) or any(part.get(key) is not None for part in parts)
-
-
-def _block_of(config: dict[str, Any]) -> dict[str, Any]:
-    found = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    if not isinstance(found, dict):
-        raise ValueError("The rope_parameters of this config.json should be a JSON object.")
-    return found
-
-
-def _nested(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Blocks by layer type, the full-attention layers first; {} for a flat block."""
-    if "rope_type" in found or "type" in found:
-        return {}
-    some = {key: value for key, value in found.items() if isinstance(value, dict)}
-    return dict(sorted(some.items(), key=lambda item: item[0] != FULL))
-
-
-def _main(config: dict[str, Any]) -> dict[str, Any]:
-    """The block of all or of the full-attention layers, as it stands in the file."""
-    found = _block_of(config)
-    return next(iter(_nested(found).values()), found)
-
-
-def _kind(block: dict[str, Any]) -> str:
-    kind = block.get("rope_type", block.get("type", "default"))
-    if not isinstance(kind, str) or len(kind) > 40:
-        raise ValueError("The rope_type of this config.json should be a short text.")
-    return kind
+    return {key: value for key, value in model.own.items() if key not in spelling.SHAPE}
 
 
 def _rules(config: dict[str, Any], notices: list[str]) -> tuple[Rule, ...]:
     """The model's rules, that of the full-attention layers first."""
-    found, local = _block_of(config), number(config, "rope_local_base_freq", 1, 1e12, None)
+    found, local = spelling.block_of(config), number(config, "rope_local_base_freq", 1, 1e12, None)
     if config.get("rope_scaling") and config.get("rope_parameters"):
         notices.append("Both rope_scaling and rope_parameters are given; rope_scaling is read, as transformers does.")
-    given = _nested(found) or {"": found}
+    given = spelling.nested(found) or {"": found}
     beside = {"rope_theta": local} if local else {}
     if SLIDING in given:
         given[SLIDING] = beside | given[SLIDING]
     elif local or (found and config.get("model_type") in PLAIN_SLIDING):
-        given = {FULL: _main(config), SLIDING: beside}
+        given = {FULL: spelling.main_block(config), SLIDING: beside}
     if "rope_theta" not in config and all(block.get("rope_theta") is None for block in given.values()):
         notices.append(f"It names no rope_theta, so the usual {BASE:g} is taken.")
     made = {layers: _block(block, config) for layers, block in given.items()}
@@ -255,7 +146,7 @@ def _window(config: dict[str, Any]) -> int:
 
 def _block(found: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """One block of rope_parameters in new spelling, with what stands beside it in the file."""
-    kind = _kind(found)
+    kind = spelling.type_of(found)
     if kind == "su" or (kind == "yarn" and "long_factor" in found):     # Phi-3 called longrope so
         kind = "longrope"
     rest = {key: value for key, value in found.items() if key not in ("type", "rope_type") and value is not None}
@@ -336,7 +227,7 @@ def _unrotated(config: dict[str, Any]) -> tuple[int, int]:
     """(layers without rotation, all layers); (0, 0) where the file does not say."""
     count = whole(config, "num_hidden_layers", 1, 10_000) or 0
     named, every = config.get("no_rope_layers"), whole(config, "no_rope_layer_interval", 1, 10_000)
-    types, found = config.get("layer_types"), _block_of(config)
+    types, found = config.get("layer_types"), spelling.block_of(config)
     if isinstance(named, list) and named:
         return sum(one in (0, False) for one in named), len(named)
     if every:

@@ -119,7 +119,7 @@ def _beside(model: Model) -> list[str]:
 
 
 def _layers(rule: Rule) -> str:
-    return LAYERS.get(rule.layers, rule.layers.removesuffix("_attention")[:40])
+    return LAYERS.get(rule.layers, rule.layers.removesuffix("_attention"))
 
 
 def _base(rule: Rule) -> str:

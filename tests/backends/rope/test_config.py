@@ -78,6 +78,8 @@ def test_absurd_fields_are_one_sentence(change, sentence):
 
 
 @pytest.mark.parametrize("text", [
+    '{"head_dim": 64, "max_position_embeddings": 4096, "rope_scaling": {"x": ' + "[" * 500 + "]" * 500 + "}}",
+    '{"head_dim": 64, "max_position_embeddings": 4096, "model_type": "\\ud800"}',
     "", "null", "[]", '{"a":', "[" * 100_000,
     '{"hidden_size": NaN, "num_attention_heads": 1, "max_position_embeddings": 9}',
     f'{{"hidden_size": {LONG}, "num_attention_heads": 32, "max_position_embeddings": 4096}}', " " * (1 << 21),
