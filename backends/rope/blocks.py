@@ -38,6 +38,7 @@ def check(block: dict[str, Any], pairs: int) -> None:
     if kind not in KNOWN:
         raise ValueError(f"The rope_type {str(kind)[:40]!r} is not known here.")
     number(block, "factor", 1, 1e6, None)
+    number(block, ORIGINAL, 2, LIMIT, None)
     for key, most in READ.get(kind, {}).items():
         number({key: block.get(key) or None}, key, 0, most, None)
     for key in ("factor",) if kind == "dynamic" and not block.get("alpha") else NEEDED.get(kind, ()):
@@ -102,5 +103,6 @@ def over_the_head(block: dict[str, Any], base: float) -> float:
 
 def at_rest(block: dict[str, Any]) -> dict[str, Any]:
     """The same block with factor 1, which should change nothing."""
-    ones = {key: [1.0] * len(block[key]) for key in ("short_factor", "long_factor") if key in block}
-    return {**block, "factor": 1.0, **ones} | ({"alpha": 1.0} if "alpha" in block else {})
+    kind = kind_of(block)
+    ones = {key: [1.0] * len(block[key]) for key in ("short_factor", "long_factor") if kind == "longrope"}
+    return {**block, "factor": 1.0, **ones} | ({"alpha": 1.0} if kind == "dynamic" and block.get("alpha") else {})

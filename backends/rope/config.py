@@ -94,6 +94,7 @@ def read_config(source: Path | str) -> Model:
     trained, target, longest = _lengths(config, block, notices)
     check_model(rotated, base, trained, target)
     for rule in rules:
+        check_model(rule.head_dim, rule.block["rope_theta"], trained, target)
         if blocks.kind_of(rule.block) in blocks.KNOWN:
             blocks.check(rule.block, rule.head_dim // 2)
     softmax = blocks.softmax_factor(block, longest) if config.get("qk_rope_head_dim") else 1.0

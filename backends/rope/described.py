@@ -51,7 +51,7 @@ def _own(model: Model) -> list[str]:
 
 def _words(block: dict[str, Any], longest: int) -> str:
     kind = blocks.kind_of(block)
-    if kind == "dynamic" and "alpha" in block:
+    if kind == "dynamic" and block.get("alpha"):
         return f"dynamic, alpha {block['alpha']:g}"
     if kind in ("linear", "dynamic", "yarn", "llama3"):
         rounded = ", ends not rounded" if kind == "yarn" and block.get("truncate") is False else ""

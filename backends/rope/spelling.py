@@ -105,8 +105,8 @@ def nested(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Blocks by layer type, the full-attention layers first; {} for a flat block."""
     if "rope_type" in found or "type" in found:
         return {}
-    some = {ascii(key)[1:41].rstrip("'"): value for key, value in found.items() if isinstance(value, dict)}
-    return dict(sorted(some.items(), key=lambda item: item[0] != FULL))
+    some = sorted((key != FULL, key) for key, value in found.items() if isinstance(value, dict))
+    return {key.encode("ascii", "replace").decode()[:40]: found[key] for _, key in some}
 
 
 def main_block(config: dict[str, Any]) -> dict[str, Any]:

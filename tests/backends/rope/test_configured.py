@@ -14,7 +14,7 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from backends.lm import rotary
 from backends.plain import numbers
-from backends.rope import answer, frequencies
+from backends.rope import answer, blocks, frequencies, spelling
 from backends.rope.config import compact, read_config
 from backends.rope.families import DEFAULTS
 from backends.rope.params import OWN, RopeParams
@@ -216,6 +216,27 @@ def test_the_short_text_of_a_model_gives_the_model_again(block, base, longest, d
     assert model.target >= model.trained and math.isfinite(model.softmax)
     row = answer(params_of(model)).body.rows[0]
     assert row.block["rope_scaling"] == block and all(check.ok for check in answer(params_of(model)).checks)
+
+
+KEYS = [*spelling.SHAPE, *spelling.SHOWN]
+INSIDE = [*blocks.COMMON, *(key for keys in blocks.READ.values() for key in keys), "full_attention", "type"]
+odd_ = some.recursive(some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=9)
+                      | some.sampled_from(["full_attention", *blocks.KNOWN, *DEFAULTS]),
+                      lambda inner: some.lists(inner, max_size=4) | some.dictionaries(some.sampled_from(INSIDE), inner))
+
+
+@settings(max_examples=200, deadline=None)
+@given(more=some.dictionaries(some.sampled_from(KEYS), odd_, max_size=4), kind=some.sampled_from(blocks.KNOWN),
+       block=some.dictionaries(some.sampled_from(INSIDE), odd_, max_size=4))
+def test_whatever_stands_in_a_file_it_is_a_model_or_one_sentence(more, kind, block):
+    config = {"head_dim": 64, "max_position_embeddings": 4096} | more
+    config |= {"rope_scaling": {"rope_type": kind, "factor": 2.0, "short_factor": [2] * 32, "long_factor": [3] * 32,
+                                "low_freq_factor": 1, "high_freq_factor": 4} | block}
+    try:
+        model = read(config)
+        assert model.notice and (not compact(model) or answer(params_of(model, partial=1.0)).body.rows)
+    except ValueError as error:
+        assert str(error).count(". ") <= 1 and len(str(error)) < 250
 
 
 def test_the_row_is_left_out_when_the_settings_are_another_model_s_and_says_so():
