@@ -27,14 +27,13 @@ from backends.rope.attend import attend
 from backends.rope.config import Model, read_config
 from backends.rope.evaluate import scored
 from backends.rope.methods import METHODS, ON_ROPE, Keep, Plan, Rules, plan
-from backends.rope.params import RopeParams
+from backends.rope.params import RopeParams, usual_tau
 from backends.rope.results import Live, Track
 
 PIECE = 512
 TAIL = 1024                     # last tokens, whose mean loss is compared
 POINTS = 96                     # of a curve, at most
 PROBE = 96                      # tokens of the checks
-TAU = 32.0                      # usual for models of thousands of tokens
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "texts" / "licences.txt"
 RULES = Rules()                 # of the small models
 CONFIGURED, REFERENCE = "configured", "reference"
@@ -122,14 +121,14 @@ def padded(made: Plan, d: int) -> Plan:
 
 
 def setup(checkpoint: Checkpoint, rules: Rules = RULES, trained: int = 0, window: int = 0) -> Setup:
-    """A model with the rules for it.  A w and a tau that are those of the small models become the usual ones of such
-    models: a quarter of the trained length, and 32."""
+    """A model with the rules for it.  A w and a tau that are those of the small models become the usual ones of its
+    length: a quarter of it, and `usual_tau`."""
     described = read_config(json.dumps(checkpoint.config, default=str))
     own: dict[str, Any] = {"base": described.base, "trained": trained or described.trained}
     if window or rules.window == RULES.window:
         own["window"] = window or max(1, own["trained"] // 4)
     if rules.tau == RULES.tau:
-        own["tau"] = TAU
+        own["tau"] = usual_tau(own["trained"])
     return Setup(checkpoint, described, replace(rules, **own))
 
 

@@ -85,7 +85,7 @@ def test_channels_that_turn_become_the_outer_pairs():
 
 def test_the_curve_grows_over_the_same_tokens(llama):
     setup = real.setup(checkpoints.load(llama))
-    assert (setup.rules.window, setup.rules.trained, setup.rules.base, setup.rules.tau) == (16, 64, 10_000.0, 32.0)
+    assert (setup.rules.window, setup.rules.trained, setup.rules.base, setup.rules.tau) == (16, 64, 10_000.0, 8.0)
     text = TOKENS.flatten()
     steps = list(local.curve(setup, text, ("none", "rerope"), (64, 128, 192), samples=2))
     assert [sum(len(line.lengths) for line in step.lines) for step in steps] == list(range(1, 7))

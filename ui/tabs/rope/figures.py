@@ -192,13 +192,15 @@ def _chosen(count: int) -> list[int]:
 
 
 def clocks(params: Any, body: Any) -> dict[str, Any]:
-    """The scene of a ``Calculation``: for each method (the calculator's own beside the untouched) the trained and the
-    tested arc of pairs, radians, and the wavelength of every pair in tokens; methods that leave the frequencies alone
-    share one line."""
+    """The scene of a ``Calculation``: for each method (the calculator's own beside the untouched) and for the model's
+    own rule the trained and the tested arc of pairs, radians, and the wavelength of every pair in tokens; methods that
+    leave the frequencies alone share one line, and rules of other layers have nothing but a line."""
     shown, arc, turns = _chosen(len(body.wavelength)), np.asarray(body.arc), np.asarray(body.turns)
-    drawn = [row for row in body.rows if params.view == "clocks" or row.name in ("none", params.method)]
-    faces = ([{"arc": round(float(row.arc[k]), 4), "state": row.states[k]} for k in shown] for row in drawn)
-    rows = [{"label": row.label, "faces": ones} for row, ones in zip(drawn, faces, strict=True)]
+    drawn = [row for row in body.rows
+             if params.view == "clocks" or row.name in ("none", params.method) or row.name.startswith(beside.OWN)]
+    rows = [{"label": row.label,
+             "faces": [{"arc": round(float(row.arc[k]), 4), "state": row.states[k]} for k in shown]}
+            for row in drawn if not row.name.startswith(f"{beside.OWN} ")]
     pairs = [{"pair": k, "arc": round(float(arc[k]), 4), "turns": float(turns[k]), "wave": float(body.wavelength[k])}
              for k in shown]
     return {"kind": "clocks", "trained": body.trained, "target": body.target, "all": len(arc), "pairs": pairs,

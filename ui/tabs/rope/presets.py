@@ -10,6 +10,10 @@ from backends.rope.params import RopeParams
 from ui.core.tab import Preset
 
 LLAMA = {"head_dim": 128, "base": 10_000.0, "trained": 4096, "target": 32_768, "tau": 32.0}
+LLAMA3 = {"head_dim": 128, "base": 500_000.0, "trained": 8192, "target": 131_072, "tau": 32.0, "method": "own",
+          "own": '{"head_dim":128,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,'
+                 '"high_freq_factor":4.0,"original_max_position_embeddings":8192},"max_position_embeddings":131072,'
+                 '"rope_theta":500000.0}'}
 
 
 def _orders(result: Any) -> bool:
@@ -72,6 +76,11 @@ def _squeezes(result: Any) -> bool:
 def _unfinished(result: Any) -> bool:
     yarn = next(row for row in result.body.rows if row.name == "yarn_hf")
     return len(result.body.unfinished) == 18 and yarn.block["rope_type"] == "yarn" and "stretched" not in yarn.states
+
+
+def _halfway(result: Any) -> bool:
+    rows = {row.name: row.states for row in result.body.rows}
+    return rows["own"].count("stretched") == 29 and "stretched" not in rows["yarn_hf"]
 
 
 def _painted(result: Any) -> bool:
@@ -171,5 +180,12 @@ PRESETS = (
         "18 of 64 pairs never completed a turn within 4096 tokens; YaRN as transformers has it stretches none of "
         "them.",
         _unfinished,
+    ),
+    Preset(
+        "Llama 3.1, as configured",
+        RopeParams(view="calculator", **LLAMA3),
+        "Its own rule divides by 8, though 131072 is 16 times its first 8192 tokens: 29 of 64 pairs reach angles "
+        "beyond those; YaRN with 16 leaves none.",
+        _halfway,
     ),
 )
