@@ -200,6 +200,8 @@ class RopeParams:
                        max_length=MAX_OWN)
     seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
     model: str = setting("bytes", "Model", "that reads the text", kind="dropdown", max_length=200)
+    lengths: tuple[int, ...] = setting((), "Lengths", "that a real model reads, in tokens, such as [2048, 8192]; []: "
+                                       "parts of its trained length", kind="json")
     tokens: int = setting(12_288, "Tokens", "of the text that a real model reads, at most", kind="number")
     reads: int = setting(0, "Model's trained length", "tokens; 0: what its config.json says", kind="number")
 
@@ -208,6 +210,8 @@ class RopeParams:
             low, high = entry.metadata.get("range", (None, None))
             if low is not None and not low <= getattr(self, entry.name) <= high:
                 raise ValueError(f"{entry.metadata['label']} must lie between {low} and {high}.")
+        if len(self.lengths) > 8 or not all(64 <= n <= 1 << 20 for n in self.lengths):
+            raise ValueError("Please name at most 8 lengths of 64 to 1048576 tokens.")
         if not 64 <= self.tokens <= 1 << 20 or not 0 <= self.reads <= 1 << 20:
             raise ValueError("A real model reads 64 to 1048576 tokens.")
         unknown = [str(name)[:40] for name in (*self.methods, self.left, self.right) if name not in METHODS]

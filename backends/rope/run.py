@@ -15,7 +15,7 @@ from backends import device, models
 from backends.drawn import normal, seeded
 from backends.lm import rotary, shelf, tasks
 from backends.result import Check, Work, check
-from backends.rope import blocks, calculator, described, distances, evaluate, frequencies, passkey, real, sinks
+from backends.rope import blocks, calculator, described, distances, evaluate, frequencies, hidden, passkey, real, sinks
 from backends.rope.attend import attend
 from backends.rope.config import Model
 from backends.rope.evaluate import Reader
@@ -202,15 +202,16 @@ def _view(work: Callable[[RopeParams], Iterator[Any]],
     return steps
 
 
-def _live(params: RopeParams) -> Work:
-    """Bytes by the shipped models, or a real model's tokens."""
-    if params.model == models.BYTES:
-        return _view(evaluate.live, _read)(params)
-    return real.live(params)
+def _by_model(shipped: Callable[[RopeParams], Work],
+              chosen: Callable[[RopeParams], Work]) -> Callable[[RopeParams], Work]:
+    """The view of the shipped models, or of a real one that was chosen."""
+    return lambda params: (shipped if params.model == models.BYTES else chosen)(params)
 
 
 VIEWS: dict[str, Callable[[RopeParams], Work]] = {
-    "curve": _view(evaluate.curve, _read), "live": _live, "tax": _view(evaluate.tax, _taxed),
-    "passkey": _view(passkey.grids, _found), "sinks": _view(sinks.lab, _sunk), "clocks": _view(_calculated, _laid_out),
+    "curve": _view(evaluate.curve, _read), "live": _by_model(_view(evaluate.live, _read), real.live),
+    "tax": _view(evaluate.tax, _taxed),
+    "passkey": _by_model(_view(passkey.grids, _found), hidden.grids),
+    "sinks": _view(sinks.lab, _sunk), "clocks": _view(_calculated, _laid_out),
     "calculator": _view(_calculated, _laid_out), "distance": _view(_painted, _drawn),
 }

@@ -308,7 +308,7 @@ def test_an_observation_can_fail(name, change):
 
 @pytest.mark.timeout(1200)
 def test_a_real_model_breaks_past_its_end_and_two_methods_mend_it(smollm_home):
-    preset = next(p for p in TAB.presets if p.params.model != RopeParams.model)
+    preset = next(p for p in TAB.presets if p.params.view == "live")
     *grown, result = TAB.run.stream(preset.params)
     assert preset.holds(result) and all(check.ok for check in result.checks)
     assert len(grown[0].body.tracks[0].at) > 3 and "s are left" in grown[0].notice and result.body.unit == "tokens"
@@ -318,8 +318,22 @@ def test_a_real_model_breaks_past_its_end_and_two_methods_mend_it(smollm_home):
     assert not preset.holds(replace(result, body=untouched))
 
 
+@pytest.mark.timeout(600)
+def test_a_real_model_finds_a_number_and_a_window_does_not(smollm_home):
+    preset = next(p for p in TAB.presets if p.params.view == "passkey" and p.params.model != RopeParams.model)
+    result = TAB.run(preset.params)
+    assert preset.holds(result) and all(check.ok for check in result.checks)
+    found, lost = result.body.grids
+    assert found.log[0][0] > -3 > lost.log[0][0] and min(s for row in found.seconds for s in row) > 0
+    table = figures.passkey_table(result.body)
+    assert len(table.rows) == 10 and "Window: log-probability" in table.columns
+    assert "100%<br>" in figures.passkey(result.body).to_json()
+    other = replace(result.body, grids=(lost, found))
+    assert not preset.holds(replace(result, body=other))
+
+
 def test_the_tab_offers_what_it_should():
-    assert TAB.slug == "rope" and len(TAB.presets) == 13
+    assert TAB.slug == "rope" and len(TAB.presets) == 14
     assert [s.kind for s in TAB.sources] == ["shelf", "text", "numbers"]
     assert {preset.params.view for preset in TAB.presets} <= set(TAB.views)
     assert [name for name, view in TAB.views.items() if not view.streamed] == [*INSTANT]

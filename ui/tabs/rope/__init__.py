@@ -25,7 +25,9 @@ SHAPED = (*READING, "passkey", "clocks", "distance")
 MODEL = ("head_dim", "base", "trained", "target")
 RULES = ("scale", "leak", "group", "tau", "beta_fast", "beta_slow", "mix", "factor")
 MODELS = models.titles()
-BYTES_READ = (("model", models.BYTES), *(("view", view) for view in TITLES if view != "live"))
+MODELLED = ("live", "passkey")
+OTHERS = tuple(("model", name) for name in MODELS if name != models.BYTES)
+BYTES_READ = (("model", models.BYTES), *(("view", view) for view in TITLES if view not in MODELLED))
 GRID = {name: METHODS[name].label for name in ON_ROPE}
 TAU = {32.0: "Turns tau is now 32, YaRN's usual value for such lengths.",
        8.0: "Turns tau is now 8, as for the short models of this page."}
@@ -55,7 +57,7 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, streamed=RUN),
     presets=PRESETS,
-    sources=(Source("shelf", "model", wanted=lambda params: params.view == "live",
+    sources=(Source("shelf", "model", wanted=lambda params: params.view in MODELLED,
                     fetch=lambda params: models.fetch(params.model), offer=lambda params: models.offer(params.model)),
              Source("text", "text", "Text from a file", most=MAX_TEXT),
              Source("numbers", "config", "Load a model's config.json", ".json", read=model_of)),
@@ -65,7 +67,7 @@ TAB = Tab(
         "samples": ("curve", "passkey", "tax", "sinks"), "seed": RUN, "left": ("passkey",), "right": ("passkey",),
         "window": (*SHAPED, "sinks"), "sinks": (*READING, "passkey", "sinks", "distance"),
         **dict.fromkeys(RULES, (*SHAPED, "calculator")), **dict.fromkeys(("leak", "group"), SHAPED),
-        **dict.fromkeys(("model", "tokens", "reads"), ("live",)),
+        **dict.fromkeys(("model", "reads"), MODELLED), "tokens": ("live",), "lengths": ("passkey",),
         **dict.fromkeys((*MODEL, "config", "own"), INSTANT), **dict.fromkeys(("partial", "method"), ("calculator",)),
     },
     titles={
@@ -75,8 +77,8 @@ TAB = Tab(
         "model": MODELS,
     },
     needs={
-        **dict.fromkeys(("repeat", "longest", "seed"), BYTES_READ),
-        **dict.fromkeys(("tokens", "reads"), tuple(("model", name) for name in MODELS if name != models.BYTES)),
+        **dict.fromkeys(("repeat", "longest"), BYTES_READ),
+        **dict.fromkeys(("tokens", "reads", "lengths"), OTHERS),
     },
     folded=RULES,
 )

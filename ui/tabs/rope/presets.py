@@ -94,6 +94,11 @@ def _real(result: Any) -> bool:
     return tail["none"] > tail["reference"] + 1 and max(tail["ntk"], tail["yarn_hf"]) < tail["reference"] + 0.1
 
 
+def _hidden(result: Any) -> bool:
+    whole, window = ([share for row in grid.right for share in row] for grid in result.body.grids)
+    return min(whole) > 0.8 and max(window[:8]) < 0.5
+
+
 PRESETS = (
     Preset(
         "The order at eight times the length",
@@ -109,6 +114,14 @@ PRESETS = (
         "SmolLM2 was trained on 8192 tokens. On the last 1024 before token 12288 RoPE untouched loses more than a nat "
         "over reading them with 8192 tokens of context; NTK and YaRN, laid out for twice the length, at most 0.1.",
         _real,
+    ),
+    Preset(
+        "A number that a real model finds",
+        RopeParams(view="passkey", model="smollm2-135m", left="none", right="window", window=65, samples=1,
+                   lengths=(512, 1024)),
+        "SmolLM2 says more than 80 % of the digits, however deep the number lies in 512 or 1024 tokens; with a window "
+        "of 65 tokens less than half of them, unless it lies at the end.",
+        _hidden,
     ),
     Preset(
         "Worse than doing nothing",
