@@ -29,3 +29,10 @@ PLAIN_SLIDING = ("gemma3_text", "gemma3n_text", "olmo3")
 """Their block is for the full-attention layers alone; the sliding ones have plain RoPE."""
 NOPE_FULL = ("cohere2", "exaone4")
 """Their full-attention layers have no rotation where others have a sliding window."""
+INTERLEAVED = ("codegen", "cohere", "cohere2", "ernie4_5", "glm", "glm4", "gptj", "helium", "llama4_text")
+"""Their rotation in transformers turns neighbouring channels; that of most others turns channel i with i + d/2."""
+
+
+def interleaved(d: int) -> list[int]:
+    """The half-split channels in interleaved order: x[..., interleaved(d)] has pair i at the places 2i and 2i + 1."""
+    return [at // 2 + at % 2 * (d // 2) for at in range(d)]

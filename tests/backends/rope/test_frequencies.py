@@ -1,4 +1,6 @@
 """Frequencies against transformers and rotary-embedding-torch, and the identities that they must keep."""
+import importlib
+import inspect
 import math
 
 import pytest
@@ -9,7 +11,7 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 
 from backends.lm import rotary
-from backends.rope import biases, frequencies
+from backends.rope import biases, families, frequencies
 from backends.rope.calculator import calculate
 from backends.rope.frequencies import from_block
 from backends.rope.methods import Rules, plan
@@ -87,6 +89,23 @@ def test_rotation_is_that_of_rotary_embedding_torch_after_permuting(name, given)
     theta = plan(name, 300, 16, Rules(scale=8)).theta
     found = rotary.rotate(halves(x), torch.arange(300), theta)
     assert (found - halves(RotaryEmbedding(16, **given).rotate_queries_or_keys(x))).abs().max() < 5e-5
+
+
+def test_half_split_and_interleaved_are_one_rotation_under_a_permutation():
+    x, at = torch.randn(1, 2, 30, 16, generator=torch.Generator().manual_seed(0)), torch.arange(30)
+    order, theta = families.interleaved(16), rotary.frequencies(16)
+    theirs = RotaryEmbedding(16).rotate_queries_or_keys(x[..., order])
+    assert (rotary.rotate(x, at, theta)[..., order] - theirs).abs().max() < 5e-5
+    assert (rotary.rotate(x, at, theta) - RotaryEmbedding(16).rotate_queries_or_keys(x)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("name", [*families.INTERLEAVED, "llama", "mistral", "qwen2", "qwen3", "gemma", "phi3", "olmo2",
+                                  "gpt_neox", "smollm3"])
+def test_who_turns_neighbours_in_transformers(name):
+    module = "llama4" if name == "llama4_text" else name
+    code = inspect.getsource(importlib.import_module(f"transformers.models.{module}.modeling_{module}"))
+    neighbours = "[..., 0::2]" in code or "[..., ::2]" in code or "[:, :, :, ::2]" in code or "view_as_complex" in code
+    assert neighbours == (name in families.INTERLEAVED)
 
 
 def test_xpos_fades_as_in_rotary_embedding_torch():

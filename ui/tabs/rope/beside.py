@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+from backends.rope.families import INTERLEAVED, interleaved
 from backends.rope.params import METHODS, OWN
 from backends.rope.published import LLAMA2, LLAMA2_SOURCE, PUBLISHED, STREAMING, STREAMING_SOURCE, SU_SOURCE
 from ui.parts.markup import cells, code, details, note, ruled
@@ -68,7 +69,28 @@ def rules(params: Any, body: Any) -> str:
     rows = [cells((m.label, m.note)) + cells([m.model if m.runs else "drawn only"], names=m.runs)
             for m in METHODS.values()]
     inside = ruled([cells(("method", "rule and source", "runs on"), "th")], rows, kind="gb-small gb-rulebook")
-    return details("rope-rules", "Rules and sources of the methods", inside)
+    return details("rope-rules", "Rules and sources of the methods", inside) + layouts()
+
+
+def layouts() -> str:
+    """Half-split and interleaved rotation: which channels of a head of 8 turn together, how one becomes the other, and
+    who uses which; folded away."""
+    d = 8
+    order = interleaved(d)
+    pairs = {"half-split": [at % (d // 2) for at in range(d)], "interleaved": [at // 2 for at in range(d)]}
+    rows = [cells([f"{name}: pair"]) + "".join(cells([pair], kind=f"gb-pair-{pair}") for pair in found)
+            for name, found in pairs.items()]
+    rows.append(cells(["interleaved: half-split channel there"]) +
+                "".join(cells([at], kind=f"gb-pair-{at % (d // 2)}") for at in order))
+    files = {"half-split": "transformers: Llama, Mistral, Qwen, Gemma, Phi-3, OLMo 2, GPT-NeoX, SmolLM",
+             "interleaved": f"Meta's llama files, GGUF of Llama; transformers: {', '.join(INTERLEAVED)}"}
+    used = [cells([name]) + cells([found], names=True) for name, found in files.items()]
+    said = ("Both are the same rotation under a permutation of the channels of queries and keys, which no score sees. "
+            "Weights of one kind that are read as the other give wrong scores without an error (transformers issue "
+            "25199).")
+    inside = (ruled([cells(("channel", *range(d)), "th")], rows) + note(said)
+              + ruled([cells(("rotation", "files"), "th")], used, kind="gb-small gb-rulebook"))
+    return details("rope-layouts", "Half-split and interleaved rotation", inside)
 
 
 def calculator(params: Any, calculation: Any) -> str:
