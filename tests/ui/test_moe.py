@@ -7,7 +7,9 @@ import pytest
 
 from backends.moe import answer
 from backends.moe.params import MAX_TEXT, MoeParams
+from tests.ui.words import shown
 from ui.core import permalink
+from ui.core.language import known
 from ui.core.page import Page
 from ui.parts import sources
 from ui.tabs.moe import TAB
@@ -83,3 +85,13 @@ def test_short_and_hostile_texts_are_read(text):
 def test_one_byte_is_too_short_and_said_so():
     with pytest.raises(ValueError, match="at least 2 are needed"):
         answer(replace(SMALL, text="x"))
+
+
+CHANGES = ({}, {"change": "disabled"}, {"change": "forced", "site": 4, "one": 7}, {"text": "é" * 900})
+
+
+@pytest.mark.parametrize("params", [*(MoeParams(view="own", **change) for change in CHANGES), MoeParams(),
+                                    MoeParams(text="你好，世界！" * 9), MoeParams(touch="force"),
+                                    MoeParams(touch="disable", router="switch", factor=0.5)])
+def test_two_views_speak_two_languages(params):
+    assert [text for text in shown(TAB, params, list(answer.stream(params))) if text and not known(text)] == []

@@ -257,7 +257,8 @@ FIGURES = {"text": text, "own": mixture.figure, "capacity": capacity, "race": co
 STAGES = {"text": text_scene, "own": mixture.scene, "plane": plane_scene, "classes": sheets.classes,
           "calculator": sheets.bill}
 TABLES = {"text": text_table, "own": mixture.table, "classes": classes_table, "capacity": capacity_table,
-          "plane": plane_table, "race": courses_table, "training": courses_table, "precision": precision_table, "calculator": bill_table}
+          "plane": plane_table, "race": courses_table, "training": courses_table,
+          "precision": precision_table, "calculator": bill_table}
 
 
 def _said_text(params: Any, body: Any) -> str:
@@ -274,8 +275,8 @@ def _said_text(params: Any, body: Any) -> str:
 def _homely(body: Any) -> str:
     """How far the text is from what the model knows: its loss beside guessing, and the skew of the loads."""
     skews = " and ".join(f"{layer.skew:.2f}" for layer in body.layers)
-    said = (f"As trained it has {body.trained:.4f} nats, guessing has ln 256 = {body.guess:.4f}. The fullest expert has "
-            f"{skews} times the mean load.")
+    said = (f"As trained it has {body.trained:.4f} nats, guessing has ln 256 = {body.guess:.4f}. The fullest expert "
+            f"has {skews} times the mean load.")
     return said + (" This text is far from what the model was trained on, Python source." if body.far else "")
 
 

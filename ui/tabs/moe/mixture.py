@@ -129,8 +129,8 @@ def _moved(body: Any) -> str:
         f"the loss is {body.changed:.4f}, {body.changed - body.loss:+.4f}")
     if body.change == "disabled":
         return f"Without {where}, which has {body.met} tokens, {price}; its logit is -inf before the choice."
-    return (f"With {where} forced on the {body.met} tokens that go elsewhere, {price}; it takes the place of their last "
-            "chosen one, with the weight that the rule gives it.")
+    return (f"With {where} forced on the {body.met} tokens that go elsewhere, {price}; it takes the place of their "
+            "last chosen one, with the weight that the rule gives it.")
 
 
 def _uneven(body: Any) -> str:
