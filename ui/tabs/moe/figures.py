@@ -28,26 +28,28 @@ def text(body: Any) -> "go.Figure":
     """Loads of the experts in each layer, what they had no place for, and their capacity; then the loss beside that of
     guessing."""
     count = len(body.layers)
-    titles = (*(f"<b>layer {layer.layer}</b>" for layer in body.layers), "<b>loss</b>")
-    figure = plots.panels(1, count + 1, ("expert",) * count + ("",), ("assignments",) + ("",) * (count - 1) + (
-        "nats per byte",), titles, height=320, horizontal_spacing=0.08, column_widths=[*[1.0] * count, 0.5])
+    titles = tuple(f"<b>layer {layer.layer}</b>" for layer in body.layers)
+    figure = plots.panels(2, count, ("expert",) * count + ("nats per byte",), ("assignments",), titles, height=470,
+                          horizontal_spacing=0.08, vertical_spacing=0.27, row_heights=[0.7, 0.3],
+                          specs=[[{}] * count, [{"colspan": count}, *[None] * (count - 1)]])
     for k, layer in enumerate(body.layers):
         _loads(figure, layer, k)
-        figure.update_xaxes(type="category", row=1, col=k + 1)
-    _guessed(figure, body, count + 1)
-    return figure.update_layout(barmode="stack", bargap=0.25, margin={"t": 56}, legend={"y": 1.14, "yanchor": "bottom"})
+    figure.update_xaxes(type="category", row=1)
+    _guessed(figure, body)
+    return figure.update_layout(barmode="stack", bargap=0.25, margin={"t": 56}, legend={"y": 1.1, "yanchor": "bottom"})
 
 
-def _guessed(figure: "go.Figure", body: Any, column: int) -> None:
-    """The loss by these rules and as trained, as bars, under a line at that of guessing."""
-    names, place = ["here", "as trained"], {"row": 1, "col": column}
-    figure.add_bar(x=[0, 1], y=[body.loss, body.trained], marker_color=[plots.CATEGORIES[0], plots.CATEGORIES[6]],
-                   showlegend=False, customdata=names, hovertemplate="%{customdata}: %{y:.4f}<extra></extra>", **place)
-    figure.add_scatter(x=[-0.6, 1.6], y=[body.guess] * 2, mode="lines", name="guessing: ln 256",
-                       line={"color": LOST, "dash": "dot", "width": 2},
-                       hovertemplate="guessing: %{y:.4f}<extra></extra>", **place)
-    figure.update_xaxes(tickvals=[0, 1], ticktext=names, tickangle=0, range=[-0.6, 1.6], **place)
-    figure.update_yaxes(range=[0, 1.15 * max(body.guess, body.loss, body.trained)], **place)
+def _guessed(figure: "go.Figure", body: Any) -> None:
+    """The loss by these rules and as trained, as lying bars, and a line at that of guessing."""
+    names, place = ["as trained", "here"], {"row": 2, "col": 1}
+    figure.add_bar(y=[0, 1], x=[body.trained, body.loss], marker_color=[plots.CATEGORIES[6], plots.CATEGORIES[0]],
+                   orientation="h", showlegend=False, customdata=names,
+                   hovertemplate="%{customdata}: %{x:.4f}<extra></extra>", **place)
+    figure.add_scatter(y=[-0.6, 1.6], x=[body.guess] * 2, mode="lines", name="guessing: ln 256",
+                       line={"color": LOST, "dash": "dash", "width": 3},
+                       hovertemplate="guessing: %{x:.4f}<extra></extra>", **place)
+    figure.update_yaxes(tickvals=[0, 1], ticktext=names, range=[-0.6, 1.6], showgrid=False, **place)
+    figure.update_xaxes(range=[0, 1.1 * max(body.guess, body.loss, body.trained)], **place)
 
 
 def _loads(figure: "go.Figure", layer: Any, k: int) -> None:

@@ -2,7 +2,7 @@
 one's, and what an expert is worth. numpy only."""
 
 import colorsys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +10,6 @@ from ui.core.tab import Table
 from ui.parts import plots
 from ui.parts.packed import packed
 from ui.tabs.moe.sheets import EXPERTS
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 KEY = ("Coloured by the expert with the largest weight; the same number in another layer is another expert. Hover, or "
        "use arrow keys, for a token's experts and their weights.")
@@ -50,7 +47,7 @@ def scene(params: Any, body: Any) -> dict[str, Any]:
             "colours": colours(body.experts), "chips": busiest(mine, CHIPS), "layers": layers}
 
 
-def figure(body: Any) -> "go.Figure":
+def figure(body: Any) -> Any:
     """Loads by layer and expert; entropy of the loads; what a token's expert tells of the next; the two layers on the
     stage against each other."""
     pairs = body.together is not None
@@ -73,7 +70,7 @@ def figure(body: Any) -> "go.Figure":
                               legend={"y": 0.995, "yanchor": "top", "yref": "container"})
 
 
-def _pairs(made: "go.Figure", body: Any, layers: list[str]) -> None:
+def _pairs(made: Any, body: Any, layers: list[str]) -> None:
     """What an expert tells of the next layer's, and the tokens that two experts share."""
     told = [load for load in body.loads if load.told is not None]
     _bars(made, layers[:-1], [load.told for load in told], 3, "from layer %{x}: %{y:.4f} bits", "this text")
@@ -84,14 +81,14 @@ def _pairs(made: "go.Figure", body: Any, layers: list[str]) -> None:
     made.update_yaxes(autorange="reversed", row=4, col=1)
 
 
-def _bars(made: "go.Figure", x: list[str], y: list[float], row: int, hover: str, name: str = "",
+def _bars(made: Any, x: list[str], y: list[float], row: int, hover: str, name: str = "",
           colour: int = 0) -> None:
     made.add_bar(x=x, y=y, name=name, showlegend=bool(name), marker_color=plots.CATEGORIES[colour], row=row, col=1,
                  hovertemplate=hover + "<extra></extra>")
     made.update_xaxes(type="category", row=row, col=1)
 
 
-def _heat(made: "go.Figure", z: list[list[float]], x: list[str], y: list[str], row: int, hover: str) -> None:
+def _heat(made: Any, z: list[list[float]], x: list[str], y: list[str], row: int, hover: str) -> None:
     """A matrix with its scale beside it."""
     rounded = [[round(v, 3) for v in one] for one in z]
     low, high = made.layout["yaxis" if row == 1 else f"yaxis{row}"].domain

@@ -4,6 +4,7 @@ import { plane } from './plane.js';
 import { sheet } from './sheet.js';
 
 const NONE = 255;
+const NAMED = 3;                          // experts of a byte or token that are named in words
 const percent = (v) => `${Math.round(100 * v)} %`;
 
 function legend(root, scene) {
@@ -57,7 +58,9 @@ function bars(scene, layer, at) {
 function sentence(scene, layer, at) {
   const count = scene.colours.length;
   const state = ['', ', not all it asked for', ', dropped: the residual alone'][layer.state[at]];
-  const named = took(scene, layer, at).map((e) => `${e} (weight ${percent(layer.gates[at * count + e])})`).join(', ');
+  const all = took(scene, layer, at);
+  const named = all.slice(0, NAMED).map((e) => `${e} (weight ${percent(layer.gates[at * count + e])})`).join(', ')
+    + (all.length > NAMED ? ', …' : '');
   return `layer ${layer.layer}: ${named ? `expert ${named}` : 'none'}${state}`;
 }
 
