@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from backends.device import HOST
 from backends.lm import pretrained
 
 KEPT = {"local_files_only": True, "trust_remote_code": False}
@@ -35,7 +36,7 @@ class Checkpoint:
     def encoded(self, text: str) -> Tensor:
         """The text's tokens (n,), without any that the tokenizer would add.  ValueError for an empty text."""
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        found = torch.tensor(ids, dtype=torch.long, device="cpu")
+        found = torch.tensor(ids, dtype=torch.long, device=HOST)
         if len(found) < 1:
             raise ValueError("The text is empty.")
         return found
@@ -61,7 +62,7 @@ def config(folder: Path, kinds: tuple[str, ...] = pretrained.FAMILIES) -> dict[s
     return found
 
 
-def load(where: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32,
+def load(where: Path, device: torch.device | str = HOST, dtype: torch.dtype = torch.float32,
          kinds: tuple[str, ...] = pretrained.FAMILIES) -> Checkpoint:
     """The model in the folder, or in the GGUF file, `where`.  Raises ValueError, one sentence, when it is of no known
     kind, its weights are missing or do not fit, or it has no tokenizer."""

@@ -65,6 +65,12 @@ def wait(device: torch.device) -> None:
         getattr(torch, device.type).synchronize()
 
 
+def strict() -> None:
+    """From now on float32 means float32 on a card, too: its convolutions would round to TF32, ten bits of fraction."""
+    import torch
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def array(x: torch.Tensor) -> np.ndarray:
     """The numbers of a tensor, wherever it lies, for numpy, scipy and PIL."""
     return x.detach().cpu().numpy()

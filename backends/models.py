@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from backends import smollm, stop, weights
 from backends.cache import ByteLRU
-from backends.device import default
+from backends.device import HOST, default
 
 if TYPE_CHECKING:
     import torch
@@ -117,7 +117,7 @@ def _loaded() -> ByteLRU:
 def precision(device: torch.device) -> torch.dtype:
     """bfloat16 on cuda, and on a CPU that multiplies it in tiles (AMX), which is faster there; else float32."""
     import torch
-    fast = torch.cpu._is_amx_tile_supported() if device.type == "cpu" else device.type == "cuda"
+    fast = torch.cpu._is_amx_tile_supported() if device.type == HOST else device.type == "cuda"
     return torch.bfloat16 if fast else torch.float32
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from backends.device import array
+
 MOST_ENTRIES = 4096
 """Entries up to which an array is written out."""
 
@@ -17,8 +19,7 @@ def numbers(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [numbers(item) for item in value]
     if hasattr(value, "detach"):
-        value = value.detach().cpu().double() if value.is_floating_point() else value.detach().cpu()
-        value = value.numpy()
+        value = array(value.double() if value.is_floating_point() else value)
     if hasattr(value, "tolist") and getattr(value, "size", 1) > MOST_ENTRIES:
         summary = {"mean": value.mean(), "min": value.min(), "max": value.max()}
         return {"shape": list(value.shape), **{name: numbers(float(item)) for name, item in summary.items()}}

@@ -114,4 +114,5 @@ def _views(module: str) -> dict[str, Callable[..., Work]]:
     found = sys.modules.get(module)
     views = getattr(found, "VIEWS", None) or stop.imported(module).VIEWS
     stop.install()
+    device.strict()
     return views

@@ -10,8 +10,9 @@ What cannot be cut, the import of torch, is done by another thread while the wor
 """
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -85,6 +86,15 @@ def imported(name: str) -> Any:
 @cache
 def _importer() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "import")
+
+
+def in_forks(forget: Callable[[], None]) -> None:
+    """Have every forked process begin with `forget`: it has its parent's pools, but not their threads."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
+
+
+in_forks(_importer.cache_clear)
 
 
 @cache

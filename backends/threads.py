@@ -55,6 +55,9 @@ def _pool(name: str) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(WORKERS, f"one-core-{name}", initializer=_one_core)
 
 
+stop.in_forks(_pool.cache_clear)
+
+
 def _one_core() -> None:
     """torch keeps the count per thread, and one more that new threads start with: that one is set back, from a thread
     of its own."""

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backends.device import HOST
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -170,7 +172,7 @@ def _pickled(file: Path) -> dict[str, Tensor]:
 
     import torch
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = torch.load(file, map_location=HOST, weights_only=True)
     except pickle.UnpicklingError as error:
         if "ultralytics" in str(error):
             raise WeightsError(f"{file.name} is a model of ultralytics (YOLO or FastSAM), which is another "

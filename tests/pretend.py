@@ -71,7 +71,9 @@ class Pretend(Tensor):
 def _places(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(_places(part) for part in index)
-    return torch.tensor(index, device=CPU).to(HERE) if isinstance(index, list | np.ndarray) else index
+    if not isinstance(index, list | np.ndarray):
+        return index
+    return torch.tensor(index, dtype=None if len(index) else torch.long, device=CPU).to(HERE)
 
 
 def _run(func: Any, *args: Any, **kwargs: Any) -> Any:

@@ -60,7 +60,7 @@ def centres() -> Tensor:
 def scene(params: DeformParams) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(g (48, 48), kernel (FILTERS, 9), goal outputs (9, FILTERS), matrix A (2, 2)); with start "flat" g is constant
     about the middle."""
-    f, matrix = Texture(params.seed), affine(params.turn, params.grow, 0.0)
+    f, matrix = Texture(params.seed), affine(params.turn, params.grow, 0.0).to(device.exact())
     grid = (torch.stack(torch.meshgrid(*(torch.arange(SIZE, dtype=torch.float64),) * 2, indexing="ij"), -1)
             - torch.tensor(MIDDLE))
     g = f(grid @ torch.linalg.inv(matrix).T)

@@ -20,6 +20,7 @@ from torch import Tensor
 from torchvision.ops import deform_conv2d
 
 from backends.deform.sampling import Window, kernel_grid, regular, sample, unpack
+from backends.device import HOST
 from backends.drawn import hosted
 
 
@@ -28,7 +29,7 @@ def dcn(x: Tensor, offset: Tensor, weight: Tensor, window: Window, mask: Tensor 
     """DCNv1, with `mask` DCNv2, by torchvision: x (B, C, H, W), offset (B, 2 G K, Ho, Wo), mask (B, G K, Ho, Wo),
     weight (O, C / g, kh, kw)."""
     given = x.dtype
-    if given == torch.bfloat16 and x.device.type == "cpu":
+    if given == torch.bfloat16 and x.device.type == HOST:
         x, offset, weight, mask, bias = (t if t is None else t.float() for t in (x, offset, weight, mask, bias))
     out = deform_conv2d(x, offset, weight, bias, window.stride, window.padding, window.dilation, mask)
     return out.to(given)

@@ -67,9 +67,10 @@ def kernel_of(name: str, like: Tensor) -> Tensor:
     return torch.tensor(rows, dtype=torch.float32, device=like.device) / whole
 
 
+@hosted
 def affine(turn: float, grow: float, shear: float) -> Tensor:
     """The matrix (2, 2) on (y, x): x is moved by shear * y, both are grown, then turned clockwise by `turn` degrees as
-    seen (y down)."""
+    seen (y down); on the host."""
     c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     rotation, sheared = (torch.tensor([[c, s], [-s, c]], dtype=torch.float64),
                          torch.tensor([[1.0, 0], [shear, 1]], dtype=torch.float64))
@@ -145,11 +146,12 @@ def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     return Reading(names, at, ghost, weight, share, _around(x, at), (0,) * TAPS, (tuple(size),), whole[0], regular[0])
 
 
+@placed
 def _query(x: Tensor, wide: int, seed: int, noise: float) -> Tensor:
     """What a random linear layer (wide, 7) of standard deviation `noise` makes of every cell's colour and place: (H W,
     wide); zeros (1, wide) for all where `noise` is 0."""
     if noise == 0:
-        return torch.zeros(1, wide)
+        return x.new_zeros(1, wide)
     height, width = x.shape[-2:]
     places = torch.stack(torch.meshgrid(torch.linspace(0, math.pi, height), torch.linspace(0, math.pi, width),
                                         indexing="ij"), -1)
@@ -158,6 +160,7 @@ def _query(x: Tensor, wide: int, seed: int, noise: float) -> Tensor:
     return known @ (weight.T * noise).float()
 
 
+@placed
 def _reference(height: int, width: int, box: float) -> Tensor:
     """Deformable DETR's reference of every cell: its centre, or a box about it, (1, H W, LEVELS, 2 or 4), (x, y)."""
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backends.device import HOST
 from backends.lm import rotary
 from backends.rope.methods import METHODS, Plan
 
@@ -73,7 +74,7 @@ def _mixed(window: int, near: Pair, far: Pair, v: Tensor, chunk: int) -> Tensor:
     """All keys: far ones from `window` tokens back on."""
     m, n = near[0].shape[2], v.shape[2]
     root, out = near[0].shape[-1] ** -0.5, []
-    if v.device.type == "cpu":
+    if v.device.type == HOST:
         chunk = min(chunk, max(32, CACHED // (v.shape[0] * v.shape[1] * n)))
     near, far = (near[0] * root, near[1].transpose(-1, -2)), (far[0] * root, far[1].transpose(-1, -2))
     for a, e in _chunks(m, chunk):

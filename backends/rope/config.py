@@ -1,220 +1,241 @@
-"""What a Hugging Face `config.json` says about RoPE: head dimension, base, trained and target length, in old and new
-spelling.
+"""What a Hugging Face `config.json` says about RoPE: rotated channels, base, trained and target length, and the model's
+own rule, layer type by layer type, in old and new spelling.
 
-New (transformers 5): everything in `rope_parameters`; old: `rope_theta` beside `rope_scaling`, whose type may be called
-`type`.  Nested configs are entered at `text_config`, parameters per layer type at `full_attention`.
+New (transformers 5): everything in `rope_parameters`, by layer type where layers differ; old: `rope_theta` beside
+`rope_scaling`, whose type may be called `type`.  Nested configs are entered (`text_config`, ..).  What a file leaves
+open is filled as transformers fills it (`families`) or as the sentence in `notice` says; `described` words the rule.
 """
 from __future__ import annotations
 
 import json
 import math
-import sys
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from backends.rope import blocks, spelling
+from backends.rope.blocks import ORIGINAL
+from backends.rope.families import NOPE_FULL, PLAIN_SLIDING, SCALED
+from backends.rope.fields import LIMIT, number, whole
+from backends.rope.params import BASE, MAX_OWN, check_model
+from backends.rope.spelling import FULL, SLIDING
 
-from backends.lm import rotary
-from backends.rope import frequencies
-from backends.rope.params import BASE, check_model
 
-KNOWN = ("default", "linear", "dynamic", "yarn", "llama3", "longrope")
-MAX_CONFIG = 1 << 20
-LIMIT = 2**31
+@dataclass(frozen=True)
+class Rule:
+    """What some layers do to their pairs.  `layers`: their type, "" for all; `block`: their rope_parameters, flat and
+    in new spelling, {"rope_type": "default", ..} for plain RoPE; `head_dim`: their rotated channels; `window`: tokens
+    that they see, 0 for all."""
+
+    layers: str
+    block: dict[str, Any]
+    head_dim: int
+    window: int = 0
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model with RoPE.  `head_dim`: rotated channels per head; `partial`: their share of the head; `trained`,
-    `target`: tokens it was trained on and shall read; `block`: its own rope_parameters; `notice`: what was assumed or
-    left out, or ""."""
+    """A model with RoPE.  `head_dim`: rotated channels per head, of `width`; `partial`: their share; `base`: of those
+    channels; `trained`, `target`: tokens it was trained on and shall read; `longest`: its max_position_embeddings;
+    `rules`: its own, that of all or of the full-attention layers first; `softmax`: factor on its softmax scale;
+    `window`: tokens that its windowed layers see, 0 for none; `unrotated`: layers without rotation, of all; `named`:
+    the rope_type in the file's spelling; `own`: the keys of the file that say so, as they stand there; `assumed`: what
+    the file leaves open, in sentences."""
 
     head_dim: int
+    width: int
     base: float
     trained: int
     target: int
     partial: float
-    block: dict[str, Any]
-    notice: str
+    longest: int
+    rules: tuple[Rule, ...]
+    softmax: float
+    window: int
+    unrotated: tuple[int, int]
+    named: str
+    own: dict[str, Any]
+    assumed: str
+
+    @cached_property
+    def said(self) -> str:
+        """What its rule is, in sentences."""
+        from backends.rope import described  # torch comes with it
+
+        return described.sentences(self)
+
+    @property
+    def notice(self) -> str:
+        """What was assumed, and what its rule is."""
+        return " ".join(filter(None, (self.assumed, self.said)))
+
+    @property
+    def block(self) -> dict[str, Any]:
+        """The rope_parameters of its first rule."""
+        return self.rules[0].block
+
+    @property
+    def known(self) -> bool:
+        """Whether its rules can be worked out here."""
+        return all(blocks.kind_of(rule.block) in blocks.KNOWN for rule in self.rules)
 
 
 def read_config(source: Path | str) -> Model:
     """The model of a `config.json`: a Path is opened, a str is the text itself.  Raises ValueError, one sentence."""
     notices: list[str] = []
-    config = _entered(_parsed(source), "text_config", notices)
-    block = _block(config, notices)
-    merged = {**config, **block}
-    whole = _head(config)
-    partial = _number(merged, "partial_rotary_factor", 0, 1, 1.0)
-    if merged.get("rope_theta") is None:
-        notices.append(f"It names no rope_theta, so the usual {BASE:g} is taken.")
-    base = _number(merged, "rope_theta", 1, 1e12, BASE)
-    trained, target = _lengths(config, block, notices)
-    rotated = int(whole * partial)
+    given = spelling.entered(spelling.parsed(source), notices)
+    config = spelling.completed(spelling.spelled(given), notices)
+    width, rules = _head(config), _rules(config, notices)
+    block, rotated = rules[0].block, rules[0].head_dim
+    base = float(block["rope_theta"])
+    if block["rope_type"] == "proportional":
+        width, base = _wide(config), blocks.over_the_head(block, base)
+    trained, target, longest = _lengths(config, block, notices)
     check_model(rotated, base, trained, target)
-    notices.append(_own({"rope_theta": base, "original_max_position_embeddings": trained, **block}, rotated,
-                        trained, target))
-    return Model(rotated, base, trained, target, partial, block, " ".join(filter(None, notices)))
+    for rule in rules:
+        check_model(rule.head_dim, rule.block["rope_theta"], trained, target)
+        if blocks.kind_of(rule.block) in blocks.KNOWN:
+            blocks.check(rule.block, rule.head_dim // 2)
+    softmax = blocks.softmax_factor(block, longest) if config.get("qk_rope_head_dim") else 1.0
+    return Model(rotated, width, base, trained, target, block.get("partial_rotary_factor", rotated / width), longest,
+                 rules, softmax, _window(config), _unrotated(config), spelling.type_of(spelling.main_block(config)),
+                 spelling.kept(given), " ".join(notices))
 
 
-def _own(block: dict[str, Any], d: int, trained: int, target: int) -> str:
-    """What the model's own block does to its pairs, in a sentence; "" for plain RoPE.  Raises ValueError when it lacks
-    a number."""
-    kind = block.get("rope_type", "default")
-    if kind == "default":
-        return ""
-    if kind not in KNOWN:
-        return f"Its own rope_type {kind!r} is not known here and is left out."
-    theta, _ = from_block(block, d, target, trained if kind == "dynamic" else target)
-    slowed = int((theta < rotary.frequencies(d, block["rope_theta"]) * (1 - 1e-6)).sum())
-    return (f"Its own rope_type {kind} slows {slowed} of {d // 2} pairs at {target} tokens; the methods here start "
-            "from its plain RoPE.")
+@lru_cache(16)
+def configured(own: str) -> Model:
+    """The model whose `compact` text this is.  Raises ValueError, one sentence."""
+    return read_config(own)
 
 
-def from_block(block: dict[str, Any], d: int, n: int, longest: int) -> tuple[Tensor, float]:
-    """(theta (d/2,) in radians per token, factor on cos and sin) of a rope_parameters block for n tokens; `longest`:
-    the model's max_position_embeddings.  Raises ValueError for a type that is not known here and for missing
-    numbers."""
-    kind, base = block.get("rope_type", "default"), _number(block, "rope_theta", 1, 1e12, BASE)
-    theta = rotary.frequencies(d, base)
-    if kind == "default":
-        return theta, 1.0
-    if kind == "linear":
-        return theta / _need(block, "factor"), 1.0
-    if kind == "dynamic":
-        return rotary.frequencies(d, frequencies.dynamic_base(d, base, _need(block, "factor"), n, longest)), 1.0
-    if kind in ("yarn", "llama3", "longrope"):
-        first = _need(block, "original_max_position_embeddings")
-        return {"yarn": _yarn, "llama3": _llama3, "longrope": _longrope}[kind](block, theta, base, first, longest, n)
-    raise ValueError(f"The rope_type {str(kind)[:40]!r} is not known here.")
+def compact(model: Model) -> str:
+    """What the file says of its rule as a short text that gives the model again; "" where it cannot be worked out
+    here, or is longer than MAX_OWN."""
+    text = json.dumps(model.own, separators=(",", ":")) if model.known else ""
+    return text if len(text) <= MAX_OWN else ""
 
 
-def _yarn(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int,
-          n: int) -> tuple[Tensor, float]:
-    s = _number(block, "factor", 1, 1e6, longest / first)
-    fast, slow = _number(block, "beta_fast", 0, 1e6, 32.0), _number(block, "beta_slow", 0, 1e6, 1.0)
-    changed = frequencies.yarn(2 * len(theta), base, first, s, fast, slow, block.get("truncate", True) is not False)
-    above, below = (_number(block, key, 0, 1e3, None) for key in ("mscale", "mscale_all_dim"))
-    both = (frequencies.yarn_logit(s, above) / frequencies.yarn_logit(s, below) if above and below
-            else frequencies.yarn_logit(s))
-    return changed, _number(block, "attention_factor", 0, 1e3, both)
+def shown(model: Model) -> dict[str, Any]:
+    """Its rule as it stands in the file, without what only gives the shape of the model."""
+    return {key: value for key, value in model.own.items() if key not in spelling.SHAPE}
 
 
-def _llama3(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int,
-            n: int) -> tuple[Tensor, float]:
-    low, high = _need(block, "low_freq_factor"), _need(block, "high_freq_factor")
-    if high <= low:
-        raise ValueError("high_freq_factor must be larger than low_freq_factor in this config.json.")
-    return frequencies.by_parts(theta, first, _need(block, "factor"), high, low), 1.0
+def _rules(config: dict[str, Any], notices: list[str]) -> tuple[Rule, ...]:
+    """The model's rules, that of the full-attention layers first."""
+    found, local = spelling.block_of(config), number(config, "rope_local_base_freq", 1, 1e12, None)
+    if config.get("rope_scaling") and config.get("rope_parameters"):
+        notices.append("Both rope_scaling and rope_parameters are given; rope_scaling is read, as transformers does.")
+    given = spelling.nested(found) or {"": found}
+    beside = {"rope_theta": local} if local else {}
+    if SLIDING in given:
+        given[SLIDING] = beside | given[SLIDING]
+    elif local or (found and config.get("model_type") in PLAIN_SLIDING):
+        given = {FULL: spelling.main_block(config), SLIDING: beside}
+    if "rope_theta" not in config and all(block.get("rope_theta") is None for block in given.values()):
+        notices.append(f"It names no rope_theta, so the usual {BASE:g} is taken.")
+    made = {layers: _block(block, config) for layers, block in given.items()}
+    return tuple(Rule(layers, block, _rotated(config, block), _window(config) * (layers == SLIDING))
+                 for layers, block in made.items())
 
 
-def _longrope(block: dict[str, Any], theta: Tensor, base: float, first: float, longest: int,
-              n: int) -> tuple[Tensor, float]:
-    given = block.get("long_factor" if n > first else "short_factor")
-    if not isinstance(given, list | tuple) or not all(_finite(f) for f in given):
-        raise ValueError("A longrope block needs short_factor and long_factor, one number per pair each.")
-    s = _number(block, "factor", 1, 1e6, longest / first)
-    return frequencies.longrope(theta, tuple(given)), _number(block, "attention_factor", 0, 1e3,
-                                                              frequencies.longrope_logit(s, first))
+def _window(config: dict[str, Any]) -> int:
+    """Tokens that layers with a sliding window see; 0 where none has one."""
+    used = config.get("use_sliding_window") is not False
+    return whole(config, "sliding_window", 1, LIMIT) or 0 if used else 0
 
 
-def _need(block: dict[str, Any], key: str) -> float:
-    value = _number(block, key, 0, LIMIT, None)
-    if value is None:
-        raise ValueError(f"The rope_parameters of type {block.get('rope_type')} need {key}.")
-    return value
+def _block(found: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """One block of rope_parameters in new spelling, with what stands beside it in the file."""
+    kind = spelling.type_of(found)
+    if kind == "su" or (kind == "yarn" and "long_factor" in found):     # Phi-3 called longrope so
+        kind = "longrope"
+    rest = {key: value for key, value in found.items() if key not in ("type", "rope_type") and value is not None}
+    whole_file = {**config, **rest}
+    made = {"rope_type": kind, **rest, "rope_theta": number(whole_file, "rope_theta", 1, 1e12, BASE)}
+    if kind in blocks.STRETCHED and ORIGINAL in config:      # transformers: the file's own comes before the block's
+        made[ORIGINAL] = config[ORIGINAL]
+    share = number(whole_file, "partial_rotary_factor", 0, 1, 1.0)
+    return made | ({"partial_rotary_factor": share} if share != 1 else {})
 
 
-def _parsed(source: Path | str) -> dict[str, Any]:
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            text = file.read(MAX_CONFIG + 1).decode("utf-8-sig", "replace")
-    else:
-        text = source.removeprefix("\ufeff")
-    if len(text) > MAX_CONFIG:
-        raise ValueError(f"A config.json is smaller than {MAX_CONFIG >> 20} MB; this is something else.")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError("This is not a config.json: it cannot be read as JSON.") from None
-    if not isinstance(found, dict):
-        raise ValueError("This is not a config.json: it should be one JSON object.")
-    return found
+def _rotated(config: dict[str, Any], block: dict[str, Any]) -> int:
+    """Rotated channels per head."""
+    share, turned, width = block.get("partial_rotary_factor", 1.0), whole(config, "rotary_dim", 1, 1e5), _head(config)
+    if block["rope_type"] == "proportional":        # the other pairs stand still
+        return 2 * int(share * _wide(config) // 2)
+    return min(turned, width) if turned and share == 1 else int(width * share)
 
 
-def _entered(config: dict[str, Any], key: str, notices: list[str]) -> dict[str, Any]:
-    inner = config.get(key)
-    if not isinstance(inner, dict):
-        return config
-    notices.append(f"What stands in {key} is read.")
-    return inner
-
-
-def _block(config: dict[str, Any], notices: list[str]) -> dict[str, Any]:
-    """The rope_parameters, flat and in new spelling; {} if there are none."""
-    found = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    if not isinstance(found, dict):
-        raise ValueError("The rope_parameters of this config.json should be a JSON object.")
-    found = _entered(found, "full_attention", notices)
-    kind = found.get("rope_type", found.get("type", "default"))
-    if not isinstance(kind, str) or len(kind) > 40:
-        raise ValueError("The rope_type of this config.json should be a short text.")
-    return {"rope_type": kind, **{k: v for k, v in found.items() if k not in ("type", "rope_type")}} if found else {}
+def _wide(config: dict[str, Any]) -> int:
+    """Channels per head of the full-attention layers, where Gemma 4 has more of them."""
+    return whole(config, "global_head_dim", 1, 1e5) or _head(config)
 
 
 def _head(config: dict[str, Any]) -> int:
     """Channels per head."""
     for key in ("qk_rope_head_dim", "head_dim"):
-        given = _number(config, key, 1, 1e5, None)
+        given = whole(config, key, 1, 1e5)
         if given is not None:
-            return _whole(key, given)
-    width, heads = (_number(config, key, 1, 1e7, None) for key in ("hidden_size", "num_attention_heads"))
+            return given
+    width, heads = (whole(config, key, 1, 1e7) for key in ("hidden_size", "num_attention_heads"))
     if width is None or heads is None:
         raise ValueError("This config.json has neither head_dim nor both hidden_size and num_attention_heads.")
-    width, heads = _whole("hidden_size", width), _whole("num_attention_heads", heads)
     if width % heads:
         raise ValueError(f"The hidden_size {width} of this config.json is no multiple of its {heads} "
                          "num_attention_heads.")
     return width // heads
 
 
-def _lengths(config: dict[str, Any], block: dict[str, Any], notices: list[str]) -> tuple[int, int]:
-    """(trained, target): what the model was first trained on, and what it is meant to read."""
-    longest = _number(config, "max_position_embeddings", 2, LIMIT, None)
-    first = _number({**config, **block}, "original_max_position_embeddings", 2, LIMIT, None)
-    factor = _number(block, "factor", 1, 1e6, 1.0)
+def _lengths(config: dict[str, Any], block: dict[str, Any], notices: list[str]) -> tuple[int, int, int]:
+    """(trained, target, longest): what the model was first trained on, what it is meant to read, and its
+    max_position_embeddings."""
+    longest = whole(config, "max_position_embeddings", 2, LIMIT)
+    first = whole({**block, **config}, ORIGINAL, 2, LIMIT)
+    factor = number(block, "factor", 1, 1e6, 1.0)
     if longest is None and first is None:
         raise ValueError("This config.json names no max_position_embeddings, so its trained length is unknown.")
     if first is None:
+        return _guessed(config, block["rope_type"], longest, factor, notices)
+    reached = min(LIMIT, math.ceil(first * factor))
+    longest = longest or reached
+    if block["rope_type"] in ("yarn", "linear") and longest != reached and "factor" in block:
+        meant = "meant (Qwen's own documentation)" if longest < reached else "taken"
+        notices.append(f"max_position_embeddings ({longest}) and factor x original ({reached}) disagree; the larger "
+                       f"is {meant}.")
+        return first, max(longest, reached), longest
+    return first, max(first, longest), longest
+
+
+def _guessed(config: dict[str, Any], kind: str, longest: int, factor: float,
+             notices: list[str]) -> tuple[int, int, int]:
+    """The lengths of a file that names no original one."""
+    if kind not in blocks.KNOWN or kind in blocks.PLAIN or factor == 1:
         notices.append("max_position_embeddings is taken as the trained length.")
-        trained = _whole("max_position_embeddings", longest)
-        return trained, min(LIMIT, math.ceil(trained * factor))
-    trained = _whole("original_max_position_embeddings", first)
-    return trained, max(trained, _whole("max_position_embeddings", longest) if longest
-                        else min(LIMIT, math.ceil(trained * factor)))
+        return longest, longest, longest
+    if kind == "linear" and config.get("model_type") in SCALED:
+        trained = max(2, math.floor(longest / factor))
+        notices.append(f"{longest} is the length after scaling; the file does not say the trained length, and "
+                       f"{longest} / {factor:g} = {trained} is taken.")
+        return trained, longest, longest
+    target = min(LIMIT, math.ceil(longest * factor))
+    notices.append(f"max_position_embeddings is taken as the trained length, and {factor:g} times it, {target}, as the "
+                   "target: the file does not say whether it counts before or after scaling.")
+    return longest, target, longest
 
 
-def _number(found: dict[str, Any], key: str, low: float, high: float, default: float | None) -> float | None:
-    """A finite number above `low` (from it, if that is 1 or more) and up to `high`; `default` when missing or null."""
-    value = found.get(key)
-    if value is None:
-        return default
-    if not _finite(value):
-        raise ValueError(f"{key} should be a number in this config.json, not {str(value)[:40]!r}.")
-    if not (low <= value <= high and value > 0):
-        raise ValueError(f"{key} is {value:g} in this config.json, which no model has.")
-    return value
-
-
-def _finite(value: Any) -> bool:
-    """Whether it is a number that a float can hold; JSON's whole numbers may be longer."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) <= sys.float_info.max
-
-
-def _whole(key: str, value: float) -> int:
-    if value != int(value):
-        raise ValueError(f"{key} should be a whole number in this config.json, not {value:g}.")
-    return int(value)
+def _unrotated(config: dict[str, Any]) -> tuple[int, int]:
+    """(layers without rotation, all layers); (0, 0) where the file does not say."""
+    count = whole(config, "num_hidden_layers", 1, 10_000) or 0
+    named, every = config.get("no_rope_layers"), whole(config, "no_rope_layer_interval", 1, 10_000)
+    types, found = config.get("layer_types"), spelling.block_of(config)
+    if isinstance(named, list) and named:
+        return sum(one in (0, False) for one in named), len(named)
+    if every:
+        return count // every, count
+    if isinstance(types, list):
+        still = {key for key, value in found.items() if value is None}
+        if config.get("model_type") in NOPE_FULL and SLIDING in types:
+            still.add(FULL)
+        return sum(isinstance(one, str) and one in still for one in types), len(types)
+    return 0, 0

@@ -44,7 +44,12 @@ class Painted:
 @hosted
 def paint(name: str, n: int, d: int, rules: Rules, pair: int | None = None, cells: int = CELLS) -> Painted:
     """The method `name` over n tokens for one pair of channels (None: the slowest), at most `cells` tokens drawn."""
-    p, pairs = plan(name, n, d, rules), d // 2
+    return painted(plan(name, n, d, rules), METHODS[name].label, n, d, rules, pair, cells)
+
+
+def painted(p: Plan, label: str, n: int, d: int, rules: Rules, pair: int | None = None, cells: int = CELLS) -> Painted:
+    """The same for a plan that may be none of the methods'."""
+    pairs = d // 2
     pair = pairs - 1 if pair is None else pair
     if not 0 <= pair < pairs:
         raise ValueError(f"The pair must lie between 0 and {pairs - 1}, not {pair}.")
@@ -53,7 +58,7 @@ def paint(name: str, n: int, d: int, rules: Rules, pair: int | None = None, cell
     unit, value = _values(p, i, j, pair, d, rules)
     seen = p.visible(i, j)
     outside = seen & (unit == "tokens") & _unseen(value, pair, d, rules)
-    return Painted(name, METHODS[name].label, unit, n, pair, at, value.float().masked_fill(j > i, torch.nan),
+    return Painted(p.name, label, unit, n, pair, at, value.float().masked_fill(j > i, torch.nan),
                    (j <= i) & ~seen, outside)
 
 

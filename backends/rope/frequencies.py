@@ -8,12 +8,15 @@ with `transformers.modeling_rope_utils` 5.18 by tests: linear, dynamic, yarn, ll
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from backends.drawn import hosted
 from backends.lm import rotary
+from backends.rope import blocks
+from backends.rope.params import BASE
 
 
 def turns(theta: Tensor, trained: float) -> Tensor:
@@ -78,14 +81,51 @@ def longrope(theta: Tensor, factors: tuple[float, ...]) -> Tensor:
     return _rounded(theta.double() / torch.tensor(factors, dtype=torch.float64))
 
 
-def yarn_logit(s: float, strength: float = 1.0) -> float:
-    """0.1 `strength` ln s + 1, by which YaRN multiplies cos and sin; so logits get its square (arXiv 2309.00071)."""
-    return 0.1 * strength * math.log(max(1.0, s)) + 1.0
+def from_block(block: dict[str, Any], d: int, n: int, longest: int) -> tuple[Tensor, float]:
+    """(theta (d/2,) in radians per token, factor on cos and sin) that a block of rope_parameters gives to d rotated
+    channels for n tokens; `longest`: max_position_embeddings.
+
+    `proportional` has exponents over the whole head, d / partial_rotary_factor channels.  Raises ValueError for a type
+    that is not known here and for missing numbers."""
+    blocks.check(block, d // 2)
+    base = float(block.get("rope_theta") or BASE)
+    change = FROM_BLOCK.get(blocks.kind_of(block))
+    theta = change(block, d, base, n, longest) if change else rotary.frequencies(d, base)
+    return theta, blocks.attention(block, n, longest)
 
 
-def longrope_logit(s: float, trained: float) -> float:
-    """sqrt(1 + ln s / ln L), LongRoPE's factor on cos and sin."""
-    return math.sqrt(1 + math.log(max(1.0, s)) / math.log(trained))
+def _from_linear(block: dict[str, Any], d: int, base: float, n: int, longest: int) -> Tensor:
+    return rotary.frequencies(d, base) / block["factor"]
+
+
+def _from_proportional(block: dict[str, Any], d: int, base: float, n: int, longest: int) -> Tensor:
+    return rotary.frequencies(d, blocks.over_the_head(block, base)) / (block.get("factor") or 1.0)
+
+
+def _from_dynamic(block: dict[str, Any], d: int, base: float, n: int, longest: int) -> Tensor:
+    alpha = block.get("alpha")
+    return ntk(d, base, alpha) if alpha else rotary.frequencies(d, dynamic_base(d, base, block["factor"], n, longest))
+
+
+def _from_yarn(block: dict[str, Any], d: int, base: float, n: int, longest: int) -> Tensor:
+    fast, slow = block.get("beta_fast") or 32.0, block.get("beta_slow") or 1.0
+    return yarn(d, base, blocks.original(block, longest), blocks.factor_of(block, longest), fast, slow,
+                block.get("truncate", True) is not False)
+
+
+def _from_llama3(block: dict[str, Any], d: int, base: float, n: int, longest: int) -> Tensor:
+    low, first = block["low_freq_factor"], blocks.original(block, longest)
+    high = max(block["high_freq_factor"], low * (1 + 1e-9))     # Llama 4 has both at 1: a step
+    return by_parts(rotary.frequencies(d, base), first, block["factor"], high, low)
+
+
+def _from_longrope(block: dict[str, Any], d: int, base: float, n: int, longest: int) -> Tensor:
+    key = "long_factor" if n > blocks.original(block, longest) else "short_factor"
+    return longrope(rotary.frequencies(d, base), tuple(block[key]))
+
+
+FROM_BLOCK = {"linear": _from_linear, "proportional": _from_proportional, "dynamic": _from_dynamic,
+              "yarn": _from_yarn, "llama3": _from_llama3, "longrope": _from_longrope}
 
 
 def _rounded(theta: Tensor) -> Tensor:

@@ -19,10 +19,8 @@ from torch import Tensor
 from backends import checkpoints, device
 from backends.rope import evaluate
 from backends.rope.methods import METHODS, ON_ROPE
-from backends.rope.real import CONFIGURED, Setup, losses, setup
+from backends.rope.real import CONFIGURED, SHARES, Setup, losses, setup
 from backends.rope.results import Curve, Line
-
-SHARES = (0.25, 0.5, 1, 2, 4)        # of the trained length: the lengths of a curve, unless they are named
 
 
 def last_losses(chosen: Setup, tokens: Tensor, name: str, tail: int = evaluate.TAIL) -> tuple[Tensor, Tensor]:

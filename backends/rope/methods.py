@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from backends.lm import rotary
-from backends.rope import biases, frequencies
+from backends.rope import biases, blocks, frequencies
 from backends.rope.params import METHODS, ON_ROPE, RUNNING, Method, Rules
 
 __all__ = ["METHODS", "ON_ROPE", "RUNNING", "Far", "Keep", "Method", "Plan", "Rules", "plan", "scale_of"]
@@ -147,6 +147,6 @@ def _logit(name: str, s: float, rules: Rules) -> Callable[[Tensor], Tensor] | No
     if name in ("logn", "rerope_logn"):
         return lambda at: ((at + 1).log() / math.log(rules.trained)).clamp_min(1.0)
     if name in ("yarn", "yarn_hf"):
-        factor = frequencies.yarn_logit(s) ** 2
+        factor = blocks.yarn_logit(s) ** 2
         return lambda at: torch.full_like(at, factor)
     return None

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from backends.settings import setting
 
+if TYPE_CHECKING:
+    from backends.rope.config import Model
+
 Family = Literal["none", "frequencies", "distances", "logits", "bias", "cache", "training"]
 MAX_TEXT = 65_536                   # bytes
+MAX_OWN = 16_384                    # characters
 BASE, TRAINED = 10_000.0, 256       # of the shipped models
 
 
@@ -107,6 +111,7 @@ METHODS: dict[str, Method] = {method.name: method for method in (
 RUNNING = tuple(name for name, method in METHODS.items() if method.runs)
 ON_ROPE = tuple(name for name in RUNNING if METHODS[name].model == "rope-lm")
 CALCULATED = tuple(name for name, method in METHODS.items() if method.family in ("none", "frequencies"))
+OWN = "own"     # the rule of a config.json, beside the methods
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ class RopeParams:
         "curve", "View", "what is worked out")
     methods: tuple[str, ...] = setting(("none", "pi", "ntk2", "yarn", "rerope_logn", "window"), "Methods",
                                        "those compared", kind="json")
-    text: str = setting("", "Text", f"your own, at most {MAX_TEXT} bytes; empty: held-out Python", kind="lines",
+    text: str = setting("", "Text", f"your own, at most {MAX_TEXT} bytes; empty: a text that is here", kind="lines",
                         max_length=MAX_TEXT)
     repeat: int = setting(0, "Repeat", "0: plain; else each held-out text is its first so many bytes over and over",
                           (0, 240))
@@ -190,9 +195,13 @@ class RopeParams:
     partial: float = setting(1.0, "Rotated share", "of the head's channels, as partial_rotary_factor says",
                              (0.05, 1.0), 0.05)
     method: str = setting("yarn_hf", "Block for", "the method whose rope_parameters are written out",
-                          choices=CALCULATED)
+                          choices=(*CALCULATED, OWN))
+    own: str = setting("", "As configured", "what a config.json says of its own rule, as JSON", kind="hidden",
+                       max_length=MAX_OWN)
     seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
     model: str = setting("bytes", "Model", "that reads the text", kind="dropdown", max_length=200)
+    lengths: tuple[int, ...] = setting((), "Lengths", "that a real model reads, in tokens, such as [2048, 8192]; []: "
+                                       "parts of its trained length", kind="json")
     tokens: int = setting(12_288, "Tokens", "of the text that a real model reads, at most", kind="number")
     reads: int = setting(0, "Model's trained length", "tokens; 0: what its config.json says", kind="number")
 
@@ -201,6 +210,8 @@ class RopeParams:
             low, high = entry.metadata.get("range", (None, None))
             if low is not None and not low <= getattr(self, entry.name) <= high:
                 raise ValueError(f"{entry.metadata['label']} must lie between {low} and {high}.")
+        if len(self.lengths) > 8 or not all(64 <= n <= 1 << 20 for n in self.lengths):
+            raise ValueError("Please name at most 8 lengths of 64 to 1048576 tokens.")
         if not 64 <= self.tokens <= 1 << 20 or not 0 <= self.reads <= 1 << 20:
             raise ValueError("A real model reads 64 to 1048576 tokens.")
         unknown = [str(name)[:40] for name in (*self.methods, self.left, self.right) if name not in METHODS]
@@ -208,14 +219,14 @@ class RopeParams:
             raise ValueError(f"There is no method called {unknown[0]!r}.")
         if len(set(self.methods)) < len(self.methods) or not self.methods:
             raise ValueError("Please choose at least one method, and each of them once.")
-        if self.method not in CALCULATED:
+        if self.method not in (*CALCULATED, OWN):
             raise ValueError("This method has no rope_parameters: it does more than change frequencies.")
         if self.left not in ON_ROPE or self.right not in ON_ROPE:
             raise ValueError("A grid needs a method that can be run on the passkey model.")
         if len(self.text.encode("utf-8", "replace")) > MAX_TEXT:
             raise ValueError(f"The text is longer than {MAX_TEXT} bytes.")
         check_model(self.head_dim, self.base, self.trained, self.target)
-        self.rules, self.real  # noqa: B018
+        self.rules, self.real, self.configured  # noqa: B018
 
     @property
     def rules(self) -> Rules:
@@ -227,8 +238,25 @@ class RopeParams:
         """The rules for the model of the calculator."""
         return self._rules(base=self.base, trained=self.trained)
 
+    @property
+    def configured(self) -> Model | None:
+        """The model whose own rule is shown, None without one.  Raises ValueError, one sentence."""
+        if not self.own:
+            return None
+        if len(self.own) > MAX_OWN:
+            raise ValueError(f"What a model's own rule says may have at most {MAX_OWN} characters.")
+        from backends.rope.config import configured
+
+        return configured(self.own)
+
     def _rules(self, **model: Any) -> Rules:
         return Rules(**{entry.name: getattr(self, entry.name) for entry in fields(Rules)} | model)
+
+
+def usual_tau(trained: int) -> float:
+    """The turns tau that suit a model of this trained length: 32 in YaRN's article; in a model as short as those here
+    only its fastest pairs make that many."""
+    return 32.0 if trained >= 1024 else 8.0
 
 
 def check_model(head_dim: int, base: float, trained: int, target: int) -> None:

@@ -21,22 +21,28 @@ from torch import Tensor
 
 from backends import models, stop
 from backends.checkpoints import Checkpoint
+from backends.device import HOST
 from backends.lm.pretrained import Heads, Turn, Way, attended, attending, wide
 from backends.result import Check, Work, check
 from backends.rope.attend import attend
 from backends.rope.config import Model, read_config
 from backends.rope.evaluate import scored
 from backends.rope.methods import METHODS, ON_ROPE, Keep, Plan, Rules, plan
-from backends.rope.params import RopeParams
+from backends.rope.params import RopeParams, usual_tau
 from backends.rope.results import Live, Track
 
+SHARES = (0.25, 0.5, 1, 1.5, 2)  # of the trained length: texts whose lengths nobody named
 PIECE = 512
 TAIL = 1024                     # last tokens, whose mean loss is compared
 POINTS = 96                     # of a curve, at most
 PROBE = 96                      # tokens of the checks
-TAU = 32.0                      # usual for models of thousands of tokens
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "texts" / "licences.txt"
 RULES = Rules()                 # of the small models
+CACHED, ANEW = "dynamic_cached", "dynamic_anew"
+GROWING = {CACHED: "Dynamic NTK, growing, keys kept under old clocks",
+           ANEW: "Dynamic NTK, growing, all keys turned anew"}
+"""Dynamic NTK whose base follows the text that is read so far: as libraries do it with a cache (transformers issue
+25104), and as it is meant."""
 CONFIGURED, REFERENCE = "configured", "reference"
 
 
@@ -54,11 +60,12 @@ class Setup:
         Where only frequencies and logits change, the keys are kept rotated, which is quicker."""
         if name == CONFIGURED:
             return attended, True
-        if name not in ON_ROPE:
+        rule = "dynamic" if name in GROWING else name
+        if rule not in ON_ROPE:
             raise ValueError(f"The method {name[:40]!r} cannot be run on this model.")
-        made = plan(name, n, self.described.head_dim, self.rules)
-        if made.far or made.keep or not self._alike:
-            return partial(self._turned, name, n), False
+        made = plan(rule, n, self.described.head_dim, self.rules)
+        if made.far or made.keep or name == ANEW or not self._alike:
+            return partial(self._turned, rule, n), False
         return partial(self._scaled, made.logit), made.theta
 
     @property
@@ -122,14 +129,14 @@ def padded(made: Plan, d: int) -> Plan:
 
 
 def setup(checkpoint: Checkpoint, rules: Rules = RULES, trained: int = 0, window: int = 0) -> Setup:
-    """A model with the rules for it.  A w and a tau that are those of the small models become the usual ones of such
-    models: a quarter of the trained length, and 32."""
+    """A model with the rules for it.  A w and a tau that are those of the small models become the usual ones of its
+    length: a quarter of it, and `usual_tau`."""
     described = read_config(json.dumps(checkpoint.config, default=str))
     own: dict[str, Any] = {"base": described.base, "trained": trained or described.trained}
     if window or rules.window == RULES.window:
         own["window"] = window or max(1, own["trained"] // 4)
     if rules.tau == RULES.tau:
-        own["tau"] = TAU
+        own["tau"] = usual_tau(own["trained"])
     return Setup(checkpoint, described, replace(rules, **own))
 
 
@@ -137,9 +144,9 @@ def losses(chosen: Setup, tokens: Tensor, name: str) -> Iterator[Tensor]:
     """(2, m): loss in nats and whether the guess was right, of each next piece of tokens (n + 1,)."""
     from transformers import DynamicCache
     network, cache, n = chosen.checkpoint.network, DynamicCache(), len(tokens) - 1
-    way, turned = chosen.way(name, n)
     for start in range(0, n, PIECE):
         end = min(n, start + PIECE)
+        way, turned = chosen.way(name, end if name in GROWING else n)
         with torch.no_grad(), attending(partial(_checked, way), turned):
             logits = network(tokens[None, start:end], past_key_values=cache, use_cache=True).logits
         yield torch.stack([x[0].float() for x in scored(logits.float(), tokens[None, start + 1 : end + 1])])
@@ -167,6 +174,8 @@ def live(params: RopeParams) -> Work:
     tokens, source = read(params, chosen)
     n, trained = len(tokens) - 1, chosen.rules.trained
     runs = [(name, METHODS[name].label, 0) for name in _names(params)]
+    if "dynamic" in params.methods:
+        runs += [(name, label, 0) for name, label in GROWING.items()]
     if not _plain(chosen):
         runs.append((CONFIGURED, f"as configured: {chosen.described.block['rope_type']}", 0))
     if n > trained:
@@ -184,7 +193,7 @@ def live(params: RopeParams) -> Work:
             left = (time.perf_counter() - began) * (work / (done + _cost(values.shape[1])) - 1)
             yield body, _said(params, chosen, left), None
         done += _cost(n - first)
-    yield body, _said(params, chosen, 0.0), checks(chosen, params, tokens[:PROBE])
+    yield body, _said(params, chosen, 0.0), checks(chosen, _names(params), tokens)
 
 
 def _names(params: RopeParams) -> list[str]:
@@ -216,7 +225,7 @@ def _said(params: RopeParams, chosen: Setup, left: float) -> str:
 
 def _track(track: Track, values: Tensor, first: int, smooth: int, tail: int, n: int) -> Track:
     """The line with (2, m) losses and right guesses from position `first` on: means over `smooth` tokens each."""
-    groups = values.cpu().split(smooth, 1)
+    groups = values.to(HOST).split(smooth, 1)
     at = tuple(first + k * smooth + g.shape[1] / 2 for k, g in enumerate(groups))
     loss, right = zip(*(g.mean(1).tolist() for g in groups))
     whole = first + values.shape[1] == n
@@ -224,9 +233,9 @@ def _track(track: Track, values: Tensor, first: int, smooth: int, tail: int, n: 
                    tail=values[0, -tail:].mean().item() if whole else None)
 
 
-def checks(chosen: Setup, params: RopeParams, tokens: Tensor) -> tuple[Check, ...]:
+def checks(chosen: Setup, names: list[str], tokens: Tensor) -> tuple[Check, ...]:
     """Checks on the start of the very text, by the model that read it."""
-    names = _names(params)
+    tokens = tokens[:PROBE]
     bound = 1e-3 if chosen.checkpoint.network.dtype == torch.float32 else 0.1      # bfloat16 has three digits
     other = torch.cat([tokens[:-1], (tokens[-1:] + 1) % chosen.checkpoint.network.config.vocab_size])
     whole = {name: _losses(chosen, tokens, name) for name in names}

@@ -70,11 +70,14 @@ class Live:
 @dataclass(frozen=True)
 class Grid:
     """Passkey retrieval: `right[a][b]` of `samples` texts were answered with all digits at depths[a] and lengths[b];
-    None: not run yet."""
+    None: not run yet.  Of a real model: the share of the number's tokens that are right, `log`: the number's
+    log-probability in nats, `seconds`: what the cell took."""
 
     method: str
     label: str
-    right: tuple[tuple[int | None, ...], ...]
+    right: tuple[tuple[float | None, ...], ...]
+    log: tuple[tuple[float | None, ...], ...] = ()
+    seconds: tuple[tuple[float | None, ...], ...] = field(default=(), metadata=UNPRINTED)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Each view carries checks on its own input; what they compare is worked out twice
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,11 +15,12 @@ from backends import device, models
 from backends.drawn import normal, seeded
 from backends.lm import rotary, shelf, tasks
 from backends.result import Check, Work, check
-from backends.rope import calculator, distances, evaluate, passkey, real, sinks
+from backends.rope import blocks, calculator, described, distances, evaluate, frequencies, hidden, passkey, real, sinks
 from backends.rope.attend import attend
+from backends.rope.config import Model
 from backends.rope.evaluate import Reader
 from backends.rope.methods import METHODS, Rules, plan
-from backends.rope.params import RopeParams
+from backends.rope.params import OWN, RopeParams
 
 PROBE = 96                  # tokens of the small texts that checks read
 FEW = 48                    # of those whose every pair of tokens is worked out by itself
@@ -35,11 +37,27 @@ def notice(params: RopeParams) -> str:
         said.append(f"Left out, since no model here was trained for it: {', '.join(drawn)}.")
     if params.view == "tax" and drawn + other:
         said.append(f"Left out, since it does not run on the untouched model: {', '.join(drawn + other)}.")
+    said += _own_notice(params) if params.view in ("clocks", "distance", "calculator") else []
     if params.view == "curve" and params.text:
         own = len(shelf.tokens(params.text))
         gone = [n for n in evaluate.LENGTHS if own <= n <= params.longest * params.rules.trained]
         said += [f"Contexts longer than your text, {own} bytes, are left out."] if gone else []
     return " ".join(said)
+
+
+def _own_notice(params: RopeParams) -> list[str]:
+    model = params.configured
+    if model and not own(params):
+        return [f"As configured is left out: it is for {model.head_dim} rotated channels and base {model.base:.12g}."]
+    lacking = params.view == "calculator" and params.method == OWN and not model
+    return ["As configured is left out: please load a model's config.json first."] if lacking else []
+
+
+def own(params: RopeParams) -> Model | None:
+    """The model whose own rule is drawn: None without one, and when the settings have become those of another."""
+    model = params.configured
+    same = model and model.known and model.head_dim == params.head_dim
+    return model if same and math.isclose(model.base, params.base, rel_tol=1e-6) else None
 
 
 def _calculated(params: RopeParams) -> Iterator[calculator.Calculation]:
@@ -48,11 +66,15 @@ def _calculated(params: RopeParams) -> Iterator[calculator.Calculation]:
     if len(names) > most:
         raise ValueError(f"Please choose at most {most} methods for heads of {params.head_dim} channels.")
     yield calculator.calculate(params.head_dim, params.base, params.trained, params.target, names, params.real,
-                               params.partial)
+                               params.partial, own(params))
 
 
 def _painted(params: RopeParams) -> Iterator[tuple[distances.Painted, ...]]:
-    yield tuple(distances.paint(name, params.target, params.head_dim, params.real) for name in params.methods)
+    n, d, model, first = params.target, params.head_dim, own(params), ()
+    if model:
+        p, _ = calculator.own_plan(model.rules[0], model, n)
+        first = (distances.painted(p, described.label(model, model.rules[0]), n, d, params.real),)
+    yield *first, *(distances.paint(name, n, d, params.real) for name in params.methods)
 
 
 def _untouched(name: str, tokens: torch.Tensor) -> Check:
@@ -127,11 +149,12 @@ def _laid_out(params: RopeParams, body: Any) -> tuple[Check, ...]:
     """Methods at their own trained length, and NTK-aware scaling's two ends."""
     d, rules = params.head_dim, replace(params.real, scale=1.0)
     old = rotary.frequencies(d, params.base)
-    names = [row.name for row in body.rows if row.name != "dynamic"]
+    names = [row.name for row in body.rows if row.name in METHODS and row.name != "dynamic"]
     gap = (max(((plan(name, params.trained, d, rules).theta - old).abs() / old).max().item() for name in names)
            if names else 0.0)
     checks = [check("s = 1 changes nothing", gap, 1e-6,
                     "the largest relative change of a frequency at the trained length")]
+    checks += [_rests(own(params))] if own(params) else []
     for row in body.rows:
         if row.name == "ntk":
             ends = max(abs(row.theta[0].item() / old[0].item() - 1),
@@ -139,6 +162,18 @@ def _laid_out(params: RopeParams, body: Any) -> tuple[Check, ...]:
             checks.append(check("NTK's ends", ends, 1e-5,
                                 "the fastest pair untouched, the slowest divided by s, relative error"))
     return tuple(checks)
+
+
+def _rests(model: Model) -> Check:
+    """The model's own rules with factor 1, at the length from which they act, against plain RoPE."""
+    gap = 0.0
+    for rule in model.rules:
+        theta, _ = frequencies.from_block(blocks.at_rest(rule.block), rule.head_dim, model.longest, model.longest)
+        base = model.base if rule is model.rules[0] else float(rule.block["rope_theta"])
+        old = rotary.frequencies(rule.head_dim, base)
+        gap = max(gap, ((theta - old).abs() / old).max().item())
+    return check("as configured, with factor 1", gap, 1e-6,
+                 "the largest relative change of a frequency that is left when the model's own factor is 1")
 
 
 def _drawn(params: RopeParams, body: Any) -> tuple[Check, ...]:
@@ -167,15 +202,16 @@ def _view(work: Callable[[RopeParams], Iterator[Any]],
     return steps
 
 
-def _live(params: RopeParams) -> Work:
-    """Bytes by the shipped models, or a real model's tokens."""
-    if params.model == models.BYTES:
-        return _view(evaluate.live, _read)(params)
-    return real.live(params)
+def _by_model(shipped: Callable[[RopeParams], Work],
+              chosen: Callable[[RopeParams], Work]) -> Callable[[RopeParams], Work]:
+    """The view of the shipped models, or of a real one that was chosen."""
+    return lambda params: (shipped if params.model == models.BYTES else chosen)(params)
 
 
 VIEWS: dict[str, Callable[[RopeParams], Work]] = {
-    "curve": _view(evaluate.curve, _read), "live": _live, "tax": _view(evaluate.tax, _taxed),
-    "passkey": _view(passkey.grids, _found), "sinks": _view(sinks.lab, _sunk), "clocks": _view(_calculated, _laid_out),
+    "curve": _view(evaluate.curve, _read), "live": _by_model(_view(evaluate.live, _read), real.live),
+    "tax": _view(evaluate.tax, _taxed),
+    "passkey": _by_model(_view(passkey.grids, _found), hidden.grids),
+    "sinks": _view(sinks.lab, _sunk), "clocks": _view(_calculated, _laid_out),
     "calculator": _view(_calculated, _laid_out), "distance": _view(_painted, _drawn),
 }

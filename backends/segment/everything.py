@@ -15,6 +15,9 @@ removes islands *inside* a mask that are smaller than so many pixels; it is not 
 `skip_covered` is the quick way, near the list of the official generator but not equal to it: points are clicked from
 coarse to fine, those of whose surroundings enough is known (`tuned.COVERS`) are left out, masks are filtered at low
 resolution before they are upscaled (`sift`), and the decoder runs in bfloat16 where that pays (`quick`).
+
+Encoding, decoding and upscaling run on the model's device; ratings, boxes and their suppression are short lists, and
+stay on the host.
 """
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 from torchvision.ops.boxes import batched_nms
 
-from backends import stop
+from backends import device, stop
+from backends.device import HOST
+from backends.drawn import hosted
 from backends.segment import quick, rle, sift
 from backends.segment.clean import remove_small_regions
 from backends.segment.errors import SegmentError
@@ -188,6 +193,7 @@ def _embedded(segmenter: Segmenter, image: np.ndarray, crop: tuple[int, int, int
     return segmenter.encode(np.ascontiguousarray(image[y0:y1, x0:x1]), (segmenter.name, segmenter.digest, ""))
 
 
+@hosted
 def _suppress(boxes: list[tuple[int, ...]], scores: list[float], threshold: float) -> list[int]:
     """Indices that non-maximum suppression keeps, best score first."""
     if not boxes:
@@ -200,6 +206,7 @@ def _best(found: list[Candidate], params: Params) -> list[Candidate]:
     return [found[i] for i in _suppress([c.box for c in found], [c.iou for c in found], params.box_nms_thresh)]
 
 
+@hosted
 def _final(kept: list[Candidate], crops: int, params: Params) -> list[Candidate]:
     """The result: between crops the smaller crop wins; then small regions go, and masks untouched by that win."""
     if crops > 1:
@@ -221,7 +228,7 @@ def _click(segmenter: Segmenter, e: Embedding, points: np.ndarray, grid: sift.Gr
     labels = torch.ones(xy.shape[:2], dtype=torch.int, device=segmenter.device)
     logits, ious = segmenter.decode_batch(e, xy, labels, None, None, True)
     each = logits.shape[1]
-    logits, ious = logits.flatten(0, 1), ious.flatten().cpu()
+    logits, ious = logits.flatten(0, 1), ious.flatten().to(HOST)
     rated = (range(len(ious)) if params.pred_iou_thresh == 0
              else torch.nonzero(ious > params.pred_iou_thresh).flatten().tolist())
     if grid.skips:
@@ -237,13 +244,14 @@ def _click(segmenter: Segmenter, e: Embedding, points: np.ndarray, grid: sift.Gr
     return found
 
 
+@hosted
 def _sifted(segmenter: Segmenter, e: Embedding, logits: Tensor, ious: Tensor, rated: list[int], each: int,
             grid: sift.Grid, crop: _Crop, params: Params) -> list[int]:
     """Of the `rated` masks those that look stable and unbeaten at low resolution; the best of each click covers points
     of the grid."""
     side, threshold = segmenter.sam.image_encoder.img_size, segmenter.sam.mask_threshold
     h, w = (max(1, round(logits.shape[1] * pixels / side)) for pixels in e.input_size)
-    low = logits[rated, :h, :w].cpu()
+    low = logits[rated, :h, :w].to(HOST)
     fit = sift.stable(low, threshold, params.stability_score_offset, params.stability_score_thresh)
     rated, masks = [i for i, good in zip(rated, fit.tolist(), strict=True) if good], low[fit] > threshold
     full = masks.flatten(1).any(1)
@@ -251,7 +259,7 @@ def _sifted(segmenter: Segmenter, e: Embedding, logits: Tensor, ious: Tensor, ra
     if not rated:
         return []
     best = {i // each: k for k, i in sorted(enumerate(rated), key=lambda pair: ious[pair[1]])}
-    grid.cover(masks[list(best.values())].numpy())
+    grid.cover(device.array(masks[list(best.values())]))
     corner = torch.tensor([*crop.box[:2], *crop.box[:2]])
     known = torch.tensor([c.box for c in crop.found]).float().reshape(-1, 4)
     kept = sift.unbeaten(sift.boxes_of(masks, e.size) + corner, ious[rated], known,
@@ -260,7 +268,7 @@ def _sifted(segmenter: Segmenter, e: Embedding, logits: Tensor, ious: Tensor, ra
 
 
 def input_points(points: np.ndarray, size: tuple[int, int], side: int) -> Tensor:
-    """Points (n, 2) of a picture of `size` (H, W) in the model's frame, float32 (n, 2).
+    """Points (n, 2) of a picture of `size` (H, W) in the model's frame, float32 (n, 2), on the host.
 
     SamAutomaticMaskGenerator passes float64, which MPS lacks; the prompt encoder adds half a pixel and only then
     rounds to float32.  Rounding here *after* adding that half, and taking it off again (exact), gives the same sums.
@@ -287,7 +295,7 @@ def _candidate(full: Tensor, threshold: float, params: Params) -> Candidate | No
     stability = high / low  # float32, and NaN for 0 / 0, which no threshold lets through
     if params.stability_score_thresh > 0 and not stability >= params.stability_score_thresh:
         return None
-    mask = (full > threshold).cpu().numpy()
+    mask = device.array(full > threshold)
     return Candidate(rle.counts(mask), mask.shape, _box(mask), 0.0, stability.item(), (0.0, 0.0), (0, 0, 0, 0))
 
 
@@ -297,6 +305,7 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
     return (int(xs[0]), int(ys[0]), int(xs[-1]), int(ys[-1])) if len(xs) else (0, 0, 0, 0)
 
 
+@hosted
 def _cut_off(box: tuple[int, ...], crop: tuple[int, ...], size: tuple[int, int]) -> bool:
     """Does the mask end near an edge of the crop that is no edge of the picture?  Then it is a part of something."""
     return bool(is_box_near_crop_edge(torch.tensor([box]), list(crop), [0, 0, size[1], size[0]])[0])

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from backends import device
 from backends.cache import ByteLRU
 from backends.segment import drawn, rle
 from backends.segment.clean import cleaned
@@ -84,7 +85,7 @@ def decode(segmenter: Segmenter, e: Embedding, steps: Sequence[Step],
         raise SegmentError("A click must be three numbers: x, y and the label.")
     xy, labels = [p[:2] for p in points], [p[2] for p in points]
     logits, scores = segmenter.decode(e, xy, labels, boxes[-1] if boxes else None, previous, multimask=True)
-    return logits.cpu().numpy(), scores.clamp(0, 1).cpu().numpy()
+    return device.array(logits), device.array(scores.clamp(0, 1))
 
 
 def _past(steps: Sequence[Step]) -> tuple:
@@ -106,8 +107,8 @@ def mask_logits(segmenter: Segmenter, e: Embedding, mask: np.ndarray) -> np.ndar
     scale = shape[0] / segmenter.sam.image_encoder.img_size
     h, w = (max(1, round(side * scale)) for side in e.input_size)
     small = torch.nn.functional.interpolate(torch.from_numpy(mask[None, None].astype(np.float32)), (h, w),
-                                            mode="bilinear", antialias=True)[0, 0].numpy()
-    return np.pad(SURE * (2 * small - 1), ((0, shape[0] - h), (0, shape[1] - w)), constant_values=-SURE)
+                                            mode="bilinear", antialias=True)[0, 0]
+    return np.pad(SURE * (2 * device.array(small) - 1), ((0, shape[0] - h), (0, shape[1] - w)), constant_values=-SURE)
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def replay(segmenter: Segmenter, embedding: Embedding, steps: Sequence[Step], sm
 
 def _clean(segmenter: Segmenter, e: Embedding, logits: np.ndarray, steps: Sequence[Step], smallest: int) -> np.ndarray:
     """Masks bool (M, H, W) of logits (M, h, w)."""
-    masks = (segmenter.upscale(e, logits) > segmenter.sam.mask_threshold).cpu().numpy()
+    masks = device.array(segmenter.upscale(e, logits) > segmenter.sam.mask_threshold)
     clicks = [p for step in steps for p in step.points]
     return np.stack([cleaned(mask, smallest, clicks) for mask in masks])
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from backends import device as devices
 from backends import weights
 from backends.cache import ByteLRU
+from backends.drawn import hosted
 from backends.segment.checkpoints import official
 from backends.segment.errors import SegmentError
 from backends.segment.tinyvit import build_mobile_sam
@@ -77,7 +78,7 @@ def infer(state: dict[str, Tensor]) -> str:
 
 
 def _looks_tiny(state: dict[str, Tensor]) -> bool:
-    expected = _build_tiny().state_dict().keys()
+    expected = hosted(_build_tiny)().state_dict().keys()
     return 2 * len(expected & state.keys()) > len(expected)
 
 
@@ -98,11 +99,11 @@ def _reason(name: str, expected: dict[str, Tensor], state: dict[str, Tensor]) ->
 
 
 def assemble(name: str, state: dict[str, Tensor]) -> Sam:
-    """The Sam called `name` with the weights `state`, strictly; half precision is widened to float32.
+    """The Sam called `name` with the weights `state`, strictly; half precision is widened to float32; on the host.
 
     Raises SegmentError on missing, unknown or ill-shaped keys.
     """
-    sam = MODELS[name].build()
+    sam = hosted(MODELS[name].build)()
     reason = _reason(name, sam.state_dict(), state)
     if reason:
         raise SegmentError(reason)

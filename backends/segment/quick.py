@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from backends.device import HOST
 from backends.segment.tiny import TinyMaskDecoder, prompt_maps, repeat, split, up
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class QuickDecoder(TinyMaskDecoder):
         h = h.add_(self.under_click(clicked.bfloat16())[..., None, None]).relu_()
         for block in self.trunk:
             h = block.outer(block.inner(h)).add_(h).relu_()
-        detail = torch.empty(len(sparse), PADDED, *fine.shape[2:], dtype=h.dtype, memory_format=torch.channels_last)
+        detail = torch.empty(len(sparse), PADDED, *fine.shape[2:], dtype=h.dtype, device=h.device,
+                             memory_format=torch.channels_last)
         start = 0
         for part in (up(self.narrow(h)), spread(half(feat4), each), half(fine)):
             detail[:, start : start + part.shape[1]] = part
@@ -94,7 +96,7 @@ def quick(decoder: TinyMaskDecoder) -> QuickDecoder:
 
 def pays(device: torch.device) -> bool:
     """Whether bfloat16 is the faster one here."""
-    return device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_amx_tile_supported()
+    return device.type == HOST and torch.backends.mkldnn.is_available() and torch.cpu._is_amx_tile_supported()
 
 
 def quickened(segmenter: Segmenter) -> Segmenter:

@@ -104,9 +104,3 @@ def runs(mask: np.ndarray) -> dict[str, Any]:
     """{"w": W, "h": H, "counts": [...]}: row-major run lengths of `mask` (H, W), background first, for the canvas."""
     mask = _checked(mask)
     return {"w": mask.shape[1], "h": mask.shape[0], "counts": _runs(mask.ravel()).tolist()}
-
-
-def from_runs(coded: dict[str, Any]) -> np.ndarray:
-    """bool (H, W) from what `runs` returns.  SegmentError if the runs do not add up."""
-    h, w = coded["h"], coded["w"]
-    return _pixels(np.asarray(coded["counts"], np.int64), h * w).reshape(h, w)

@@ -76,25 +76,21 @@ def check_image(image: np.ndarray) -> None:
 def _digest_of_module(sam: Sam) -> str:
     sha = hashlib.sha256()
     for key, value in sorted(sam.state_dict().items()):
-        sha.update(key.encode() + value.detach().cpu().numpy().tobytes())
+        sha.update(key.encode() + devices.array(value).tobytes())
     return sha.hexdigest()
-
-
-def _wait(device: torch.device) -> None:
-    """Until the device is done, so that times mean something."""
-    if device.type in ("cuda", "mps"):
-        getattr(torch, device.type).synchronize()
 
 
 class Segmenter:
     """A model on a device.  Cheap to make: the weights are read on first use and shared by the whole process."""
 
-    def __init__(self, model: str | Path = "tiny", device: str | torch.device | None = None) -> None:
-        """`model`: tiny, vit_b, vit_l, vit_h, mobile_sam, or the path of a checkpoint; `device`: as for device.resolve.
+    def __init__(self, model: str | Path = "tiny", device: str | torch.device | None = None,
+                 alone: bool = False) -> None:
+        """`model`: tiny, vit_b, vit_l, vit_h, mobile_sam, or the path of a checkpoint; `device`: as for device.resolve;
+        `alone`: its weights are held by this object alone, and go with it.
 
         Raises SegmentError for a name that is neither; what is wrong with a file is raised when it is first used.
         """
-        self._source = Source.of(model)
+        self._source, self._alone = Source.of(model), alone
         self.name = self._source.name
         self.device = devices.default() if device is None else devices.resolve(str(device))
 
@@ -115,7 +111,11 @@ class Segmenter:
     @cached_property
     def sam(self) -> Sam:
         """The module, in evaluation mode.  Raises WeightsError or SegmentError if its file cannot be used."""
-        return self._source.load(self.digest, self.device)
+        return self._source.read(self.device)[0] if self._alone else self._source.load(self.digest, self.device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process, which reads the weights by itself where they come from a file."""
+        return {name: value for name, value in self.__dict__.items() if name != "sam" or "_source" not in self.__dict__}
 
     def embed(self, image: np.ndarray) -> Embedding:
         """The expensive step: uint8 (H, W, 3) RGB -> Embedding.  Raises SegmentError on another array.
@@ -149,7 +149,7 @@ class Segmenter:
         with devices.autocast(self.device):
             features = self.sam.image_encoder(self.sam.preprocess(pixels))
         features = features.float()
-        _wait(self.device)
+        devices.wait(self.device)
         ms = 1e3 * (time.perf_counter() - start)
         return Embedding(features, image.shape[:2], tuple(pixels.shape[-2:]), key, ms, False)
 
@@ -163,8 +163,8 @@ class Segmenter:
         """
         start = time.perf_counter()
         logits, scores = self.decode(e, points, labels, box, mask, multimask)
-        masks = (self.upscale(e, logits) > self.sam.mask_threshold).cpu().numpy()
-        logits, scores = logits.cpu().numpy(), scores.clamp(0, 1).cpu().numpy()
+        full = self.upscale(e, logits) > self.sam.mask_threshold
+        masks, scores, logits = map(devices.array, (full, scores.clamp(0, 1), logits))
         return Prediction(masks, scores, logits, 1e3 * (time.perf_counter() - start))
 
     def decode(self, e: Embedding, points: Any = None, labels: Any = None, box: Any = None, mask: Any = None,

@@ -1,7 +1,7 @@
 """The quick way through a grid of clicks (`skip_covered` of `everything`): which points are still to be clicked, and
 which of their masks are worth a look at full size.
 
-Letters: k masks, (h, w) the low-resolution logits of a crop, without padding.
+Letters: k masks, (h, w) the low-resolution logits of a crop, without padding.  All on the host.
 """
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.ops.boxes import batched_nms
 
 from backends import tuned
+from backends.drawn import hosted
 
 UNSURE, APART = 0.1, 0.15          # by which low resolution may misjudge stability, and the overlap of boxes ...
 CELLS = 16                         # ... that have so many cells each way, as one cell more or less says more of others
@@ -79,6 +80,7 @@ def small(masks: Tensor) -> Tensor:
     return torch.stack([masks.any(dim).sum(1) for dim in (1, 2)]).amin(0) < CELLS
 
 
+@hosted
 def unbeaten(boxes: Tensor, scores: Tensor, known: Tensor, known_scores: Tensor, threshold: float,
              small: Tensor) -> list[int]:
     """Which of new boxes (k, 4) no better one, new or known (n, 4), overlaps with by far, and those that are too

@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from segment_anything.modeling import Sam
 from torch import Tensor, nn
 
+from backends.device import HOST
+
 IMG_SIZE = 512
 STRIDE = 8                     # of the embedding; masks come out at stride 4
 FEAT8, FEAT4, HEADS, HEAD_DIM = 64, 24, 8, 8
@@ -33,8 +35,7 @@ BACKGROUND, FOREGROUND, CORNER0, CORNER1 = 0, 1, 2, 3   # point labels, as in SA
 
 def conv_block(cin: int, cout: int, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
     """Convolution that keeps the size, batch norm, ReLU: (b, cin, h, w) -> (b, cout, h, w)."""
-    pad = dilation * (kernel // 2)
-    conv = nn.Conv2d(cin, cout, kernel, padding=pad, dilation=dilation, bias=False)
+    conv = nn.Conv2d(cin, cout, kernel, padding=dilation * (kernel // 2), dilation=dilation, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True))
 
 
@@ -68,8 +69,7 @@ class TinyEncoder(nn.Module):
         self.lateral16, self.lateral8, self.lateral4 = (conv_block(c16, 128, 1), conv_block(c8, 96, 1),
                                                         conv_block(c4, 32, 1))
         self.merge16, self.merge8 = conv_block(128, 128), conv_block(128 + 96, 96)
-        self.feat8, self.feat4 = nn.Conv2d(96, FEAT8, 1), nn.Sequential(conv_block(96 + 32, 32),
-                                                                        nn.Conv2d(32, FEAT4, 1))
+        self.feat8, self.feat4 = nn.Conv2d(96, FEAT8, 1), nn.Sequential(conv_block(128, 32), nn.Conv2d(32, FEAT4, 1))
         self.similarity, self.boundary = nn.Conv2d(96, HEADS * HEAD_DIM, 1), nn.Conv2d(96 + FEAT4 * 4, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,8 +146,8 @@ class TinyPromptEncoder(nn.Module):
         self.mask_input_size = (img_size // 4, img_size // 4)
 
     def get_dense_pe(self) -> Tensor:
-        """SAM's decoder wants a positional code; this one works with geometry, so the code is empty: (1, 0, g, g)."""
-        return torch.zeros(1, 0, *self.image_embedding_size)
+        """SAM's decoder wants a positional code; this one works with geometry: empty, (1, 0, g, g), and unread."""
+        return torch.zeros(1, 0, *self.image_embedding_size, device=HOST)
 
     def forward(self, points, boxes, masks) -> tuple[Tensor, Tensor]:
         """points (coords (b, n, 2), labels (b, n)) or None, boxes (b, 4) xyxy or None, masks (b, 1, 2g, 2g) logits or

@@ -19,7 +19,9 @@ from segment_anything.modeling import ImageEncoderViT
 from segment_anything.modeling.image_encoder import Block, get_rel_pos, window_partition, window_unpartition
 from torch import Tensor
 
-PIECE = {"cpu": 4 << 20, "cuda": 1 << 30, "mps": 64 << 20}     # bytes of scores at a time
+from backends.device import HOST
+
+PIECE = {HOST: 4 << 20, "cuda": 1 << 30, "mps": 64 << 20}     # bytes of scores at a time
 TOKENS = 1024                                                  # of the MLP at a time on a CPU
 
 
@@ -28,7 +30,7 @@ class CachedBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attended(self.norm1(x))
-        pieces = x.flatten(0, 2).split(TOKENS if x.device.type == "cpu" else x[..., 0].numel())
+        pieces = x.flatten(0, 2).split(TOKENS if x.device.type == HOST else x[..., 0].numel())
         return torch.cat([piece + self.mlp(self.norm2(piece)) for piece in pieces]).view(x.shape)
 
     def attended(self, x: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ def steps_of(model: Decoder, tokens: Tensor) -> Tensor:
 
 def ratios(model: Decoder, p: loop.Plan) -> list[list[float]]:
     """By layer and head: mean step size on data over that on noise, of held-out strings."""
-    tokens, _ = p.batches(32, p.length, loop.HELD, True)
+    tokens = p.batches(32, p.length, loop.HELD, True)[0].to(model.device)
     dt, data, noise = steps_of(model, tokens).transpose(1, 2), tokens > 1, tokens == 0
     return [[round((head[data].mean() / head[noise].mean()).item(), 3) for head in layer] for layer in dt]
 

@@ -53,7 +53,7 @@ def copies(size: int, length: int, seed: int, held: bool) -> tuple[Tensor, Tenso
 @torch.no_grad()
 def context_use(model: Decoder, contexts: tuple[int, ...] = (32, 64, 128, 256), count: int = 1024) -> dict[int, float]:
     """Mean nats of the same `count` held-out bytes, each predicted from the last `contexts` bytes before it."""
-    text = corpus.windows(True, count, max(contexts) + 1, loop.HELD)
+    text = corpus.windows(True, count, max(contexts) + 1, loop.HELD).to(model.device)
     rows = [torch.cat([model(part)[:, -1] for part in text[:, -n - 1 : -1].split(64)]) for n in contexts]
     return {n: round(F.cross_entropy(row, text[:, -1]).item(), 4) for n, row in zip(contexts, rows)}
 

@@ -38,7 +38,7 @@ def plan(name: str) -> loop.Plan:
 def loads(model: Decoder, count: int = 64) -> list[dict[str, float]]:
     """Of each router on `count` held-out windows: its largest load over the mean load, the smallest over the mean, and
     their variation."""
-    tokens, _ = corpus.crops(count, model.config.length, loop.HELD, True)
+    tokens = corpus.crops(count, model.config.length, loop.HELD, True)[0].to(model.device)
     found = []
     for routing in model.run(tokens)[1]:
         share = torch.bincount(routing.chosen.flatten(), minlength=model.config.experts).float()

@@ -8,15 +8,17 @@ from itertools import islice
 import pytest
 import torch
 
-from backends import device, threads
+from backends import device, images, threads
 from backends.attention.params import KINDS
 from backends.moe.params import ROUTERS
 from backends.plain import numbers
+from backends.segment import Segmenter, interact, quick, work
+from backends.segment.inside import NAMES, Asked, inside
 from tests import pretend
 from ui.tabs import attention, deformable, memory, moe, rope, scale, swin
 
 TABS = {tab.slug: tab for tab in (attention.TAB, moe.TAB, rope.TAB, memory.TAB, scale.TAB, swin.TAB, deformable.TAB)}
-LOOK = {"bracket": 2, "lengths": 1, "capacity": 2, "race": 2, "cost": 2, "twins": 1}
+LOOK = {"bracket": 2, "lengths": 1, "capacity": 2, "race": 2, "cost": 2, "twins": 1, "width": 2}
 """Results of a long run that are waited for, by view; of any other all."""
 CODE = "def f(x):\n    return x\n"
 SMALL = {
@@ -42,7 +44,7 @@ MORE = {
     ("rope", "curve"): [{"text": CODE * 8}],
     ("scale", "depth"): [{"norm": "plain", "init": "orthogonal"}, {"draw": "truncated", "ntk": True, "tuned": True}],
     ("scale", "entropy"): [{"source": "bytes"}],
-    ("scale", "training"): [{"optimizer": "sgd"}, {"optimizer": "relative"}],
+    ("scale", "training"): [{"optimizer": name, "routes": ("t5",)} for name in ("sgd", "relative")],
 }
 """Further settings of a view, by tab and view."""
 
@@ -54,6 +56,7 @@ def on(monkeypatch):
     monkeypatch.setattr(device, "resolve", lambda name="auto": pretend.HERE if name == "pretend" else resolve(name))
     monkeypatch.setattr(threads, "alone", lambda function, *args: function(*args))
     monkeypatch.setattr(threads, "each", map)
+    monkeypatch.setattr(quick, "pays", lambda at: False)      # bfloat16, on some processors alone
     for name in ("tensor", "as_tensor"):
         monkeypatch.setattr(torch, name, pretend.moved(getattr(torch, name)))
 
@@ -94,3 +97,24 @@ def test_a_tab_computes_on_the_device_of_the_process(slug, on):
         with on("pretend"):
             there = found(tab, params)
         assert not differing(here, there), params
+
+
+def segmented():
+    """What the page asks of the shipped model: a click and a box, a preview, everything, and the box opened."""
+    segmenter, image = Segmenter("tiny"), images.sample("scene-a")[:200, :240]
+    steps = [interact.Step(((100, 120, 1),)), interact.Step(box=(40, 40, 200, 180))]
+    _, [clicked] = work.replayed(segmenter, image, [steps], 0)
+    *_, last = work.everything(segmenter, image, {"points_per_side": 4, "points_per_batch": 8, "skip_covered": True,
+                                                  "min_mask_region_area": 9})
+    opened = [inside(Asked(view), segmenter=segmenter, image=image, steps=steps) for view in NAMES]
+    seen = {"scores": clicked.scores, "areas": clicked.masks.sum((1, 2)), "checks": [r.checks for r in opened],
+            "preview": work.preview(segmenter, image, steps, 0).sum(), "found": [dict(r) for r in last.records]}
+    return numbers(seen)
+
+
+def test_segment_computes_on_the_device_of_the_process(on):
+    with on("cpu"):
+        here = segmented()
+    with on("pretend"):
+        there = segmented()
+    assert not differing(here, there)

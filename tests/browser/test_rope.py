@@ -7,6 +7,7 @@ import pytest
 
 from backends.rope.params import RopeParams
 from tests.browser.board import calm
+from tests.conftest import ROOT
 from ui.core import permalink
 
 QUICK = {"methods": ("none", "rerope"), "samples": 1, "longest": 2}
@@ -126,10 +127,33 @@ def test_a_config_fills_the_calculator_and_a_bad_one_leaves_it(start, tmp_path):
     assert page.input_value("#rope-head_dim input[type=number]") == "128"
     assert "max_position_embeddings is taken as the trained length" in page.inner_text("[data-held='1']")
     assert "29 of 64 pairs" in page.inner_text("#rope-below")
-    assert page.locator("#rope-below table >> nth=0").locator("tbody tr").count() == 9
+    assert page.locator("#rope-below table >> nth=0").locator("tbody tr").count() == 10
+    assert page.locator("#rope-below table >> nth=0").locator("tbody td").first.inner_text() == "as configured: default"
     choose(page, "#rope-upload-1", bad)
     page.wait_for_selector(".toast-body")
     assert page.input_value("#rope-trained input") == "8192" and "500000" in page.inner_text("#rope-below pre")
+
+
+def test_a_model_s_own_rule_comes_with_its_config_and_travels_in_a_link(start, tmp_path):
+    file = tmp_path / "config.json"
+    real = json.loads((ROOT / "tests/backends/rope/configs.json").read_text("utf-8"))
+    file.write_text(json.dumps(real["qwen2.5-7b-documented-yarn"]["config"]))
+    page = start(RopeParams(view="calculator"), viewport={"width": 390, "height": 844})
+    choose(page, "#rope-upload-1", file)
+    page.wait_for_function("() => document.querySelector('#rope-stage h4')?.innerText.includes('as configured')")
+    first = page.locator("#rope-below tbody tr >> nth=0").inner_text().split()
+    assert " ".join(first) == "as configured: yarn, factor 4 0 16 48 20253023 1.1386 1.2965 yarn"
+    assert "32768" in page.inner_text("#rope-below pre") and "rope_scaling" in page.inner_text("#rope-below pre")
+    assert "the larger is meant" in page.inner_text("[data-held='1']")
+    assert page.input_value("#rope-target input") == "131072"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.wait_for_function("() => location.search.includes('own=')")
+    other = start(permalink.decode(RopeParams, page.evaluate("location.search"))[0])
+    assert other.locator("#rope-below tbody tr >> nth=0").inner_text().split() == first
+    other.fill("#rope-head_dim input[type=number]", "64")
+    other.keyboard.press("Tab")
+    other.wait_for_function("() => document.querySelector('#rope-notice')?.innerText.includes('128 rotated channels')")
+    assert "as configured" not in other.inner_text("#rope-below table >> nth=0")
 
 
 def test_the_block_is_copied_and_the_rows_on_screen_are_saved(start):

@@ -52,7 +52,7 @@ def loss(text: str, strength: float) -> float:
 
     model, tokens = shelf.load("softmax"), shelf.tokens(text)
     at = torch.arange(len(tokens))
-    bias = (strength * alibi(at[:, None], at[None])).masked_fill(at[:, None] < at, -torch.inf)
+    bias = (strength * alibi(at[:, None], at[None])).masked_fill(at[:, None] < at, -torch.inf).to(tokens.device)
     with torch.no_grad():
         x = model.embed(tokens[None])
         for block in model.blocks:

@@ -13,6 +13,7 @@ from backends.rope import answer, distances
 from backends.rope.methods import METHODS
 from backends.rope.params import MAX_TEXT, RopeParams
 from backends.rope.published import PUBLISHED
+from tests.conftest import ROOT
 from tests.ui.words import shown
 from ui.core import export, permalink
 from ui.core.language import known
@@ -21,6 +22,7 @@ from ui.parts import sources, texts
 from ui.parts.widgets import from_widget, to_widget
 from ui.tabs.rope import INSTANT, RULES, RUN, TAB, beside, figures, model_of
 
+REAL = json.loads((ROOT / "tests/backends/rope/configs.json").read_text("utf-8"))
 SMALL = RopeParams(methods=("none", "rerope"), longest=1, samples=2, window=32, target=512)
 
 
@@ -110,7 +112,7 @@ def test_the_calculator_names_the_pairs_that_never_went_round_and_counts_the_sta
     assert "9 of 16 pairs never completed a turn within 256 tokens: pairs 7 to 15 of 0 to 15." in html
     assert "NTK-by-parts: Llama 3" in html
     assert html.split("<figure")[0].count("<tr>") == 1 + len(result.body.rows)
-    numbers = "<td>9</td><td>0</td><td>7</td><td>35333</td><td>1</td>"
+    numbers = "<td>9</td><td>0</td><td>7</td><td>35333</td><td>1</td><td>1</td>"
     assert f'<td>RoPE, untouched</td>{numbers}<td translate="no">default</td>' in html
     one = replace(params, head_dim=4, trained=256)
     assert "1 of 2 pairs never completed a turn within 256 tokens: pair 1 of" in beside.calculator(one,
@@ -184,12 +186,64 @@ def test_a_config_fills_the_model_s_settings_and_says_what_it_found(tmp_path):
                                 "max_position_embeddings": 8192}))
     bad.write_text('{"hidden_size": -3')
     values, said = model_of(good)
-    assert values == {"head_dim": 128, "base": 500000.0, "trained": 8192, "target": 8192, "partial": 1.0}
-    assert permalink.changed(SMALL, values).trained == 8192
-    assert "max_position_embeddings is taken as the trained length. YaRN's usual tau is 32" in said and known(said)
+    own = json.loads(values.pop("own"))
+    assert values == {"head_dim": 128, "base": 500000.0, "trained": 8192, "target": 8192, "partial": 1.0, "tau": 32.0,
+                      "method": "own"}
+    assert own == json.loads(good.read_text()) and permalink.changed(SMALL, values).trained == 8192
+    assert "As configured: default. Turns tau is now 32" in said and known(said)
     with pytest.raises(ValueError, match="cannot be read as JSON") as caught:
         model_of(bad)
     assert known(str(caught.value))
+
+
+def imported(tmp_path, config, **more):
+    """(parameters after a config.json was loaded, what was said)."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    values, said = model_of(path)
+    return permalink.changed(replace(SMALL, view="calculator", **more), values), said
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_model_s_rule_stands_in_every_view_that_draws_frequencies_and_in_both_languages(name, tmp_path):
+    config = REAL[name]["config"]
+    params, said = imported(tmp_path, config)
+    result = answer(params)
+    html, label = beside.calculator(params, result.body), result.body.rows[0].label
+    assert label.startswith("as configured: ") and f"<td>{label}</td>" in html and all(map(known, (label, said)))
+    block = json.loads(beside.block(result.body.rows[0]))
+    assert block.items() <= config.items() and block.get("rope_scaling") == config.get("rope_scaling")
+    assert escape(beside.block(result.body.rows[0])) in html and params.tau == 32
+    for view in INSTANT:
+        params = replace(params, view=view, target=params.trained)
+        result = answer(params)
+        scene = TAB.views[view].stage(params, result.body)
+        labels = [row["label"] for row in scene["maps" if view == "distance" else "rows"]]
+        assert label in labels and not any("sliding" in one for one in labels)
+        assert all(map(known, shown(TAB, params, [result])))
+
+
+def test_a_link_and_a_script_carry_a_model_s_rule(tmp_path):
+    params, _ = imported(tmp_path, REAL["phi-3-mini-128k-su"]["config"])
+    query = permalink.encode("rope", params)
+    assert permalink.decode(RopeParams, query) == (params, ()) and len(query) < 4000
+    assert f"own={params.own!r}" in export.script(TAB, params)
+    lost, said = permalink.decode(RopeParams, query.replace("long_factor", "longer_factor"))
+    assert lost == RopeParams() and "one number per pair" in said[0] and all(map(known, said))
+
+
+def test_hostile_keys_of_a_config_stay_texts(tmp_path):
+    bad = "<img src=x onerror=alert(1)>"
+    params, said = imported(tmp_path, {"head_dim": 64, "max_position_embeddings": 4096, "rope_scaling": {
+        "type": "yarn", "factor": 2.0, "original_max_position_embeddings": 2048, bad: bad}})
+    assert "<img" not in beside.calculator(params, answer(params).body) and bad[:20] in said
+
+
+def test_an_unknown_rule_gives_way_to_a_method_s(tmp_path):
+    config = {"head_dim": 64, "max_position_embeddings": 4096, "rope_scaling": {"type": "spiral"}}
+    params, said = imported(tmp_path, config, method="own")
+    assert (params.own, params.method) == ("", "yarn_hf") and known(said)
+    assert "RoPE, untouched" in beside.calculator(replace(params, method="own"), answer(params).body)
 
 
 def test_every_visible_text_is_in_the_catalogue(results):
@@ -243,7 +297,7 @@ def test_hostile_texts_stay_texts():
     ("Worse than doing nothing", {"right": "ntk2"}), ("What lies far back", {"repeat": 0}),
     ("A window forgets", {"right": "rerope_logn"}),
     ("ReRoPE needs log n", {"right": "none"}), ("Clocks that never went round", {"target": 256}),
-    ("LLaMA, 4k to 32k", {"base": 500_000.0}),
+    ("LLaMA, 4k to 32k", {"base": 500_000.0}), ("Llama 3.1, as configured", {"target": 65_536}),
     ("What distance a query sees", {"target": 256, "trained": 256}), ("What it costs inside", {"longest": 1}),
 ])
 def test_an_observation_can_fail(name, change):
@@ -254,7 +308,7 @@ def test_an_observation_can_fail(name, change):
 
 @pytest.mark.timeout(1200)
 def test_a_real_model_breaks_past_its_end_and_two_methods_mend_it(smollm_home):
-    preset = next(p for p in TAB.presets if p.params.model != RopeParams.model)
+    preset = next(p for p in TAB.presets if p.params.view == "live")
     *grown, result = TAB.run.stream(preset.params)
     assert preset.holds(result) and all(check.ok for check in result.checks)
     assert len(grown[0].body.tracks[0].at) > 3 and "s are left" in grown[0].notice and result.body.unit == "tokens"
@@ -264,8 +318,22 @@ def test_a_real_model_breaks_past_its_end_and_two_methods_mend_it(smollm_home):
     assert not preset.holds(replace(result, body=untouched))
 
 
+@pytest.mark.timeout(600)
+def test_a_real_model_finds_a_number_and_a_window_does_not(smollm_home):
+    preset = next(p for p in TAB.presets if p.params.view == "passkey" and p.params.model != RopeParams.model)
+    result = TAB.run(preset.params)
+    assert preset.holds(result) and all(check.ok for check in result.checks)
+    found, lost = result.body.grids
+    assert found.log[0][0] > -3 > lost.log[0][0] and min(s for row in found.seconds for s in row) > 0
+    table = figures.passkey_table(result.body)
+    assert len(table.rows) == 10 and "Window: log-probability" in table.columns
+    assert "100%<br>" in figures.passkey(result.body).to_json()
+    other = replace(result.body, grids=(lost, found))
+    assert not preset.holds(replace(result, body=other))
+
+
 def test_the_tab_offers_what_it_should():
-    assert TAB.slug == "rope" and len(TAB.presets) == 12
+    assert TAB.slug == "rope" and len(TAB.presets) == 14
     assert [s.kind for s in TAB.sources] == ["shelf", "text", "numbers"]
     assert {preset.params.view for preset in TAB.presets} <= set(TAB.views)
     assert [name for name, view in TAB.views.items() if not view.streamed] == [*INSTANT]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backends import device
 from backends.segment import interact
 from backends.segment.segmenter import Embedding, Segmenter
 
@@ -94,4 +95,4 @@ def cut(values: Tensor, stride: int, e: Embedding) -> np.ndarray:
     """Maps (..., g, g) over the model's whole input -> float32 (..., rows, columns): the cells that the picture
     reaches, without the padding at the right and bottom.  stride: px of the input in one cell."""
     rows, columns = (-(-side // stride) for side in e.input_size)
-    return values[..., :rows, :columns].float().cpu().numpy()
+    return device.array(values[..., :rows, :columns].float())

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backends import shapes
+from backends import device, shapes
 from backends.result import Check, check
 from backends.segment.inside.capture import Found, Run, cut
 from backends.segment.interact import Step
@@ -158,7 +158,7 @@ def _attention(found: Found, at: int) -> tuple[Tensor, float]:
 def _cosines(tokens: Tensor) -> np.ndarray:
     """(m, m) between the mask tokens, the four rows after the IoU token of (n, C)."""
     unit = nn.functional.normalize(tokens[1:5].float(), dim=-1)
-    return (unit @ unit.T).cpu().numpy()
+    return device.array(unit @ unit.T)
 
 
 def names(steps: Sequence[Step]) -> tuple[str, ...]:

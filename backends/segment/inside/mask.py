@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 import torch
 
-from backends import shapes
+from backends import device, shapes
 from backends.segment import interact
 from backends.segment.inside.capture import Run, cut
 from backends.segment.inside.click import FINE
@@ -91,7 +91,7 @@ def thin(values: np.ndarray, k: int) -> np.ndarray:
 
 def logits(run: Run, segmenter: Segmenter, e: Embedding) -> Logits:
     """The chosen mask's logits at both resolutions, and how far the masks move with the threshold."""
-    full = segmenter.upscale(e, run.logits).cpu().numpy() - segmenter.sam.mask_threshold
+    full = device.array(segmenter.upscale(e, run.logits)) - segmenter.sam.mask_threshold
     k, chosen = stride_of(full[0].size), run.shown.chosen
     strict, loose = ((full > side).sum((1, 2)) for side in (OFFSET, -OFFSET))
     on = run.shown.masks[chosen]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from backends import device
 from backends.result import Check, Step, check
 from backends.segment import interact
 from backends.segment.clean import cleaned
@@ -31,7 +32,7 @@ def _watched(segmenter: Segmenter, image: np.ndarray, steps: Sequence[interact.S
     e = segmenter.embed(image)
     run = decoded(segmenter, e, steps, click.watch, smallest)
     full = segmenter.upscale(e, run.logits)[run.shown.chosen] > segmenter.sam.mask_threshold
-    clean = cleaned(full.cpu().numpy(), smallest, [p for step in steps for p in step.points])
+    clean = cleaned(device.array(full), smallest, [p for step in steps for p in step.points])
     differ = clean != (run.shown.mask if shown is None else shown)
     return run, e, check("mask", differ.sum(), 0, SAME)
 

@@ -4,7 +4,7 @@ import json
 import pytest
 from transformers import LlamaConfig
 
-from backends.rope.config import read_config
+from backends.rope.config import compact, read_config
 
 PLAIN = {"hidden_size": 4096, "num_attention_heads": 32, "max_position_embeddings": 4096, "rope_theta": 10000.0}
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
@@ -19,7 +19,7 @@ def read(**more):
 def test_a_plain_config_says_its_four_numbers():
     model = read()
     assert (model.head_dim, model.base, model.trained, model.target, model.partial) == (128, 1e4, 4096, 4096, 1)
-    assert model.notice == "max_position_embeddings is taken as the trained length."
+    assert model.notice == "max_position_embeddings is taken as the trained length. As configured: default."
 
 
 def test_what_transformers_writes_is_read(tmp_path):
@@ -28,7 +28,7 @@ def test_what_transformers_writes_is_read(tmp_path):
     LlamaConfig(**sizes, rope_parameters=block).save_pretrained(tmp_path)
     model = read_config(tmp_path / "config.json")
     assert (model.head_dim, model.base, model.trained, model.target) == (64, 5e5, 8192, 131072)
-    assert "llama3 slows 17 of 32 pairs at 131072 tokens" in model.notice
+    assert "slows 17 of 32 pairs at 131072 tokens" in model.notice
 
 
 @pytest.mark.parametrize("spelling", [
@@ -39,7 +39,7 @@ def test_what_transformers_writes_is_read(tmp_path):
 def test_old_new_and_nested_spelling_mean_the_same(spelling):
     model = read(**spelling)
     assert (model.base, model.trained, model.target) == (1e4, 4096, 16384)
-    assert "linear slows 64 of 64 pairs" in model.notice
+    assert "slows 64 of 64 pairs" in model.notice
 
 
 def test_a_mark_at_the_start_of_the_file_is_no_part_of_it(tmp_path):
@@ -49,7 +49,8 @@ def test_a_mark_at_the_start_of_the_file_is_no_part_of_it(tmp_path):
 
 
 def test_a_rope_type_of_another_kind_is_left_out_and_said():
-    assert "'mrope' is not known here" in read(rope_scaling={"type": "mrope"}).notice
+    model = read(rope_scaling={"type": "spiral"})
+    assert "'spiral' is not known here" in model.notice and not model.known and compact(model) == ""
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
@@ -68,7 +69,7 @@ def test_a_rope_type_of_another_kind_is_left_out_and_said():
     ({"rope_scaling": {"type": "linear"}}, "need factor"),
     ({"rope_scaling": {"type": "longrope"}}, "one number per pair"),
     ({"rope_scaling": {"type": "longrope", "short_factor": [1], "long_factor": [1]}}, "64 factors"),
-    ({"rope_scaling": LLAMA3 | {"high_freq_factor": 0.5}}, "must be larger"),
+    ({"rope_scaling": LLAMA3 | {"high_freq_factor": 0.5}}, "must not be smaller"),
 ])
 def test_absurd_fields_are_one_sentence(change, sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
@@ -77,6 +78,8 @@ def test_absurd_fields_are_one_sentence(change, sentence):
 
 
 @pytest.mark.parametrize("text", [
+    '{"head_dim": 64, "max_position_embeddings": 4096, "rope_scaling": {"x": ' + "[" * 500 + "]" * 500 + "}}",
+    '{"head_dim": 64, "max_position_embeddings": 4096, "model_type": "\\ud800"}',
     "", "null", "[]", '{"a":', "[" * 100_000,
     '{"hidden_size": NaN, "num_attention_heads": 1, "max_position_embeddings": 9}',
     f'{{"hidden_size": {LONG}, "num_attention_heads": 32, "max_position_embeddings": 4096}}', " " * (1 << 21),

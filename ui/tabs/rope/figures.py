@@ -128,33 +128,48 @@ def passkey(body: Any) -> "go.Figure":
     figure.update_yaxes(type="category", autorange="reversed")
     figure.update_yaxes(title_standoff=14, row=1, col=1)
     figure.update_yaxes(ticks="", row=1, col=2)
+    said = ("right digits, log-probability of the number" if _real(body)
+            else f"texts answered with all digits, of {body.samples}")
     figure.add_annotation(x=0.5, y=1.02, xref="paper", yref="paper", yanchor="bottom", yshift=40, showarrow=False,
-                          text=f"texts answered with all digits, of {body.samples}")
+                          text=said)
     return figure.update_layout(margin={"t": 88})
 
 
 def _answered(figure: "go.Figure", body: Any, grid: Any, col: int) -> None:
     """One grid with the counts written into its cells; what was not run yet is left open."""
     across, down = [str(n) for n in body.lengths], [f"{d:g}" for d in body.depths]
-    shares = [[None if count is None else count / body.samples for count in row] for row in grid.right]
+    most = 1 if _real(body) else body.samples
+    shares = [[None if count is None else count / most for count in row] for row in grid.right]
     figure.add_heatmap(z=shares, x=across, y=down, name=grid.label, zmin=0, zmax=1, colorscale=plots.MAGNITUDE,
                        showscale=False, xgap=2, ygap=2, hoverinfo="skip", row=1, col=col)
-    done = [(n, d, row[b]) for d, row in zip(down, grid.right, strict=True) for b, n in enumerate(across)
-            if row[b] is not None]
-    x, y, counts = zip(*done, strict=True) if done else ((), (), ())
-    ink = ["#ffffff" if count < 0.6 * body.samples else "#1b1f27" for count in counts]
-    hover = f"depth %{{y}}, %{{x}} tokens: %{{text}} of {body.samples} right<extra></extra>"
-    figure.add_scatter(x=x, y=y, mode="text", text=[str(count) for count in counts], textfont_color=ink,
+    done = [(n, d, shares[a][b], _cell(body, grid, a, b)) for a, d in enumerate(down) for b, n in enumerate(across)
+            if shares[a][b] is not None]
+    x, y, share, texts = zip(*done, strict=True) if done else ((), (), (), ())
+    ink = ["#ffffff" if one < 0.6 else "#1b1f27" for one in share]
+    hover = f"depth %{{y}}, %{{x}} tokens: %{{text}}{'' if _real(body) else f' of {body.samples} right'}<extra></extra>"
+    figure.add_scatter(x=x, y=y, mode="text", text=texts, textfont_color=ink,
                        showlegend=False, hovertemplate=hover, row=1, col=col)
+
+
+def _real(body: Any) -> bool:
+    """Whether a real model was asked."""
+    return bool(body.grids[0].log)
+
+
+def _cell(body: Any, grid: Any, a: int, b: int) -> str:
+    """What is written into a cell."""
+    return f"{grid.right[a][b]:.0%}<br>{grid.log[a][b]:.1f}" if _real(body) else str(grid.right[a][b])
 
 
 def passkey_table(body: Any) -> Table:
     """One row for each depth and length, the counts of both methods."""
-    first, second = body.grids
-    rows = ((depth, n, *("not run" if grid.right[a][b] is None else grid.right[a][b] for grid in body.grids),
-             body.samples) for b, n in enumerate(body.lengths) for a, depth in enumerate(body.depths))
-    head = ("depth of the key", "tokens", f"{first.label}: right", f"{second.label}: right", "of texts")
-    return Table(head, tuple(rows))
+    parts = ("right", "log", "seconds") if _real(body) else ("right",)
+    rows = ((depth, n, *("not run" if getattr(grid, part)[a][b] is None else getattr(grid, part)[a][b]
+                         for part in parts for grid in body.grids), body.samples)
+            for b, n in enumerate(body.lengths) for a, depth in enumerate(body.depths))
+    names = {"right": "right", "log": "log-probability", "seconds": "seconds"}
+    head = (f"{grid.label}: {names[part]}" for part in parts for grid in body.grids)
+    return Table(("depth of the key", "tokens", *head, "of texts"), tuple(rows))
 
 
 def sinks(body: Any) -> "go.Figure":
@@ -192,13 +207,15 @@ def _chosen(count: int) -> list[int]:
 
 
 def clocks(params: Any, body: Any) -> dict[str, Any]:
-    """The scene of a ``Calculation``: for each method (the calculator's own beside the untouched) the trained and the
-    tested arc of pairs, radians, and the wavelength of every pair in tokens; methods that leave the frequencies alone
-    share one line."""
+    """The scene of a ``Calculation``: for each method (the calculator's own beside the untouched) and for the model's
+    own rule the trained and the tested arc of pairs, radians, and the wavelength of every pair in tokens; methods that
+    leave the frequencies alone share one line, and rules of other layers have nothing but a line."""
     shown, arc, turns = _chosen(len(body.wavelength)), np.asarray(body.arc), np.asarray(body.turns)
-    drawn = [row for row in body.rows if params.view == "clocks" or row.name in ("none", params.method)]
-    faces = ([{"arc": round(float(row.arc[k]), 4), "state": row.states[k]} for k in shown] for row in drawn)
-    rows = [{"label": row.label, "faces": ones} for row, ones in zip(drawn, faces, strict=True)]
+    drawn = [row for row in body.rows
+             if params.view == "clocks" or row.name in ("none", params.method) or row.name.startswith(beside.OWN)]
+    rows = [{"label": row.label,
+             "faces": [{"arc": round(float(row.arc[k]), 4), "state": row.states[k]} for k in shown]}
+            for row in drawn if not row.name.startswith(f"{beside.OWN} ")]
     pairs = [{"pair": k, "arc": round(float(arc[k]), 4), "turns": float(turns[k]), "wave": float(body.wavelength[k])}
              for k in shown]
     return {"kind": "clocks", "trained": body.trained, "target": body.target, "all": len(arc), "pairs": pairs,

@@ -10,6 +10,10 @@ from backends.rope.params import RopeParams
 from ui.core.tab import Preset
 
 LLAMA = {"head_dim": 128, "base": 10_000.0, "trained": 4096, "target": 32_768, "tau": 32.0}
+LLAMA3 = {"head_dim": 128, "base": 500_000.0, "trained": 8192, "target": 131_072, "tau": 32.0, "method": "own",
+          "own": '{"head_dim":128,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,'
+                 '"high_freq_factor":4.0,"original_max_position_embeddings":8192},"max_position_embeddings":131072,'
+                 '"rope_theta":500000.0}'}
 
 
 def _orders(result: Any) -> bool:
@@ -74,6 +78,11 @@ def _unfinished(result: Any) -> bool:
     return len(result.body.unfinished) == 18 and yarn.block["rope_type"] == "yarn" and "stretched" not in yarn.states
 
 
+def _halfway(result: Any) -> bool:
+    rows = {row.name: row.states for row in result.body.rows}
+    return rows["own"].count("stretched") == 29 and "stretched" not in rows["yarn_hf"]
+
+
 def _painted(result: Any) -> bool:
     none, rerope, window, _ = result.body
     within = not rerope.outside.any() and float(rerope.value.nan_to_num(0).max()) <= 64
@@ -83,6 +92,11 @@ def _painted(result: Any) -> bool:
 def _real(result: Any) -> bool:
     tail = {track.method: track.tail for track in result.body.tracks}
     return tail["none"] > tail["reference"] + 1 and max(tail["ntk"], tail["yarn_hf"]) < tail["reference"] + 0.1
+
+
+def _hidden(result: Any) -> bool:
+    whole, window = ([share for row in grid.right for share in row] for grid in result.body.grids)
+    return min(whole) > 0.8 and max(window[:8]) < 0.5
 
 
 PRESETS = (
@@ -100,6 +114,14 @@ PRESETS = (
         "SmolLM2 was trained on 8192 tokens. On the last 1024 before token 12288 RoPE untouched loses more than a nat "
         "over reading them with 8192 tokens of context; NTK and YaRN, laid out for twice the length, at most 0.1.",
         _real,
+    ),
+    Preset(
+        "A number that a real model finds",
+        RopeParams(view="passkey", model="smollm2-135m", left="none", right="window", window=65, samples=1,
+                   lengths=(512, 1024)),
+        "SmolLM2 says more than 80 % of the digits, however deep the number lies in 512 or 1024 tokens; with a window "
+        "of 65 tokens less than half of them, unless it lies at the end.",
+        _hidden,
     ),
     Preset(
         "Worse than doing nothing",
@@ -171,5 +193,12 @@ PRESETS = (
         "18 of 64 pairs never completed a turn within 4096 tokens; YaRN as transformers has it stretches none of "
         "them.",
         _unfinished,
+    ),
+    Preset(
+        "Llama 3.1, as configured",
+        RopeParams(view="calculator", **LLAMA3),
+        "Its own rule divides by 8, though 131072 is 16 times its first 8192 tokens: 29 of 64 pairs reach angles "
+        "beyond those; YaRN with 16 leaves none.",
+        _halfway,
     ),
 )

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from backends import images, stop, tuned
-from backends.device import gpu
-from backends.segment import Segmenter, SegmentError, drawn, interact, rle
+from backends.segment import Segmenter, SegmentError, drawn, interact, rle, work
 from backends.segment.clean import cleaned
 from ui.core import export, permalink
 from ui.core.kept import Kept
@@ -144,7 +143,7 @@ def outline_error(mask: np.ndarray) -> float:
 
 def _replayed(session: str, params: Params, steps: Sequence[Step]) -> interact.Result:
     segmenter, image = models.segmenter(session, params.model), pictures.pixels(session, params.picture)
-    return interact.replay(segmenter, segmenter.embed(image), backend_steps(steps), params.smallest)
+    return work.replayed(segmenter, image, [backend_steps(steps)], params.smallest)[1][0]
 
 
 def _masks(found: interact.Result, steps: Sequence[Step]) -> Masks:
@@ -152,36 +151,32 @@ def _masks(found: interact.Result, steps: Sequence[Step]) -> Masks:
     return Masks(tuple(map(rle.encode, found.masks)), ratings(found), best)
 
 
-@gpu
 def reply(session: str, params: Params, ask: dict[str, Any], kept: Kept) -> dict[str, Any]:
     """The masks that a ``prompt`` message wants, with times; they are kept. Of ``params`` count model, picture and
     clean masks. ValueError or RuntimeError holds one sentence."""
     things = things_of(ask["objects"])
     segmenter, image = models.segmenter(session, params.model), pictures.pixels(session, params.picture)
-    embedding = segmenter.embed(image)
     truth = images.truth(params.picture) if params.picture in images.SAMPLES else None
+    wanted = [i for i in ask["want"] if isinstance(i, int) and 0 <= i < len(things) and things[i].steps]
+    histories = [backend_steps(things[index].steps) for index in wanted]
+    encoder, replayed = work.replayed(segmenter, image, histories, params.smallest)
     results, click, fresh = [], None, {}
-    for index in [i for i in ask["want"] if isinstance(i, int) and 0 <= i < len(things) and things[i].steps]:
-        found = interact.replay(segmenter, embedding, backend_steps(things[index].steps), params.smallest)
+    for index, found in zip(wanted, replayed, strict=True):
         click = found.milliseconds
         results.append(_item(index, things[index].steps, found, truth))
         fresh[key_of(params, things[index].steps)] = _masks(found, things[index].steps)
     _keep(session, [key_of(params, t.steps) for t in things if t.steps], fresh, kept)
-    times = {"encoder": embedding.milliseconds, "cached": embedding.cached, "click": click}
+    times = {"encoder": encoder.milliseconds, "cached": encoder.cached, "click": click}
     return {"results": results, "times": times, "smallest": params.smallest, "error": None}
 
 
-@gpu
 def preview(session: str, params: Params, ask: dict[str, Any]) -> dict[str, Any] | None:
     """Runs of the mask that the click ``ask["point"]`` (x, y, label) would give after ``ask["steps"]``, at most
     ``PREVIEW`` pixels wide or high; None where the picture is not encoded yet. Nothing is kept."""
     [thing] = things_of([{"name": "preview", "steps": [*ask["steps"], {"point": ask["point"], "choice": None}]}])
-    segmenter = models.segmenter(session, params.model)
-    embedding = segmenter.embedded(pictures.pixels(session, params.picture))
-    if embedding is None:
-        return None
-    mask = interact.preview(segmenter, embedding, backend_steps(thing.steps), params.smallest)
-    return rle.runs(shrunk(mask, PREVIEW))
+    segmenter, image = models.segmenter(session, params.model), pictures.pixels(session, params.picture)
+    mask = work.preview(segmenter, image, backend_steps(thing.steps), params.smallest)
+    return None if mask is None else rle.runs(shrunk(mask, PREVIEW))
 
 
 def _keep(session: str, keys: list[str], fresh: dict[str, Masks], kept: Kept) -> None:
@@ -227,10 +222,9 @@ def best_overlap(mask: np.ndarray, truth: np.ndarray) -> float | None:
 def regions(session: str, params: Params, kept: Kept) -> Iterator[dict[str, Any]]:
     """Everything mode as ``records`` messages: after each batch the new regions, from index ``first`` on; the final
     message holds the whole list (crops drop doubles at the end), so that a message lost on the way costs nothing."""
-    stop.install()
     segmenter, image = models.segmenter(session, params.model), pictures.pixels(session, params.picture)
     found: list[tuple[dict[str, Any], float]] = []
-    for batch in segmenter.everything(image, **settings(params)):
+    for batch in work.everything(segmenter, image, settings(params)):
         stop.check()
         first = 0 if batch.final else len(found)
         found = [*found[:first], *((r.rle, min(float(r["predicted_iou"]), 1.0)) for r in batch.records)]
@@ -263,17 +257,15 @@ def picture_of(picture: Any) -> np.ndarray:
     raise images.ImageError(f"Send a picture file, or the name of a sample: {', '.join(images.SAMPLES)}.")
 
 
-@gpu
 def segment(picture: Any, points: Any, labels: Any, box: Any, model: str, smallest: Any = None) -> dict[str, Any]:
     """The endpoint ``/segment``; see ``ui.tabs.segment.endpoints``."""
     start, image = time.perf_counter(), picture_of(picture)
     segmenter, area = _public(model), permalink.make(Params, _given(model, smallest)).smallest
-    embedding = segmenter.embed(image)
     points = points or None
     labels = [1] * len(points) if points and not labels else labels or None
-    p = segmenter.predict(embedding, points=points, labels=labels, box=box or None)
-    encoder = 0.0 if embedding.cached else embedding.milliseconds
-    times = {"encoder": encoder, "click": p.milliseconds, "total": 1e3 * (time.perf_counter() - start)}
+    encoder, p = work.predicted(segmenter, image, points=points, labels=labels, box=box or None)
+    ran = 0.0 if encoder.cached else encoder.milliseconds
+    times = {"encoder": ran, "click": p.milliseconds, "total": 1e3 * (time.perf_counter() - start)}
     clicks = [(*xy, label) for xy, label in zip(points or [], labels or [], strict=True)]
     masks = [rle.encode(cleaned(m, area, clicks)) for m in p.masks]
     return {"masks": masks, "scores": [float(s) for s in p.scores], "milliseconds": times}
@@ -284,15 +276,13 @@ def _given(model: str, smallest: Any) -> dict[str, Any]:
     return {"smallest": tuned.CLEAN.get(model, 0) if smallest is None else smallest}
 
 
-@gpu
 def everything(picture: Any, model: str, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The endpoint ``/everything``; see ``ui.tabs.segment.endpoints``. The last item is the answer, those before are
     signs of life."""
     start, image = time.perf_counter(), picture_of(picture)
     if not 1 <= given["points_per_side"] <= 32:
         raise SegmentError("points_per_side must lie between 1 and 32.")
-    stop.install()
-    for batch in _public(model).everything(image, **given):
+    for batch in work.everything(_public(model), image, given):
         stop.check()
         yield {}
     records = [{**{k: v for k, v in r.items() if k != "segmentation"}, "segmentation": r.rle} for r in batch.records]

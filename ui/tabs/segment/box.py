@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, get_args
 import numpy as np
 
 from backends import images, tuned
-from backends.device import gpu
 from ui.core.frame import Frame
 from ui.core.kept import Kept
 from ui.core.tab import Control, Source, Tab, views
@@ -53,14 +52,9 @@ class Run:
 
     def stream(self, params: BoxParams, **given: Any) -> Iterator[Any]:
         """Growing results."""
-        return _stream(params, given)
+        from backends.segment.inside import inside
 
-
-@gpu
-def _stream(params: BoxParams, given: dict[str, Any]) -> Iterator[Any]:
-    from backends.segment.inside import inside
-
-    yield from inside.stream(params, **given)
+        return inside.stream(params, **given)
 
 
 BOX = Tab(

@@ -16,8 +16,7 @@ from typing import Any
 
 from backends import stop, weights
 from backends.cache import ByteLRU
-from backends.segment import MODELS, Segmenter
-from backends.segment.models import Source
+from backends.segment import MODELS, Segmenter, work
 from ui.parts import markup
 from ui.parts.uploads import MODELS as UPLOADS
 from ui.parts.uploads import uploaded
@@ -39,9 +38,8 @@ def segmenter(session: str, model: str) -> Segmenter:
 
 def _read(path: Any) -> tuple[Segmenter, int]:
     """A checkpoint of one's own and its bytes; nobody else holds it."""
-    maker, source = Segmenter(path), Source.of(path)
-    sam, size = source.read(maker.device)
-    return Segmenter.of(sam, source.name, maker.digest), size
+    found = Segmenter(path, alone=True)
+    return found, work.read(found)
 
 
 def forget(session: str, but: str = "") -> None:
@@ -53,7 +51,7 @@ def activate(session: str, model: str) -> str:
     """Read the weights of a model id, so that a refusal comes now; gives the id back. WeightsError or SegmentError."""
     if must_download(model):
         raise weights.WeightsError(f"{MODELS[model].title} is not on this machine yet: download it first.")
-    _ = segmenter(session, model).sam
+    work.read(segmenter(session, model))
     forget(session, model)
     return model
 
