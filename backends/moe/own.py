@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from backends import device
+from backends import device, stop
 from backends.moe import classes
 from backends.moe.choices import DISABLED, FORCED, NONE, UNCHANGED, Change, Rule, balance, chosen, shares, spread
 from backends.moe.mixtures import Choice, Mixture, Pass, Shipped, load, touched
@@ -82,6 +82,7 @@ def loads_of(model: Mixture | Shipped, found: Pass, seed: int) -> tuple[Load, ..
     experts = [device.array(one.experts) for one in found.choices]
     made = []
     for site, one, mine, after in zip(model.layers, found.choices, experts, [*experts[1:], None], strict=True):
+        stop.check()
         e = one.logits.shape[1]
         counts = np.bincount(mine.ravel(), minlength=e)
         told, chance = linked(mine, after, e, seed) if after is not None else (None, None)

@@ -116,9 +116,9 @@ def many():
     random = np.random.default_rng(0)
     chosen = [np.stack([random.choice(256, 8, False) for _ in range(MOST)]) for _ in range(58)]
     counts = [tuple(np.bincount(one.ravel(), minlength=256).tolist()) for one in chosen]
-    loads = tuple(Load(at, f"model.layers.{at - 1}.mlp", counts[at - 4], 7.9, 8.1, 0.1 if at < 61 else None, 0.1 if at < 61 else None,
-                       one, np.full(one.shape, 0.3, np.float32))
-                  for at, one in enumerate(chosen, 4))
+    last = [0.1] * 57 + [None]
+    loads = tuple(Load(at, f"model.layers.{at - 1}.mlp", counts[at - 4], 7.9, 8.1, last[at - 4], last[at - 4], one,
+                       np.full(one.shape, 0.3, np.float32)) for at, one in enumerate(chosen, 4))
     return Own("deep", "deepseek_v3", "your text", MOST, MOST, 61, 256, 8, loads, 2.0, 11.0, "none", 4, 0, None, 0, 8.0,
                None, (4, 5), together(chosen[0], chosen[1], 256), ("<b>你好 ",) * MOST)
 
