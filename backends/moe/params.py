@@ -13,6 +13,10 @@ from backends.settings import setting
 
 MAX_TEXT = 3600                       # bytes
 EXPERTS, LENGTH = 8, 128              # of the shipped models
+MOST = 512                            # tokens of a text that a model of one's own reads
+KINDS = ("mixtral", "olmoe", "qwen2_moe", "qwen3_moe", "deepseek_v3", "gpt_oss")
+"""Model types with experts, those of `backends.lm.pretrained.ROUTED`."""
+SHIPPED = {"moe": "Shipped byte model, balanced", "moe-free": "Shipped byte model, without auxiliary losses"}
 PUBLIC = ("Mixtral-8x7B", "Mixtral-8x22B", "Qwen1.5-MoE-A2.7B", "OLMoE-1B-7B", "Qwen3-30B-A3B", "Qwen3-235B-A22B",
           "DeepSeek-V3")
 ALPHAS = ("0", "0.001", "0.01", "0.1")
@@ -104,8 +108,9 @@ class Rules:
 class MoeParams:
     """Settings of the MoE tab.  `prototypes`: places (x, y) of the plane's experts, each in [-1, 1]."""
 
-    view: Literal["text", "classes", "capacity", "plane", "race", "training", "precision", "calculator"] = setting(
-        "text", "View", "what is worked out")
+    view: Literal["text", "own", "classes", "capacity", "plane", "race", "training", "precision",
+                  "calculator"] = setting("text", "View", "what is worked out")
+    mixture: str = setting("moe", "Mixture of experts", "from this server's shelf", kind="dropdown", max_length=200)
     text: str = setting(OPENING, "Text", f"type or paste your own, at most {MAX_TEXT} bytes; empty: held-out Python",
                         kind="lines", max_length=MAX_TEXT)
     counted: Literal["modules", "text"] = setting("modules", "Counted on", "12 kB of held-out modules, or your text")
@@ -122,6 +127,11 @@ class MoeParams:
                                                           "leave all, disable one, or send all through it")
     expert: int = setting(0, "Which expert", "numbered from 0", (0, EXPERTS - 1))
     layer: Literal["both", "2", "4"] = setting("both", "In layer", "which of the two routed layers")
+    site: int = setting(0, "Layer", "numbered from 1, dense layers counted; 0: the first with experts", (0, 1000),
+                        kind="number")
+    change: Literal["none", "disabled", "forced"] = setting("none", "One expert of this layer",
+                                                            "is left as it is, disabled, or forced on every token")
+    one: int = setting(0, "Its number", "numbered from 0", (0, 4095), kind="number")
     noise: float = setting(1.0, "Noise", "standard deviation on the logits: noisy top-k", (0.0, 4.0), 0.05)
     updates: int = setting(200, "Bias updates", "rounds in which the bias follows the loads of these tokens",
                            (0, 1000), 10)

@@ -37,12 +37,17 @@ class Layer:
     p: np.ndarray = field(metadata=UNPRINTED)
     gates: np.ndarray = field(metadata=UNPRINTED)
 
+    @property
+    def skew(self) -> float:
+        """The largest load over the mean load."""
+        return max(self.kept) * len(self.kept) / max(1, sum(self.kept))
+
 
 @dataclass(frozen=True)
 class Text:
     """A text of `tokens` bytes through one model.  `loss`: mean over its bytes with these rules, `unlimited`: with the
-    same rules and a place for every token, `trained`: as the model was trained; `labels`: what each byte is shown
-    as."""
+    same rules and a place for every token, `trained`: as the model was trained, `guess`: of guessing, ln 256;
+    `labels`: what each byte is shown as."""
 
     model: str
     router: str
@@ -52,8 +57,74 @@ class Text:
     loss: float
     unlimited: float
     trained: float
+    guess: float
     layers: tuple[Layer, ...]
     labels: tuple[str, ...] = field(metadata=UNPRINTED)
+
+    @property
+    def far(self) -> bool:
+        """Whether the model, as it was trained, is within a tenth of guessing, or worse."""
+        return self.trained >= 0.9 * self.guess
+
+
+@dataclass(frozen=True)
+class Load:
+    """One routed layer of a real model on n tokens, called `module` in its network.  `counts`: tokens of each expert;
+    `entropy`: of these, in bits, log2 e when even; `balance`: e sum f P, k when even; `told`: bits that one of a
+    token's experts tells of one of those in the next routed layer, and `chance`, the same with that layer's tokens
+    shuffled, None for the last layer.  Arrays (n, k): `experts`, the largest weight first, and their `weights`."""
+
+    layer: int
+    module: str
+    counts: tuple[int, ...]
+    entropy: float
+    balance: float
+    told: float | None
+    chance: float | None
+    experts: np.ndarray = field(metadata=UNPRINTED)
+    weights: np.ndarray = field(metadata=UNPRINTED)
+
+    @property
+    def skew(self) -> float:
+        """The largest load over the mean load."""
+        return max(self.counts) * len(self.counts) / sum(self.counts)
+
+
+@dataclass(frozen=True)
+class Own:
+    """The first `tokens` of a text of `whole` tokens through a model of `depth` layers, of which `loads` are routed, to
+    k of e experts each.  `loss`: nats per token, `guess`: of guessing; `changed`: the loss with `expert` of `layer`
+    disabled or forced, None before it is measured, `met`: tokens that this sends elsewhere; `pooled`: `Load.balance` of
+    all layers' tokens together, `reported`: the network's own aux_loss, None where it has none; `pair`: the layer and
+    the routed one after it, if any; `together` (e, e): tokens that an expert of the one and one of the other both
+    work on; `labels`: what each token is shown as."""
+
+    title: str
+    kind: str
+    source: str
+    tokens: int
+    whole: int
+    depth: int
+    experts: int
+    k: int
+    loads: tuple[Load, ...]
+    loss: float
+    guess: float
+    change: str
+    layer: int
+    expert: int
+    changed: float | None
+    met: int
+    pooled: float
+    reported: float | None
+    pair: tuple[int, ...]
+    together: np.ndarray | None = field(metadata=UNPRINTED)
+    labels: tuple[str, ...] = field(metadata=UNPRINTED)
+
+    @property
+    def shown(self) -> tuple[Load, ...]:
+        """The layers of `pair`."""
+        return tuple(load for load in self.loads if load.layer in self.pair)
 
 
 @dataclass(frozen=True)

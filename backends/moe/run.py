@@ -14,7 +14,7 @@ from backends import device
 from backends.device import HOST
 from backends.drawn import normal, seeded
 from backends.lm import shelf
-from backends.moe import calculator, collapse, plane, reading, views
+from backends.moe import calculator, collapse, own, plane, reading, views
 from backends.moe.params import ROUTERS, MoeParams
 from backends.moe.reading import HELD, read
 from backends.moe.results import Layer
@@ -174,6 +174,6 @@ def _bill(params: MoeParams) -> Work:
 
 
 VIEWS: dict[str, Callable[[MoeParams], Work]] = {
-    "text": _text, "classes": _classes, "capacity": _capacity, "plane": _plane, "race": _race, "training": _training,
-    "precision": _precision, "calculator": _bill,
+    "text": _text, "own": own.own, "classes": _classes, "capacity": _capacity, "plane": _plane, "race": _race,
+    "training": _training, "precision": _precision, "calculator": _bill,
 }

@@ -1,6 +1,7 @@
 """The views of the MoE tab that read a text with the shipped models: bodies of `results`, from parameters."""
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -55,7 +56,7 @@ def text(params: MoeParams) -> tuple[Text, Reading, Tensor]:
         unlimited = read(own, tokens, rule_of(params, replace(params.rules, factor=ROOMY))).loss(tokens).mean().item()
     layers = tuple(layer(v.layer, v.routed) for v in found.visits)
     body = Text(params.model, params.router, where, len(tokens), -(-len(tokens) // LENGTH), loss, unlimited,
-                trained_loss(params.model, data), layers, labels(data))
+                trained_loss(params.model, data), math.log(own.config.vocab), layers, labels(data))
     return body, found, tokens
 
 

@@ -4,6 +4,8 @@
 import pytest
 
 from backends.moe.params import OPENING, MoeParams
+from tests.conftest import serving
+from tests.families import written
 from ui.core import permalink
 
 CODE = "def double(x):\n    return 2 * x  # twice\n" * 4
@@ -43,6 +45,19 @@ def test_less_capacity_drops_bytes_and_says_how_many(start):
     page.keyboard.press("Tab")
     page.wait_for_function("() => !document.querySelector('#moe-notice')?.innerText.includes(' 0 dropped')")
     page.wait_for_selector("#moe-stage .gb-state-2")
+
+
+@pytest.fixture(scope="module")
+def shelf_url(tmp_path_factory):
+    """The app with three tiny models on its shelf: Qwen-MoE with dense layers, OLMoE with many experts, Llama."""
+    shelf = tmp_path_factory.mktemp("shelf")
+    written(shelf / "sparse", "qwen2_moe", decoder_sparse_step=2)
+    written(shelf / "many", "olmoe", num_experts=64, num_local_experts=64, num_experts_per_tok=8)
+    written(shelf / "dense", "llama")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLASSBOX_MODELS", str(shelf))
+        with serving(["app.py", "--device", "cpu"], tmp_path_factory.mktemp("app")) as url:
+            yield url
 
 
 def _pixel(box, x, y):
@@ -147,7 +162,54 @@ def test_token_classes_and_formulas_stand_on_the_page(start):
     assert "12.9 B" in page.inner_text("#moe-stage")
 
 
-@pytest.mark.parametrize("view", ["text", "classes", "plane", "capacity", "calculator"])
+@pytest.mark.parametrize("view", ["text", "own", "classes", "plane", "capacity", "calculator"])
 def test_a_phone_needs_no_sideways_scrolling(start, view):
     page = start(MoeParams(view=view), viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def own(page):
+    """The page once the view of one's own model has what it measures."""
+    page.wait_for_selector("#moe-stage .gb-byte")
+    page.wait_for_selector("#moe-checks li[data-ok=true] >> text=our rule")
+    assert page.locator("#moe-checks li[data-ok=false]").count() == 0
+    return page
+
+
+def test_a_model_of_the_shelf_shows_its_tokens_and_what_an_expert_is_worth(open_page, shelf_url):
+    params = MoeParams(view="own", mixture="folder:sparse", text="Hello <b>there</b>, experts!", change="disabled",
+                       one=1)
+    page = own(open_page(f"{shelf_url}?{permalink.encode('moe', params)}"))
+    said = page.inner_text("#moe-notice")
+    assert "Layers with experts: 2, 4, of 4" in said and "Without expert 1 of layer 2" in said and "aux_loss" in said
+    assert page.locator("#moe-stage b >> text=there").count() == 0
+    assert page.locator("#moe-stage h4").all_inner_texts() == ["Layer 2", "Layer 4"]
+    assert page.locator("#moe-stage .gb-byte").count() == 2 * len(params.text)
+    page.click("#moe-stage .gb-expert >> nth=0")
+    faint, zero = (page.locator(f"#moe-stage {which}").count() for which in (".gb-faint", ".gb-byte[data-expert='0']"))
+    assert faint + zero == 2 * len(params.text) and 0 < zero < faint
+    page.locator("#moe-stage .gb-routed").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#moe-stage .gb-at >> text=token")
+    assert "weight" in page.inner_text("#moe-stage .gb-at") and page.locator("#moe-stage .gb-took").count() == 4
+    page.wait_for_selector("#moe-plot .main-svg")
+
+
+def test_a_dense_model_is_said_to_have_no_experts(open_page, shelf_url):
+    page = open_page(f"{shelf_url}?{permalink.encode('moe', MoeParams(view='own', mixture='folder:dense'))}")
+    page.wait_for_selector(".toast-body >> text=dense is a dense model")
+
+
+def test_many_experts_fit_a_phone_and_a_dark_page(open_page, shelf_url):
+    params = MoeParams(view="own", mixture="folder:many", site=3)
+    page = own(open_page(f"{shelf_url}?{permalink.encode('moe', params)}", viewport={"width": 390, "height": 844},
+                         color_scheme="dark"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("#moe-stage .gb-expert").count() == 16
+    assert page.locator("#moe-stage h4").all_inner_texts() == ["Layer 3", "Layer 4"]
+
+
+def test_a_text_far_from_home_is_said_to_be_so(start):
+    page = start(MoeParams(text="今天天气很好，我们去公园散步。" * 3))
+    assert "far from what the model was trained on, Python source" in page.inner_text("#moe-notice")
+    assert "ln 256 = 5.5452" in page.inner_text("#moe-notice")

@@ -52,7 +52,7 @@ def _titled(tab: Tab, param: Param, common: dict[str, Any]) -> Any:
     if boxes(tab, param):
         return gr.CheckboxGroup(options, elem_classes="gb-kinds", **common)
     owner = any(param.name == name for choices in tab.needs.values() for name, _ in choices)
-    if owner or len(options) <= 4:
+    if owner or (len(options) <= 4 and param.control.kind != "dropdown"):
         return gr.Radio(options, **common)
     return gr.Dropdown(options, allow_custom_value=not param.control.choices, **common)
 

@@ -9,12 +9,14 @@ from ui.core.tab import Table
 from ui.parts import plots
 from ui.parts.packed import packed
 from ui.parts.plots import line, stacked
-from ui.tabs.moe import sheets
+from ui.tabs.moe import mixture, sheets
 from ui.tabs.moe.sheets import EXPERTS
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+KEY = ("Coloured by the expert with the largest weight; struck through: no expert had a place; dotted: not all that "
+       "were asked. Hover, or use arrow keys, for the router’s probabilities.")
 LOST = "rgba(216, 52, 42, 0.75)"
 LOSSES = {"balance": "balance loss, all choices (1 = even)",
           "first": "first choices alone: Switch, GShard, ST-MoE (1 = even)",
@@ -23,14 +25,31 @@ LOSSES = {"balance": "balance loss, all choices (1 = even)",
 
 
 def text(body: Any) -> "go.Figure":
-    """Loads of the experts in each layer, what they had no place for, and their capacity."""
+    """Loads of the experts in each layer, what they had no place for, and their capacity; then the loss beside that of
+    guessing."""
     count = len(body.layers)
     titles = tuple(f"<b>layer {layer.layer}</b>" for layer in body.layers)
-    figure = plots.panels(1, count, ("expert",) * count, ("assignments",), titles, height=320, horizontal_spacing=0.08)
+    figure = plots.panels(2, count, ("expert",) * count + ("nats per byte",), ("assignments",), titles, height=470,
+                          horizontal_spacing=0.08, vertical_spacing=0.27, row_heights=[0.7, 0.3],
+                          specs=[[{}] * count, [{"colspan": count}, *[None] * (count - 1)]])
     for k, layer in enumerate(body.layers):
         _loads(figure, layer, k)
-    figure.update_xaxes(type="category")
-    return figure.update_layout(barmode="stack", bargap=0.25, margin={"t": 56}, legend={"y": 1.14, "yanchor": "bottom"})
+    figure.update_xaxes(type="category", row=1)
+    _guessed(figure, body)
+    return figure.update_layout(barmode="stack", bargap=0.25, margin={"t": 56}, legend={"y": 1.1, "yanchor": "bottom"})
+
+
+def _guessed(figure: "go.Figure", body: Any) -> None:
+    """The loss by these rules and as trained, as lying bars, and a line at that of guessing."""
+    names, place = ["as trained", "here"], {"row": 2, "col": 1}
+    figure.add_bar(y=[0, 1], x=[body.trained, body.loss], marker_color=[plots.CATEGORIES[6], plots.CATEGORIES[0]],
+                   orientation="h", showlegend=False, customdata=names,
+                   hovertemplate="%{customdata}: %{x:.4f}<extra></extra>", **place)
+    figure.add_scatter(y=[-0.6, 1.6], x=[body.guess] * 2, mode="lines", name="guessing: ln 256",
+                       line={"color": LOST, "dash": "dash", "width": 3},
+                       hovertemplate="guessing: %{x:.4f}<extra></extra>", **place)
+    figure.update_yaxes(tickvals=[0, 1], ticktext=names, range=[-0.6, 1.6], showgrid=False, **place)
+    figure.update_xaxes(range=[0, 1.1 * max(body.guess, body.loss, body.trained)], **place)
 
 
 def _loads(figure: "go.Figure", layer: Any, k: int) -> None:
@@ -59,7 +78,7 @@ def text_scene(params: Any, body: Any) -> dict[str, Any]:
               for layer in body.layers]
     return {"kind": "routed", "text": "".join(body.labels), "colours": EXPERTS[: body.layers[0].p.shape[1]],
             "layers": layers,
-            "score": "sigmoid" if body.router == "free" else "p"}
+            "score": "sigmoid" if body.router == "free" else "p", "unit": "byte", "note": KEY}
 
 
 def levels(gates: np.ndarray) -> str:
@@ -71,9 +90,10 @@ def levels(gates: np.ndarray) -> str:
 def text_table(body: Any) -> Table:
     """One row for each layer and expert, then the losses of each layer."""
     rows = [(one.layer, e, one.asked[e], one.kept[e], "no limit" if one.capacity is None else one.capacity, one.bias[e],
-             one.partly, one.lost, *(getattr(one, name) for name in LOSSES)) for one in body.layers
+             one.partly, one.lost, one.skew, *(getattr(one, name) for name in LOSSES)) for one in body.layers
             for e in range(len(one.asked))]
     return Table(("layer", "expert", "asked", "kept", "capacity", "bias", "tokens in part", "tokens lost",
+                  "largest / mean load",
                   *LOSSES.values()), tuple(rows))
 
 
@@ -234,11 +254,13 @@ def bill_table(body: Any) -> Table:
     return Table(("what", "in all", "a token, or a step", "how"), tuple(rows))
 
 
-FIGURES = {"text": text, "capacity": capacity, "race": courses, "training": courses, "precision": precision,
-           "calculator": bill}
-STAGES = {"text": text_scene, "plane": plane_scene, "classes": sheets.classes, "calculator": sheets.bill}
-TABLES = {"text": text_table, "classes": classes_table, "capacity": capacity_table, "plane": plane_table,
-          "race": courses_table, "training": courses_table, "precision": precision_table, "calculator": bill_table}
+FIGURES = {"text": text, "own": mixture.figure, "capacity": capacity, "race": courses, "training": courses,
+           "precision": precision, "calculator": bill}
+STAGES = {"text": text_scene, "own": mixture.scene, "plane": plane_scene, "classes": sheets.classes,
+          "calculator": sheets.bill}
+TABLES = {"text": text_table, "own": mixture.table, "classes": classes_table, "capacity": capacity_table,
+          "plane": plane_table, "race": courses_table, "training": courses_table,
+          "precision": precision_table, "calculator": bill_table}
 
 
 def _said_text(params: Any, body: Any) -> str:
@@ -248,7 +270,16 @@ def _said_text(params: Any, body: Any) -> str:
     kept, asked = (sum(sum(getattr(layer, name)) for layer in body.layers) for name in ("kept", "asked"))
     return (f"Loss {body.loss:.4f} nats per byte{touched}, {body.loss - body.trained:+.4f} against the model as it was "
             "trained, with "
-            f"Mixtral's top 2{short}. {kept} kept + {asked - kept} dropped = {asked} assignments in both layers.")
+            f"Mixtral's top 2{short}. {kept} kept + {asked - kept} dropped = {asked} assignments in both layers. "
+            f"{_homely(body)}")
+
+
+def _homely(body: Any) -> str:
+    """How far the text is from what the model knows: its loss beside guessing, and the skew of the loads."""
+    skews = " and ".join(f"{layer.skew:.2f}" for layer in body.layers)
+    said = (f"As trained it has {body.trained:.4f} nats, guessing has ln 256 = {body.guess:.4f}. The fullest expert "
+            f"has {skews} times the mean load.")
+    return said + (" This text is far from what the model was trained on, Python source." if body.far else "")
 
 
 def _said_classes(params: Any, body: Any) -> str:
@@ -302,5 +333,5 @@ def _said_bill(params: Any, body: Any) -> str:
     return f"{sizes} ({body.experts} experts, {body.k} a token); {copied}. {visits}"
 
 
-WORDS = {"text": _said_text, "classes": _said_classes, "capacity": _said_capacity, "race": _said_courses,
-         "training": _said_courses, "precision": _said_precision, "calculator": _said_bill}
+WORDS = {"text": _said_text, "own": mixture.words, "classes": _said_classes, "capacity": _said_capacity,
+         "race": _said_courses, "training": _said_courses, "precision": _said_precision, "calculator": _said_bill}

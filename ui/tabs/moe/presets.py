@@ -11,6 +11,14 @@ def _even(result: Any) -> bool:
     return all(max(layer.kept) < 1.5 * mean and min(layer.kept) > 0.5 * mean for layer in result.body.layers)
 
 
+def _lost(result: Any) -> bool:
+    return result.body.far and min(layer.skew for layer in result.body.layers) > 3.5
+
+
+def _hidden(result: Any) -> bool:
+    return min(load.balance for load in result.body.loads) > result.body.pooled + 1
+
+
 def _crowded(result: Any) -> bool:
     asked, kept = (sum(sum(getattr(layer, name)) for layer in result.body.layers) for name in ("asked", "kept"))
     return kept < 0.7 * asked and result.body.loss > result.body.unlimited + 0.05 and result.body.layers[0].lost > 0
@@ -82,6 +90,20 @@ PRESETS = (
         MoeParams(touch="disable", expert=1),
         "Disabling one of eight experts costs more than 0.05 nats per byte.",
         _missed,
+    ),
+    Preset(
+        "Far from home",
+        MoeParams(text="今天天气很好，我们去公园散步。湖边有许多人在钓鱼，孩子们放风筝，老人们下棋。\n"),
+        "On Chinese text the model, trained on Python source, is no better than nine tenths of ln 256, and one expert "
+        "of each layer gets over 3.5 times the mean load.",
+        _lost,
+    ),
+    Preset(
+        "What pooling hides",
+        MoeParams(view="own", mixture="moe-free"),
+        "Trained without auxiliary losses, each layer crowds another expert: the balance loss of both layers pooled is "
+        "over 1 below that of either, where 2 is even.",
+        _hidden,
     ),
     Preset(
         "Bytes, not grammar",

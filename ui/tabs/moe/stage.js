@@ -1,16 +1,19 @@
 // MoE: a text coloured by expert; routers on the plane and sheets are in their own files. Scenes are the dicts of figures.py.
-import { bytes, make } from '../../js/maps.js';
+import { bytes, floats, make } from '../../js/maps.js';
 import { plane } from './plane.js';
 import { sheet } from './sheet.js';
 
 const NONE = 255;
+const NAMED = 3;                          // experts of a byte or token that are named in words
 const percent = (v) => `${Math.round(100 * v)} %`;
 
 function legend(root, scene) {
   const row = make('div', 'gb-experts');
   row.setAttribute('role', 'group');
-  row.setAttribute('aria-label', 'Experts: press one to see its bytes alone');
-  scene.colours.forEach((colour, e) => {
+  row.setAttribute('aria-label', `Experts: press one to see its ${scene.unit}s alone`);
+  const chips = scene.chips || [...scene.colours.keys()];
+  chips.forEach((e) => {
+    const colour = scene.colours[e];
     const chip = make('button', 'gb-expert', String(e));
     chip.type = 'button';
     chip.style.setProperty('--hue', colour);
@@ -18,7 +21,7 @@ function legend(root, scene) {
     chip.addEventListener('click', () => {
       const on = root.dataset.only !== String(e);
       root.dataset.only = on ? e : '';
-      row.querySelectorAll('button').forEach((other, k) => other.setAttribute('aria-pressed', String(on && k === e)));
+      row.querySelectorAll('button').forEach((other) => other.setAttribute('aria-pressed', String(on && other === chip)));
       root.querySelectorAll('.gb-byte').forEach((one) => one.classList.toggle('gb-faint', on && one.dataset.expert !== String(e)));
     });
     row.append(chip);
@@ -26,18 +29,27 @@ function legend(root, scene) {
   return row;
 }
 
-// one layer's probabilities at one byte, as bars with the experts that took it marked
+// the experts that took a byte or token, the largest weight first
+function took(scene, layer, at) {
+  const gates = layer.gates.subarray(at * scene.colours.length, (at + 1) * scene.colours.length);
+  return [...gates.keys()].filter((e) => gates[e] > 0).sort((a, b) => gates[b] - gates[a]);
+}
+
+// one layer's probabilities, or the weights of a token's experts, as bars with the experts that took it marked
 function bars(scene, layer, at) {
   const row = make('div', 'gb-bars');
-  scene.colours.forEach((colour, e) => {
-    const count = scene.colours.length;
-    const p = layer.p[at * count + e] / 255;
-    const gate = layer.gates[at * count + e] / 255;
+  const count = scene.colours.length;
+  const shown = layer.p ? [...scene.colours.keys()] : took(scene, layer, at);
+  shown.forEach((e) => {
+    const colour = scene.colours[e];
+    const gate = layer.gates[at * count + e];
+    const p = layer.p ? layer.p[at * count + e] : gate / Math.max(1, layer.most);
     const bar = make('span', gate > 0 ? 'gb-bar gb-took' : 'gb-bar');
     bar.style.setProperty('--hue', colour);
     bar.style.setProperty('--size', `${Math.max(2, 100 * p)}%`);
     bar.append(make('i', ''), make('b', '', String(e)));
-    bar.title = `expert ${e}: ${scene.score} = ${percent(p)}${gate > 0 ? `, weight ${percent(gate)}` : ''}`;
+    const weight = gate > 0 ? `, weight ${percent(gate)}` : '';
+    bar.title = layer.p ? `expert ${e}: ${scene.score} = ${percent(p)}${weight}` : `expert ${e}${weight}`;
     row.append(bar);
   });
   return row;
@@ -45,10 +57,10 @@ function bars(scene, layer, at) {
 
 function sentence(scene, layer, at) {
   const count = scene.colours.length;
-  const took = [...Array(count).keys()].filter((e) => layer.gates[at * count + e] > 0)
-    .sort((a, b) => layer.gates[at * count + b] - layer.gates[at * count + a]);
   const state = ['', ', not all it asked for', ', dropped: the residual alone'][layer.state[at]];
-  const named = took.map((e) => `${e} (weight ${percent(layer.gates[at * count + e] / 255)})`).join(', ');
+  const all = took(scene, layer, at);
+  const named = all.slice(0, NAMED).map((e) => `${e} (weight ${percent(layer.gates[at * count + e])})`).join(', ')
+    + (all.length > NAMED ? ', …' : '');
   return `layer ${layer.layer}: ${named ? `expert ${named}` : 'none'}${state}`;
 }
 
@@ -56,7 +68,7 @@ function tell(stage, at) {
   const { scene, detail } = stage;
   const char = scene.chars[at];
   const name = { '\n': 'newline', ' ': 'space', '\t': 'tab' }[char] || char;
-  const head = make('p', 'gb-at', `byte ${at}, “${name}”`);
+  const head = make('p', 'gb-at', `${scene.unit} ${at}, “${name}”`);
   head.append(make('span', '', scene.layers.map((layer) => sentence(scene, layer, at)).join(' · ')));
   detail.replaceChildren(head, ...scene.layers.map((layer) => {
     const part = make('div', 'gb-at-layer');
@@ -76,12 +88,13 @@ function colour(stage, layer) {
   box.translate = false;
   box.setAttribute('role', 'group');
   box.setAttribute('aria-label', `The text by expert in layer ${layer.layer}; arrow keys read it`);
-  const { chars, colours } = stage.scene;
+  const { scene } = stage;
+  const { chars, colours } = scene;
   const bytes = chars.map((char, at) => {
     const e = layer.main[at];
-    const one = make('span', `gb-byte gb-state-${layer.state[at]}`, char === '\n' ? '↵\n' : char);
+    const one = make('span', `gb-byte gb-state-${layer.state[at]}`, char.replaceAll('\n', '↵\n'));
     one.dataset.expert = e;
-    if (e !== NONE) one.style.setProperty('--hue', colours[e]);
+    if (scene.k || e !== NONE) one.style.setProperty('--hue', colours[e]);
     return one;
   });
   box.append(...bytes);
@@ -98,13 +111,30 @@ function colour(stage, layer) {
   return box;
 }
 
+// of every byte all experts' probabilities and weights
+function dense(layer) {
+  const share = (text) => Float32Array.from(bytes(text), (v) => v / 255);
+  return { ...layer, main: bytes(layer.main), state: bytes(layer.state), p: share(layer.p), gates: share(layer.gates) };
+}
+
+// of every token its k experts and their weights, the largest first
+function sparse(layer, count, k) {
+  const experts = new Uint16Array(bytes(layer.experts).buffer);
+  const weights = floats(layer.weights);
+  const n = experts.length / k;
+  const gates = new Float32Array(n * count);
+  experts.forEach((e, at) => { gates[Math.floor(at / k) * count + e] = weights[at]; });
+  const main = Uint16Array.from({ length: n }, (_, at) => experts[at * k]);
+  return { ...layer, main, state: new Uint8Array(n), gates, most: weights.reduce((a, b) => Math.max(a, b), 0) };
+}
+
 function routed(root, scene) {
-    scene.chars = Array.from(scene.text);
-  scene.layers = scene.layers.map((layer) => ({ ...layer, ...Object.fromEntries(['main', 'state', 'p', 'gates'].map((k) => [k, bytes(layer[k])])) }));
+  scene.chars = scene.labels || Array.from(scene.text);
+  scene.layers = scene.layers.map((layer) => (scene.k ? sparse(layer, scene.colours.length, scene.k) : dense(layer)));
   const stage = { root, scene, at: 0, boxes: [], detail: make('div', 'gb-detail') };
   stage.detail.setAttribute('aria-live', 'polite');
   root.dataset.only = '';
-  const key = make('p', 'gb-note', 'Coloured by the expert with the largest weight; struck through: no expert had a place; dotted: not all that were asked. Hover, or use arrow keys, for the router’s probabilities.');
+  const key = make('p', 'gb-note', scene.note);
   const texts = scene.layers.map((layer) => {
     const part = make('section', 'gb-routed-layer');
     const box = colour(stage, layer);
