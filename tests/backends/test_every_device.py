@@ -22,8 +22,8 @@ LOOK = {"bracket": 2, "lengths": 1, "capacity": 2, "race": 2, "cost": 2, "twins"
 """Results of a long run that are waited for, by view; of any other all."""
 CODE = "def f(x):\n    return x\n"
 SMALL = {
-    "attention": {"source": "synthetic", "n": 24, "dim": 8, "kinds": tuple(KINDS)},
-    "moe": {"text": CODE, "count": 40, "alphas": ("0", "0.01"), "updates": 3},
+    "attention": {"source": "synthetic", "n": 24, "dim": 8, "kinds": ("softmax", "elu1")},
+    "moe": {"text": CODE, "counted": "text", "count": 40, "alphas": ("0", "0.01"), "updates": 3},
     "rope": {"samples": 1, "longest": 1, "methods": ("none", "yarn", "rerope_logn")},
     "memory": {"longest": 64, "samples": 32, "size": 8},
     "scale": {"steps": 10, "layers": 3, "n": 16, "d": 8},
@@ -32,7 +32,8 @@ SMALL = {
 }
 """Settings that keep a view quick, by tab."""
 MORE = {
-    ("attention", "none"): [{"source": "text", "text": "def f(x):"}, {"causal": False}],
+    ("attention", "none"): [{"kinds": tuple(KINDS), "causal": causal} for causal in (True, False)] + [
+        {"source": "text", "text": "def f(x):"}],
     ("attention", "state"): [{"delta": True}],
     ("memory", "selective"): [{"string": "a..b"}],
     ("moe", "text"): [*({"router": name} for name in ROUTERS), {"text": "", "touch": "force"}, {"touch": "disable"},
