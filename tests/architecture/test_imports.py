@@ -1,6 +1,7 @@
 """The import law, read off the syntax trees: who may import what, which tab knows which, and what nobody needs."""
 
 import ast
+import importlib
 import sys
 from fnmatch import fnmatchcase
 from functools import cache
@@ -105,6 +106,11 @@ def test_exactly_one_tab_draws_its_own_page():
         calls = [n for n in ast.walk(parsed(path)) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "Tab"]
         own += [room(dotted(path)) for call in calls if {"page", "build"} & {k.arg for k in call.keywords}]
     assert rooms() and own == ["segment"]
+
+
+@pytest.mark.parametrize("name", [p.stem for p in modules("benchmarks")])
+def test_a_benchmark_imports_what_is_there(name):
+    importlib.import_module(f"benchmarks.{name}")
 
 
 @pytest.mark.xfail(not MOVED, reason="the tabs still move into their rooms", strict=False)
