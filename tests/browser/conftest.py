@@ -79,8 +79,10 @@ def reload(page: object) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[object]:
-    """One headless browser for the session; skips where there is none, unless GLASSBOX_REQUIRE_BROWSER=1."""
-    binary = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+    """One headless browser for the session, the headless shell where it is there: it has no windows to draw, and opens a
+    page in half the time. Skips where there is none, unless GLASSBOX_REQUIRE_BROWSER=1."""
+    found = filter(None, map(shutil.which, ("chromium-headless-shell", "chromium")))
+    binary = os.environ.get("CHROMIUM") or next(found, "/usr/bin/chromium")
     if not Path(binary).exists():
         say = pytest.fail if os.environ.get("GLASSBOX_REQUIRE_BROWSER") == "1" else pytest.skip
         say(f"no Chromium at {binary}: set CHROMIUM to its path")
