@@ -91,10 +91,11 @@ def _bars(made: Any, x: list[str], y: list[float], row: int, hover: str, name: s
 def _heat(made: Any, z: list[list[float]], x: list[str], y: list[str], row: int, hover: str) -> None:
     """A matrix with its scale beside it."""
     rounded = [[round(v, 3) for v in one] for one in z]
+    top = max(map(max, rounded))
     low, high = made.layout["yaxis" if row == 1 else f"yaxis{row}"].domain
     scale = {"len": high - low, "y": (low + high) / 2, "thickness": 10, "outlinewidth": 0, "nticks": 4}
-    made.add_heatmap(z=rounded, x=x, y=y, colorscale=plots.MAGNITUDE, zmin=0, colorbar=scale, row=row, col=1,
-                     hovertemplate=hover + "<extra></extra>", xgap=len(x) <= 24, ygap=len(y) <= 24)
+    made.add_heatmap(z=rounded, x=x, y=y, colorscale=plots.MAGNITUDE, zmin=0, zmax=top, colorbar=scale, row=row, col=1,
+                     hovertemplate=hover + "<extra></extra>", xgap=int(len(x) <= 24), ygap=int(len(y) <= 24))
     made.update_xaxes(type="category", showgrid=False, row=row, col=1)
     made.update_yaxes(type="category", showgrid=False, row=row, col=1)
 

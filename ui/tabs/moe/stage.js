@@ -69,7 +69,7 @@ function tell(stage, at) {
   const char = scene.chars[at];
   const name = { '\n': 'newline', ' ': 'space', '\t': 'tab' }[char] || char;
   const head = make('p', 'gb-at', `${scene.unit} ${at}, “${name}”`);
-  head.append(make('span', '', scene.layers.map((layer) => sentence(scene, layer, at)).join(' · ')));
+  head.append(...scene.layers.map((layer) => make('span', '', sentence(scene, layer, at))));
   detail.replaceChildren(head, ...scene.layers.map((layer) => {
     const part = make('div', 'gb-at-layer');
     part.append(make('span', 'gb-note', `layer ${layer.layer}`), bars(scene, layer, at));
