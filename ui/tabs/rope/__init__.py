@@ -24,10 +24,7 @@ READING = ("curve", "live", "tax")
 SHAPED = (*READING, "passkey", "clocks", "distance")
 MODEL = ("head_dim", "base", "trained", "target")
 RULES = ("scale", "leak", "group", "tau", "beta_fast", "beta_slow", "mix", "factor")
-MODELS = models.titles()
 MODELLED = ("live", "passkey")
-OTHERS = tuple(("model", name) for name in MODELS if name != models.BYTES)
-BYTES_READ = (("model", models.BYTES), *(("view", view) for view in TITLES if view not in MODELLED))
 GRID = {name: METHODS[name].label for name in ON_ROPE}
 TAU = {32.0: "Turns tau is now 32, YaRN's usual value for such lengths.",
        8.0: "Turns tau is now 8, as for the short models of this page."}
@@ -74,11 +71,7 @@ TAB = Tab(
         "methods": {name: method.label + ("" if method.runs else " (drawn only)") for name, method in METHODS.items()},
         "left": GRID, "right": GRID,
         "method": {name: METHODS[name].label for name in CALCULATED} | {OWN: "as configured"},
-        "model": MODELS,
-    },
-    needs={
-        **dict.fromkeys(("repeat", "longest"), BYTES_READ),
-        **dict.fromkeys(("tokens", "reads", "lengths"), OTHERS),
+        "model": models.titles(),
     },
     folded=RULES,
 )
