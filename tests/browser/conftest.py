@@ -79,8 +79,8 @@ def reload(page: object) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[object]:
-    """One headless browser for the session, the headless shell where it is there: it has no windows to draw, and opens a
-    page in half the time. Skips where there is none, unless GLASSBOX_REQUIRE_BROWSER=1."""
+    """One headless browser for the session, the headless shell where it is there: it draws no windows, and opens a page
+    in half the time. Skips where there is none, unless GLASSBOX_REQUIRE_BROWSER=1."""
     found = filter(None, map(shutil.which, ("chromium-headless-shell", "chromium")))
     binary = os.environ.get("CHROMIUM") or next(found, "/usr/bin/chromium")
     if not Path(binary).exists():
