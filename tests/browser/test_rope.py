@@ -121,7 +121,7 @@ def test_a_config_fills_the_calculator_and_a_bad_one_leaves_it(start, tmp_path):
     numbers = {"hidden_size": 4096, "num_attention_heads": 32, "rope_theta": 500000.0, "max_position_embeddings": 8192}
     good.write_text(json.dumps(numbers))
     bad.write_text('{"hidden_size": -3')
-    choose(page, "#rope-upload-1", good)
+    choose(page, "#rope-upload-2", good)
     page.wait_for_function("() => document.querySelector('#rope-below pre')?.innerText.includes('500000')")
     assert page.input_value("#rope-trained input") == "8192"
     assert page.input_value("#rope-head_dim input[type=number]") == "128"
@@ -129,7 +129,7 @@ def test_a_config_fills_the_calculator_and_a_bad_one_leaves_it(start, tmp_path):
     assert "29 of 64 pairs" in page.inner_text("#rope-below")
     assert page.locator("#rope-below table >> nth=0").locator("tbody tr").count() == 10
     assert page.locator("#rope-below table >> nth=0").locator("tbody td").first.inner_text() == "as configured: default"
-    choose(page, "#rope-upload-1", bad)
+    choose(page, "#rope-upload-2", bad)
     page.wait_for_selector(".toast-body")
     assert page.input_value("#rope-trained input") == "8192" and "500000" in page.inner_text("#rope-below pre")
 
@@ -139,7 +139,7 @@ def test_a_model_s_own_rule_comes_with_its_config_and_travels_in_a_link(start, t
     real = json.loads((ROOT / "tests/backends/rope/configs.json").read_text("utf-8"))
     file.write_text(json.dumps(real["qwen2.5-7b-documented-yarn"]["config"]))
     page = start(RopeParams(view="calculator"), viewport={"width": 390, "height": 844})
-    choose(page, "#rope-upload-1", file)
+    choose(page, "#rope-upload-2", file)
     page.wait_for_function("() => document.querySelector('#rope-stage h4')?.innerText.includes('as configured')")
     first = page.locator("#rope-below tbody tr >> nth=0").inner_text().split()
     assert " ".join(first) == "as configured: yarn, factor 4 0 16 48 20253023 1.1386 1.2965 yarn"
