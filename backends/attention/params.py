@@ -126,6 +126,8 @@ class AttentionParams:
     radius: int = setting(8, "Radius", "of the metric locality", (0, 512))
     lesson: Literal["none", "heads", "cost", "bracket", "favor", "gradient", "training", "dilution", "state",
                     "mask"] = setting("none", "Lesson", "what is worked out beside the maps")
+    order: Literal["layers", "first", "previous", "induction", "entropy", "reach"] = setting(
+        "layers", "Order", "of all heads")
     step: int = setting(1, "Step", "token after which the state is drawn", (1, 512))
     depth: int = setting(3, "Layers", "over which a mask's receptive field grows", (1, 12))
     delta: bool = setting(False, "Delta rule", "a write first takes away what its key already reads")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SIGNS = {"\n": "↵", "\t": "⇥", "\r": "␍"}
+PUT = "▁"                                    # a space of SentencePiece, which also puts one before a text
 UNSEEN = ("Cc", "Cf", "Zl", "Zp")           # categories of characters that leave no mark
 
 
@@ -71,4 +72,7 @@ def of_tokens(tokenizer: Any, text: str) -> tuple[list[int], Words]:
         found = [tokenizer.decode([one]) for one in ids]
         return ids, Words(tuple(map(called, found)), tuple(map(written, found)))
     cut = tokenizer(text, return_offsets_mapping=True)
-    return cut["input_ids"], of_spans(text, cut["offset_mapping"], tokenizer.convert_ids_to_tokens(cut["input_ids"]))
+    names = tokenizer.convert_ids_to_tokens(cut["input_ids"])
+    spans = [(0, 0) if name == PUT and not text[start:end].isspace() else (start, end)
+             for name, (start, end) in zip(names, cut["offset_mapping"])]
+    return cut["input_ids"], of_spans(text, spans, names)

@@ -17,6 +17,7 @@ CARDS = tuple(name for name in LESSONS if name not in ("heads", "cost"))
 READING = (("source", "text"), ("source", "model"))
 WHOLE = (("lesson", "heads"), ("lesson", "cost"))
 PERFORMERS = (("kinds", "performer"), ("kinds", "performer_trig"), ("kinds", "performer_hyp"))
+KIND = ("m", "orthogonal", "window", "stride", "block", "globals", "blocks", "rank")
 TAB = Tab(
     slug="attention",
     title="Attention",
@@ -37,7 +38,7 @@ TAB = Tab(
     chooser="lesson",
     uses={
         **dict.fromkeys(("reading", "norm", "causal", "radius", "head", "tensors"), CARDS), "scope": ("cost",),
-        "layer": (*CARDS, "cost"), "kinds": (*CARDS, "cost"),
+        **dict.fromkeys(("layer", "kinds", *KIND), (*CARDS, "cost")),
     },
     needs={
         "own-model": (("source", "model"),), "typed": (*READING, ("lesson", "dilution"), *WHOLE),
@@ -58,6 +59,6 @@ TAB = Tab(
         "reading": {"raw": "Raw, as applied", "absolute": "Absolute, rows to 1", "row": "Row-normalised, signed"},
         "kinds": {name: kind.label for name, kind in KINDS.items()},
     },
-    held=("step",),
-    folded=("m", "orthogonal", "window", "stride", "block", "globals", "blocks", "rank", "seed", "radius"),
+    held=("step", "order"),
+    folded=(*KIND, "seed", "radius"),
 )

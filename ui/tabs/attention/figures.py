@@ -165,12 +165,12 @@ def cost(body: Any) -> "go.Figure":
     rows = (body.own, *body.prices)
     made = plot(f"mean loss on the text, nats per {body.unit}", height=130 + 30 * len(rows))
     made.add_bar(x=[row.loss for row in rows], y=[row.label for row in rows], orientation="h",
-                 text=[f"{row.loss:.2f}" for row in rows], textposition="auto", cliponaxis=False, showlegend=False,
+                 text=[f"{row.loss:.2f}" for row in rows], textposition="outside", cliponaxis=False, showlegend=False,
                  marker={"color": [CATEGORIES[6], *[CATEGORIES[0]] * len(body.prices)]})
     made.add_vline(body.alike, line={"dash": "dot", "color": CATEGORIES[1]}, annotation_position="top left",
                    annotation_text=f"all {body.unit}s equally likely: {body.alike:.2f}")
     made.add_vline(body.own.loss, line={"dash": "dot", "color": CATEGORIES[6], "width": 1})
-    made.update_xaxes(range=[0, 1.08 * max(body.alike, *(row.loss for row in rows))])
+    made.update_xaxes(range=[0, 1.12 * max(body.alike, *(row.loss for row in rows))])
     return made.update_yaxes(autorange="reversed", ticks="").update_layout(margin={"t": 40})
 
 

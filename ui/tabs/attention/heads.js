@@ -1,9 +1,11 @@
 // All heads of a model: a small map of each, in the order of the layers or sorted by a score. Pointing at one reads its scores, a click or
-// Enter opens it on the cards; arrow keys move. Sorting happens in the browser.
+// Enter opens it on the cards; arrow keys move. Sorting happens in the browser; the order
+// is told for the link alone.
 import { button, bytes, legend, make, note, number, paint } from '../../js/maps.js';
 
-const SCORES = { first: 'First token', previous: 'Previous token', induction: 'Induction', entropy: 'Entropy', reach: 'Reach' };
+const SCORES = { first: 'First token', previous: 'Previous token', induction: 'Induction', entropy: 'Entropy', reach: 'Mean distance' };
 const LAYERS = 'layers';
+const short = (v) => v.toFixed(v < 10 ? 2 : 1);
 
 // the values (side x side) of head `at`: one byte a cell below the diagonal, 255 times the root of the weight
 function values({ side, cells }, at) {
@@ -50,7 +52,7 @@ function thumbnail(state, at) {
   draw(canvas, state.scene, at);
   node.append(canvas);
   if (state.order !== LAYERS) {
-    node.append(make('span', 'gb-head-name', `${layer}.${head}`), make('span', '', number(state.scene.scores[state.order][at])));
+    node.append(make('span', 'gb-head-name', `${layer}.${head}`), make('span', '', short(state.scene.scores[state.order][at])));
   }
   node.setAttribute('aria-label', `Layer ${layer}, head ${head}`);
   node.tabIndex = -1;
@@ -60,8 +62,12 @@ function thumbnail(state, at) {
   return node;
 }
 
+// The order that was chosen, once its scores are there.
+const settled = ({ scene, wanted }) => (scene.scores[wanted] ? wanted : LAYERS);
+
 function laid(state) {
-  const { scene, order, sheet } = state;
+  const { scene, sheet } = state;
+  const order = state.order = settled(state);
   const all = Array.from({ length: scene.layers * scene.heads }, (_, at) => at);
   state.nodes = new Map();
   sheet.dataset.order = order;
@@ -99,16 +105,17 @@ function across({ line, nodes }) {
 
 function choice(state, order, words) {
   const node = button(words, () => {
-    state.order = order;
+    state.wanted = order;
     laid(state);
     point(state, order === LAYERS ? state.at : state.line[0]);
+    state.tools.note({ order });
   });
   node.dataset.order = order;
   return node;
 }
 
 function start(root) {
-  const state = { root, order: LAYERS, note: note(), large: make('canvas', 'gb-head-large'), sheet: make('div', 'gb-sheet'), nodes: new Map() };
+  const state = { root, wanted: LAYERS, note: note(), large: make('canvas', 'gb-head-large'), sheet: make('div', 'gb-sheet'), nodes: new Map() };
   const [bar, peek, words, scale] = [make('div', 'gb-cards-bar'), make('div', 'gb-peek'), make('div', ''), make('div', 'gb-scale')];
   state.choices = [choice(state, LAYERS, 'By layer'), ...Object.entries(SCORES).map(([name, text]) => choice(state, name, text))];
   bar.setAttribute('role', 'group');
@@ -133,19 +140,23 @@ function start(root) {
   return state;
 }
 
-// scene: the dict of scenes.py. The order stays, and the pointed head as long as there is such a one.
+// scene: the dict of scenes.py. The pointed head stays as long as there is such a one; the order is the user's own: only an answer to a
+// message, such as a preset's, sets it, and none that is older than the last choice.
 export function heads(root, scene, tools) {
+  const first = !root.sheet;
   const state = (root.sheet ||= start(root));
   scene.cells = bytes(scene.maps);
   for (const [name, { bound, data }] of Object.entries(scene.scores)) {
     scene.scores[name] = Float32Array.from(new Uint16Array(bytes(data).buffer), (level) => (bound * level) / 65535);
   }
   const focused = state.sheet.contains(document.activeElement);
+  const before = state.order;
   Object.assign(state, { scene, tools });
-  if (state.order !== LAYERS && !scene.scores[state.order]) state.order = LAYERS;
+  if (first || (tools.value.turn && !tools.old)) state.wanted = scene.order;
   root.style.setProperty('--heads', scene.heads);
   laid(state);
   const count = scene.layers * scene.heads;
-  point(state, state.at < count ? state.at : Math.min(count, (scene.layer - 1) * scene.heads + scene.head) - 1, focused);
+  const chosen = state.order === LAYERS ? Math.min(count, (scene.layer - 1) * scene.heads + scene.head) - 1 : state.line[0];
+  point(state, state.at < count && state.order === before ? state.at : chosen, focused);
   Object.assign(root.dataset, { count, induction: Boolean(scene.scores.induction) });
 }

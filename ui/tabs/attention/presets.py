@@ -173,7 +173,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "An induction head",
-        replace(WHOLE, lesson="heads", seed=1),
+        replace(WHOLE, lesson="heads", order="induction"),
         "Random tokens, read twice: one of SmolLM2's 270 heads puts more than half of its weight on the token after "
         "the earlier equal one. Without a repeat no head puts 5 % there.",
         _copies,
@@ -200,7 +200,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "All heads of the small model",
-        AttentionParams(lesson="heads"),
+        AttentionParams(lesson="heads", order="previous"),
         "One of the 16 heads puts more than 40 % of its weight on the previous byte. None rests on the first byte or "
         "is an induction head: both scores stay below 10 %.",
         _looks_back,

@@ -59,7 +59,8 @@ def heads(params: Any, body: Any) -> dict[str, Any]:
     layers, count, side, _ = maps.shape
     rows, columns = np.tril_indices(side)
     found = {"kind": "heads", "layers": layers, "heads": count, "side": side, "layer": params.layer,
-             "head": params.head, "source": params.source if params.source == "model" else "text"}
+             "head": params.head, "order": params.order,
+             "source": params.source if params.source == "model" else "text"}
     return found | {"maps": packed.packed(maps[:, :, rows, columns]),
                     "scores": {name: _levels(np.asarray(values)) for name, values in scores(body).items()}}
 
