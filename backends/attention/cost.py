@@ -43,13 +43,11 @@ def view(params: AttentionParams, tensors: Tensors | None = None) -> Work:
     own, known = _read(model, tokens, "own", attended)
     body = Cost(model.title, model.unit, len(tokens), layer, own, math.log(known))
     yield body, notice, None
+    back = _read(model, tokens, "softmax", replaced("softmax", layer, params))[0]
     for name in kinds:
-        price, _ = _read(model, tokens, name, replaced(name, layer, params))
+        price = back if name == "softmax" else _read(model, tokens, name, replaced(name, layer, params))[0]
         body = replace(body, prices=(*body.prices, price))
-        yield body, notice, None
-    back = next((price for price in body.prices if price.kind == "softmax"), None)
-    back = back or _read(model, tokens, "softmax", replaced("softmax", layer, params))[0]
-    yield body, notice, _checks(model, own, back)
+        yield body, notice, _checks(model, own, back) if name == kinds[-1] else None
 
 
 def replaced(kind: str, layer: int, params: AttentionParams) -> Way:

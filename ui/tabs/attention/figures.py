@@ -163,15 +163,20 @@ def mask_table(lesson: Any) -> Table:
 def cost(body: Any) -> "go.Figure":
     """The loss with each kind as a bar, the model's own first; a dotted line where all tokens are equally likely."""
     rows = (body.own, *body.prices)
-    made = plot(f"mean loss on the text, nats per {body.unit}", height=130 + 30 * len(rows))
+    made = plot(f"loss, nats per {body.unit}", height=130 + 30 * len(rows))
     made.add_bar(x=[row.loss for row in rows], y=[row.label for row in rows], orientation="h",
                  text=[f"{row.loss:.2f}" for row in rows], textposition="outside", cliponaxis=False, showlegend=False,
                  marker={"color": [CATEGORIES[6], *[CATEGORIES[0]] * len(body.prices)]})
-    made.add_vline(body.alike, line={"dash": "dot", "color": CATEGORIES[1]}, annotation_position="top left",
-                   annotation_text=f"all {body.unit}s equally likely: {body.alike:.2f}")
+    made.add_vline(body.alike, line={"dash": "dot", "color": CATEGORIES[1]})
     made.add_vline(body.own.loss, line={"dash": "dot", "color": CATEGORIES[6], "width": 1})
     made.update_xaxes(range=[0, 1.12 * max(body.alike, *(row.loss for row in rows))])
-    return made.update_yaxes(autorange="reversed", ticks="").update_layout(margin={"t": 40})
+    return made.update_yaxes(autorange="reversed", ticks="").update_layout(margin={"t": 10})
+
+
+def cost_words(params: Any, body: Any) -> str:
+    """What the dotted line is."""
+    return (f"The mean loss over {body.n} {body.unit}s. Dotted: {body.alike:.2f} nats, the loss where all {body.unit}s "
+            "are equally likely.")
 
 
 def cost_table(body: Any) -> Table:
@@ -207,6 +212,7 @@ FIGURES = {name: partial(_once, draw) for name, draw in CHARTS.items()} | {"cost
 TABLES = {"none": scenes.figures_table} | {name: partial(_rows, rows) for name, rows in LESSONS.items()}
 PARTS = dict.fromkeys(TABLES, scenes.part)
 TABLES |= {"heads": scenes.heads_table, "cost": cost_table}
+WORDS = {"cost": cost_words}
 STAGES = {"none": scenes.cards, "heads": scenes.heads, "state": partial(_beside, scenes.state),
           "mask": partial(_beside, scenes.mask)}
 STAGES |= dict.fromkeys(CHARTS, _above)
