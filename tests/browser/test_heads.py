@@ -93,3 +93,17 @@ def test_the_cost_of_a_kind_is_drawn_bar_by_bar(start):
     page = start(params, "#attention-checks >> text=softmax in its own place")
     page.wait_for_function("() => document.querySelectorAll('#attention-plot .bars .point').length === 3")
     page.get_by_text("nothing is trained again").first.wait_for()
+    assert not page.locator("#attention-layer").is_visible()
+    page.get_by_label("One layer").check()
+    page.wait_for_selector("#attention-layer", state="visible")
+
+
+def test_a_token_that_is_a_word_of_the_page_is_not_translated(start):
+    params = AttentionParams(text="é", kinds=("softmax",))
+    page = start(params, ".gb-cards[data-drawn]", locale="zh-CN")
+    page.wait_for_function("() => document.querySelector('.gb-cards-at').textContent.includes('é 2/2')")
+    say = """word => { const cards = document.querySelector('[data-kind=cards]').cards; cards.scene.labels[1] = word;
+        cards.grid.querySelector('canvas').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp' }));
+        cards.grid.querySelector('canvas').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown' })); }"""
+    page.evaluate(say, "Model")
+    page.wait_for_function("() => /查询 1.*Model/.test(document.querySelector('.gb-cards-at').textContent)")

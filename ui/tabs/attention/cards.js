@@ -8,6 +8,9 @@ const METRICS = [
   ['rank', 'Rank'], ['error', 'Error to softmax'],
 ];
 
+// A token in a sentence that is translated: a sign that nobody sees keeps a word of the user's from being taken for one of ours.
+export const named = (label) => (label.length > 2 ? `\u2060${label}` : label);
+
 // an element with the user's own text
 const own = (tag, className, text) => Object.assign(make(tag, className, text), { translate: false });
 
@@ -197,7 +200,7 @@ function point(state, anew) {
     else view.word.textContent = view.kind === 'softmax' ? 'The reference' : 'Choose Softmax too for a difference';
   }
   const { card: one, values } = state.views.get(state.active);
-  state.note.textContent = `Query ${i} “${scene.labels[i]}” → key ${j} “${scene.labels[j]}”: ` +
+  state.note.textContent = `Query ${i} “${named(scene.labels[i])}” → key ${j} “${named(scene.labels[j])}”: ` +
     `${number(values[i * scene.n + j])} in ${one.label}${state.locked ? '. Held; Esc lets go.' : ''}`;
 }
 
