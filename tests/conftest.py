@@ -90,6 +90,14 @@ def smollm_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+def fetched(tab: Any, params: Any) -> bool:
+    """Whether the settings ask for a model that is fetched first."""
+    from backends import smollm
+
+    return any(source.kind == "shelf" and source.wanted(params) and getattr(params, source.field) == smollm.ID
+               for source in tab.sources)
+
+
 def played(work: Coroutine[Any, Any, Any]) -> Any:
     """What a coroutine gives within a minute; in a thread of its own, since Playwright keeps a loop in the test's."""
 

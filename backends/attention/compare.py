@@ -7,7 +7,6 @@ channels.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,8 +14,10 @@ from torch import Tensor
 
 from backends import device, metrics, shapes, stop, threads
 from backends.attention import exact, inputs, kernels, lessons, linformer, masks
+from backends.attention.exact import PLAIN, Own
 from backends.attention.inputs import Inputs, Tensors
-from backends.attention.params import KINDS, LESSONS, AttentionParams, Card, Comparison, Reading
+from backends.attention.params import KINDS, AttentionParams, Reading
+from backends.attention.results import Card, Comparison
 from backends.result import Check, Work, check
 
 DRAWS = 3                   # further random draws for the band of a random kind's error
@@ -25,7 +26,7 @@ LEAKS = ("it mixes all tokens, so earlier outputs change when later keys and val
 FREE_ROWS = ("norm", "linformer")       # kinds whose rows need not sum to 1
 
 
-def _view(params: AttentionParams, tensors: Tensors | None = None) -> Work:
+def view(params: AttentionParams, tensors: Tensors | None = None) -> Work:
     """The cards, then the same cards with the lesson, which may grow.  `tensors`: q, k, v of a file."""
     given = inputs.load(params, tensors)
     body, checks = threads.alone(_compared, params, given)
@@ -35,12 +36,11 @@ def _view(params: AttentionParams, tensors: Tensors | None = None) -> Work:
         yield replace(body, lesson=lesson), given.notice, checks + lessons.checks(lesson) if whole else None
 
 
-VIEWS: dict[str, Callable[..., Work]] = dict.fromkeys(LESSONS, _view)
-
-
-def output(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) -> Tensor:
-    """y (h, n, d) of one kind by its fast path, without its n x n matrix where the kind allows; float64 for the
-    Performers."""
+def output(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams, own: Own = PLAIN) -> Tensor:
+    """y (h, n, e) of one kind by its fast path, without its n x n matrix where the kind allows; float64 for the
+    Performers.  `own`: what the softmax of a model has besides."""
+    if kind == "softmax" and own != PLAIN:
+        return exact.configured(q, k, params.causal, own) @ v
     if kind in kernels.KINDS:
         return kernels.attend(kind, q, k, v, params)
     if kind == "linformer":
@@ -52,12 +52,15 @@ def output(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) 
     return exact.attend(q, k, v, causal=params.causal, scale=1.0 if kind == "unscaled" else None)
 
 
-def weights(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) -> tuple[Tensor, Tensor]:
+def weights(kind: str, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams,
+            own: Own = PLAIN) -> tuple[Tensor, Tensor]:
     """A (h, n, n) of one kind, and the sums (h, n) of its rows before any division (of the rows themselves where
     nothing is divided)."""
     if kind in kernels.KINDS:
         return kernels.matrix(kind, q, k, v, params)
-    if kind == "linformer":
+    if kind == "softmax" and own != PLAIN:
+        a = exact.configured(q, k, params.causal, own)
+    elif kind == "linformer":
         a = linformer.matrix(q, k, linformer.projection(params.rank, q.shape[1], params.seed))
     else:
         n = q.shape[1]
@@ -90,11 +93,15 @@ class _Worked:
 
 def _compared(params: AttentionParams, given: Inputs) -> tuple[Comparison, tuple[Check, ...]]:
     before = _digest(given)
-    reference = weights("softmax", *_head(given, params), params)[0]
+    reference = weights("softmax", *_head(given), params, given.own)[0]
     worked = [_work(kind, given, params, reference) for kind in params.kinds]
     checks = _checks(worked, params, before == _digest(given))
+    if given.map is not None and params.causal and params.norm == 1:
+        checks += (check("softmax is the model's own", _most(reference[0] - given.map), 1e-5,
+                         "the largest difference of a weight to the map that the model itself uses"),)
     cards = tuple(shapes.check(w.card) for w in worked)
-    return Comparison(given.labels, before[:12], params.head - 1, params.reading, params.radius, cards), checks
+    said = given.words
+    return Comparison(said.labels, said.pieces, before[:12], given.head, params.reading, params.radius, cards), checks
 
 
 def _digest(given: Inputs) -> str:
@@ -104,24 +111,25 @@ def _digest(given: Inputs) -> str:
     return sha.hexdigest()
 
 
-def _head(given: Inputs, params: AttentionParams) -> Tensors:
-    """q, k, v (1, n, d) of the drawn head."""
-    one = slice(params.head - 1, params.head)
+def _head(given: Inputs) -> Tensors:
+    """q, k (1, n, d), v (1, n, e) of the drawn head."""
+    one = slice(given.head, given.head + 1)
     return given.q[one], given.k[one], given.v[one]
 
 
 def _work(name: str, given: Inputs, params: AttentionParams, reference: Tensor) -> _Worked:
     stop.check()
     kind, q, k, v = KINDS[name], given.q, given.k, given.v
-    a, sums = weights(name, q, k, v, params)
-    y = output(name, q, k, v, params)
-    drawn, sums = a[params.head - 1], sums[params.head - 1]
+    a, sums = weights(name, q, k, v, params, given.own)
+    y = output(name, q, k, v, params, given.own)
+    drawn, sums = a[given.head], sums[given.head]
     bad = tuple(torch.nonzero(~((sums > 0) & sums.isfinite())).flatten().tolist())
     figures = (_figures(drawn, params.radius) | _errors(name, drawn, given, params, reference)
                | {"negative": len(bad) / len(sums)})
     causal, residual = kind.causal and params.causal, _residual(a, v, y)
     card = Card(name, kind.label, kind.family, causal, a.float(), y.float(), residual, figures, bad, kind.note)
-    rows = 0.0 if name in FREE_ROWS else _off_one(a.sum(-1))
+    free = name in FREE_ROWS or (name == "softmax" and given.own.sinks is not None)
+    rows = 0.0 if free else _off_one(a.sum(-1))
     above = _most(a.triu(1).nan_to_num(0.0)) if params.causal else 0.0
     return _Worked(card, rows, above, _leak(name, given, y, params) if params.causal else 0.0)
 
@@ -160,7 +168,7 @@ def _errors(name: str, drawn: Tensor, given: Inputs, params: AttentionParams, re
     for draw in range(1, DRAWS + 1 if KINDS[name].random else 1):
         stop.check()
         other = replace(params, seed=(params.seed + draw) % 10_000)
-        found.append(_error(name, weights(name, *_head(given, params), other)[0][0], reference[0]))
+        found.append(_error(name, weights(name, *_head(given), other)[0][0], reference[0]))
     return {"error": found[0], "error_low": min(found), "error_high": max(found)}
 
 
@@ -176,8 +184,8 @@ def _leak(name: str, given: Inputs, y: Tensor, params: AttentionParams) -> float
     half = (y.shape[1] + 1) // 2
     flip = torch.ones(y.shape[1], 1, device=y.device)
     flip[half:] = -1.0
-    q, k, v = _head(given, params)
-    old, new = y[params.head - 1, :half], output(name, q, k * flip, v * flip, params)[0, :half]
+    q, k, v = _head(given)
+    old, new = y[given.head, :half], output(name, q, k * flip, v * flip, params, given.own)[0, :half]
     gap, size = (new - old).nan_to_num(0.0, 0.0, 0.0), old.nan_to_num(0.0, 0.0, 0.0)
     return _most(gap) / max(size.square().mean().sqrt().item(), 1e-30)
 

@@ -6,9 +6,48 @@ heads, n tokens, d, e channels.
 """
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Own:
+    """What the softmax of a model may have besides q, k and v: `window`, keys that a query sees, itself included;
+    `softcap`, scores s become softcap tanh(s / softcap); `sinks` (h,), a logit of each head that takes part in the
+    softmax and brings no value."""
+
+    window: int | None = None
+    softcap: float | None = None
+    sinks: Tensor | None = None
+
+    def said(self) -> str:
+        """Sentences on what there is; "" for nothing."""
+        return " ".join(filter(None, (
+            self.window and f"This layer's softmax sees {self.window} tokens back; the other kinds do not know that.",
+            self.softcap and f"This layer's softmax caps its scores at {self.softcap:g}; the other kinds do not.",
+            "This layer's softmax has a learned sink, so its rows sum to less than 1; the other kinds have none."
+            if self.sinks is not None else "")))
+
+
+PLAIN = Own()
+
+
+def configured(q: Tensor, k: Tensor, causal: bool, own: Own) -> Tensor:
+    """A (h, n, n) of softmax with what a model has besides; rows sum to 1, but for what a sink takes."""
+    scores = q @ k.mT * q.shape[-1] ** -0.5
+    if own.softcap is not None:
+        scores = own.softcap * (scores / own.softcap).tanh()
+    at = torch.arange(q.shape[1], device=q.device)
+    gap = at[:, None] - at
+    hidden = (gap < 0 if causal else torch.zeros_like(gap, dtype=torch.bool)) | (gap >= (own.window or len(at)))
+    scores = scores.masked_fill(hidden, -torch.inf)
+    if own.sinks is None:
+        return scores.softmax(-1)
+    sink = own.sinks[:, None, None].expand(*scores.shape[:-1], 1)
+    return torch.cat([scores, sink], -1).softmax(-1)[..., :-1]
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False,

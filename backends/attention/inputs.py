@@ -1,101 +1,101 @@
-"""Where q, k and v come from: a trained model reading a text, a seeded draw, or a safetensors file.
+"""Where q, k and v come from: a model reading a text, a seeded draw, or a safetensors file.
 
-Letters: h heads, n tokens, d head dimension.  The norm dial multiplies q and k of every source.
+Letters: h heads, g key heads, n tokens, d head dimension, e value channels.  The norm dial multiplies q and k of every
+source.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from torch import Tensor
 
-from backends import device, threads, weights
-from backends.attention.params import MAX_BYTES, AttentionParams
+from backends import device, weights
+from backends.attention import readers
+from backends.attention.exact import PLAIN, Own
+from backends.attention.params import MAX_TOKENS, AttentionParams
+from backends.attention.words import Words
 from backends.drawn import normal, seeded
+from backends.lm import pretrained
+from backends.lm.pretrained import Heads, wide
 
 Tensors = tuple[Tensor, Tensor, Tensor]
 HEADS = 4                    # of a synthetic input
-MAX_TOKENS, MAX_DIM, MAX_HEADS, MAX_VALUE = 512, 256, 64, 1e6
+MAX_DIM, MAX_HEADS, MAX_VALUE = 256, 64, 1e6
 MAX_FILE = 256 << 20
-MODEL = "softmax"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """q, k, v (float32, on the device that computes), one label per token, and a sentence on what was cut or is unusual
-    ("" if nothing)."""
+    """q, k, v (float32, on the device that computes), how each token reads, which head is drawn (from 0), and a
+    sentence on what was cut or is unusual ("" if nothing).
+
+    Of a model they are those of the one head, with what its softmax has besides, `own`, and the weights that it uses,
+    `map`."""
 
     q: Annotated[Tensor, "h n d"]
     k: Annotated[Tensor, "h n d"]
-    v: Annotated[Tensor, "h n d"]
-    labels: tuple[str, ...]
+    v: Annotated[Tensor, "h n e"]
+    words: Words
+    head: int = 0
     notice: str = ""
+    own: Own = PLAIN
+    map: Annotated[Tensor, "n n"] | None = None
 
 
 def load(params: AttentionParams, tensors: Tensors | None = None) -> Inputs:
     """The input that `params` names; `tensors` are those of a file.  Raises ValueError with one sentence for the
     user."""
-    if params.source == "text":
-        found = _text(params)
+    if params.source in ("text", "model"):
+        found = _read(params)
     elif params.source == "file":
         if tensors is None:
             raise ValueError("Please choose a safetensors file that holds q, k and v.")
-        found = _numbered(*(x.to(device.exact()) for x in tensors))
+        found = _numbered(*(x.to(device.exact()) for x in tensors), params)
     else:
         made = normal(3, HEADS, params.n, params.dim, random=seeded(params.seed))
-        found = _numbered(*made.to(device.exact()))
-    if params.head > len(found.q):
-        raise ValueError(f"This input has {len(found.q)} head{'s' * (len(found.q) > 1)}; please choose one of them.")
-    return Inputs(found.q * params.norm, found.k * params.norm, found.v, found.labels, found.notice)
+        found = _numbered(*made.to(device.exact()), params)
+    return replace(found, q=found.q * params.norm, k=found.k * params.norm)
 
 
-def _numbered(q: Tensor, k: Tensor, v: Tensor) -> Inputs:
-    return Inputs(q, k, v, tuple(f"q{i}" for i in range(q.shape[1])))
+def _numbered(q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) -> Inputs:
+    names = tuple(f"q{i}" for i in range(q.shape[1]))
+    return Inputs(q, k, v, Words(names, names), _one_of(len(q), params))
 
 
-def _text(params: AttentionParams) -> Inputs:
-    text, notice = cut(params.text)
-    layers, length = traced(text)
+def _one_of(heads: int, params: AttentionParams) -> int:
+    """The drawn head, from 0.  Raises ValueError where there are fewer."""
+    if params.head > heads:
+        raise ValueError(f"This input has {heads} head{'s' * (heads > 1)}; please choose one of them.")
+    return params.head - 1
+
+
+def _read(params: AttentionParams) -> Inputs:
+    """One head of a model that reads the text."""
+    model = readers.reader(params)
+    tokens, said, notice = model.read(params.text)
+    layers = readers.caught(model, tokens)
     if params.layer > len(layers):
-        raise ValueError(f"The trained model has {len(layers)} layers.")
-    labels = tuple(label(byte) for byte in text.encode("utf-8"))
-    if len(labels) > length:
-        notice += f"The model was trained on {length} bytes at a time; what comes after is longer than it ever saw."
-    return Inputs(*layers[params.layer - 1], labels, notice.strip())
+        raise ValueError(f"This model has {len(layers)} layers; please choose one of them.")
+    heads = layers[params.layer - 1]
+    head = _one_of(heads.q.shape[1], params)
+    one = readers.plain(heads, slice(head, head + 1))
+    own = Own(one.window if (one.window or len(tokens)) < len(tokens) else None, one.softcap, one.sinks)
+    return Inputs(*readers.folded(one), said, 0, " ".join(filter(None, (notice, own.said()))), own,
+                  _used(heads)[head])
 
 
-def cut(text: str) -> tuple[str, str]:
-    """The text as at most MAX_BYTES bytes of UTF-8, never through a character, and a sentence if that shortened it.
-    Raises ValueError for an empty text."""
-    data = text[: MAX_BYTES + 1].encode("utf-8", "replace")
-    if not data:
-        raise ValueError("The text is empty; please type at least one character.")
-    short = data[:MAX_BYTES].decode("utf-8", "ignore")
-    notice = f"Only the first {len(short.encode('utf-8'))} bytes of the text are used. "
-    return short, notice if len(data) > MAX_BYTES else ""
-
-
-def label(byte: int) -> str:
-    """A byte as its printable ASCII character, or as \\xNN."""
-    return chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
-
-
-@device.kept(16)
-def traced(text: str) -> tuple[tuple[Tensors, ...], int]:
-    """Per layer of the trained softmax model, q, k, v (h, n, d) on this text, and the length that it was trained on."""
-    from backends.lm import shelf
-    try:
-        model = shelf.load(MODEL)
-    except weights.WeightsError as error:
-        raise ValueError(str(error)) from None
-    layers = threads.alone(model.trace, shelf.tokens(text)).layers
-    return tuple((layer.q[0], layer.k[0], layer.v[0]) for layer in layers), model.config.length
+def _used(heads: Heads) -> Tensor:
+    """The weights (h, n, n) that a model's layer uses, in float32."""
+    sinks = None if heads.sinks is None else heads.sinks.float()
+    exactly = replace(heads, q=heads.q.float(), k=heads.k.float(), sinks=sinks)
+    return pretrained.weights(exactly)[0].to(device.exact())
 
 
 def read_tensors(path: str | Path) -> Tensors:
-    """q, k, v (h, n, d), float32, of a safetensors file with these keys and one shape: (n, d), (h, n, d) or (1, h, n,
-    d).
+    """q (h, n, d), k (h, n, d) and v (h, n, e), float32, of a safetensors file with these keys: (n, d), (h, n, d) or
+    (1, h, n, d) each.  Fewer heads of k and v are repeated, each for its group of query heads.
 
     Raises ValueError, one sentence: no safetensors file, keys missing, shapes or types wrong, too large, or values that
     are not finite.
@@ -110,11 +110,15 @@ def read_tensors(path: str | Path) -> Tensors:
     missing = [name for name in "qkv" if name not in found]
     if missing:
         raise ValueError(f"This file holds no tensor called {missing[0]}; it needs q, k and v.")
-    if len({found[name].shape for name in "qkv"}) > 1:
-        raise ValueError(f"q, k and v must have one shape, but have "
-                         f"{', '.join(str(tuple(found[name].shape)) for name in 'qkv')}.")
     q, k, v = (_checked(name, found[name]) for name in "qkv")
-    return q, k, v
+    if (q.shape[1:], len(k), k.shape[1]) != (k.shape[1:], len(v), v.shape[1]) or len(q) % len(k):
+        raise ValueError("q, k and v must have the same tokens, q and k the same channels, and k and v a number of "
+                         f"heads that divides q's, but have {', '.join(str(tuple(x.shape)) for x in (q, k, v))}.")
+    return q, _widened(k, len(q)), _widened(v, len(q))
+
+
+def _widened(x: Tensor, heads: int) -> Tensor:
+    return wide(x[None], heads)[0]
 
 
 def _checked(name: str, x: Tensor) -> Tensor:

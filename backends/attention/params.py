@@ -1,24 +1,21 @@
-"""What the comparison of attention kinds takes and gives: parameters, the kinds, cards, and the results of the lessons.
+"""What the comparison of attention kinds takes: its settings, and the kinds.
 
 Nothing here computes, and torch is not imported, so that a page can be drawn before torch is loaded.
-Letters: h heads, n tokens, d head dimension, e value channels, m random features.  Arrays marked UNPRINTED do not
-belong in printed numbers.
+Letters: n tokens, d head dimension, m random features.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass, fields
+from typing import Literal
 
-from backends.settings import UNPRINTED, setting
-
-if TYPE_CHECKING:
-    from torch import Tensor
-else:
-    Tensor = Any
+from backends import smollm
+from backends.settings import setting
 
 Reading = Literal["raw", "absolute", "row"]
 Family = Literal["softmax", "kernel", "sparse", "low rank"]
-MAX_BYTES = 512                     # of a text, that is tokens that are drawn
+MAX_TOKENS = 512                    # that are drawn; of a byte model, bytes
+MAX_TEXT = 8192                     # characters of a text, of which a language model makes fewer tokens
+MOST = 128                          # layers, and heads of one, that can be counted
 TEXT = """def add(a, b):
     return a + b
 
@@ -92,19 +89,21 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (
           "keys and values mixed down to `rank` rows by one random projection, untrained here (Wang 2020, arXiv "
           "2006.04768); never causal.", causal=False, random=True),
 )}
-LESSONS = ("none", "bracket", "favor", "gradient", "training", "dilution", "state", "mask")
+LESSONS = ("none", "heads", "cost", "bracket", "favor", "gradient", "training", "dilution", "state", "mask")
 
 
 @dataclass(frozen=True)
 class AttentionParams:
     """Settings of a comparison.  Layer, head and step count as people count: the first is 1."""
 
-    source: Literal["text", "synthetic", "file"] = setting(
-        "text", "Input", "q, k, v of a trained model, random ones, or those of your own file")
-    text: str = setting(TEXT, "Text", f"what the trained model reads: at most {MAX_BYTES} bytes", kind="lines",
-                        max_length=MAX_BYTES)
-    layer: int = setting(1, "Layer", "of the trained softmax model", (1, 4))
-    head: int = setting(1, "Head", "which head is drawn", (1, 4))
+    source: Literal["text", "model", "synthetic", "file"] = setting(
+        "text", "Input", "q, k, v of a model that reads your text, random ones, or those of your own file")
+    model: str = setting(smollm.ID, "Model", "that reads the text", kind="dropdown", max_length=200)
+    text: str = setting(TEXT, "Text", f"what the model reads: at most {MAX_TOKENS} tokens; the small model's are bytes",
+                        kind="lines", max_length=MAX_TEXT)
+    scope: Literal["layer", "all"] = setting("all", "Where", "softmax is replaced")
+    layer: int = setting(1, "Layer", "of the model", (1, MOST), kind="number")
+    head: int = setting(1, "Head", "which head is drawn", (1, MOST), kind="number")
     n: int = setting(128, "Tokens n", "length of a synthetic input", (1, 512))
     dim: int = setting(32, "Head dimension d", "of a synthetic input", (2, 128), 2)
     norm: float = setting(1.0, "Norm of q and k", "multiplies q and k: larger is sharper", (0.0, 8.0), 0.05)
@@ -125,8 +124,10 @@ class AttentionParams:
     blocks: int = setting(1, "Random blocks", "per block of queries: BigBird", (0, 16))
     rank: int = setting(32, "Rank", "rows that Linformer keeps of k and v", (1, 512))
     radius: int = setting(8, "Radius", "of the metric locality", (0, 512))
-    lesson: Literal["none", "bracket", "favor", "gradient", "training", "dilution", "state", "mask"] = setting(
-        "none", "Lesson", "what is worked out beside the maps")
+    lesson: Literal["none", "heads", "cost", "bracket", "favor", "gradient", "training", "dilution", "state",
+                    "mask"] = setting("none", "Lesson", "what is worked out beside the maps")
+    order: Literal["layers", "first", "previous", "induction", "entropy", "reach"] = setting(
+        "layers", "Order", "of all heads")
     step: int = setting(1, "Step", "token after which the state is drawn", (1, 512))
     depth: int = setting(3, "Layers", "over which a mask's receptive field grows", (1, 12))
     delta: bool = setting(False, "Delta rule", "a write first takes away what its key already reads")
@@ -145,171 +146,3 @@ class AttentionParams:
             raise ValueError("Please choose at least one kind of attention, and each of them once.")
         if self.lesson not in LESSONS:
             raise ValueError(f"There is no lesson called {str(self.lesson)[:40]!r}.")
-
-
-@dataclass(frozen=True)
-class Card:
-    """One kind on this input.
-
-    `causal`: what it really is here.  `weights`: the matrix A as applied; rows that cannot be normalised hold NaN.
-    `output`: by the fast path, never A @ v.  `residual`: ||A v - output|| / ||output|| over the finite rows.  `metrics`
-    of the drawn head: entropy, support, top1, sink, locality, rank, error (to softmax; error_low, error_high: its range
-    over random draws), negative (share of row sums <= 0).  `bad_rows`: rows of the drawn head whose sum, before the
-    division, is <= 0 or not finite.
-    """
-
-    kind: str
-    label: str
-    family: Family
-    causal: bool
-    weights: Annotated[Tensor, "h n n"] = field(metadata=UNPRINTED)
-    output: Annotated[Tensor, "h n d"] = field(metadata=UNPRINTED)
-    residual: float
-    metrics: dict[str, float]
-    bad_rows: tuple[int, ...]
-    note: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All kinds on one input.  `labels`: one per token; `digest`: of q, k, v; `head` counts from 0; `lesson`: None
-    until it is there."""
-
-    labels: tuple[str, ...]
-    digest: str
-    head: int
-    reading: Reading
-    radius: int
-    cards: tuple[Card, ...]
-    lesson: Bracket | Favor | Gradient | Training | Dilution | State | Mask | None = None
-
-
-@dataclass(frozen=True)
-class Bracket:
-    """(Q K^T) V against Q (K^T V), one head of dimension `dim`, without mask and division, at lengths `n` so far.
-
-    Seconds are medians over repeats; bytes: peak of the tensors alive, counted op by op, inputs left out; flops count
-    multiply and add.  None: not run, its matrix would take too much of the free memory.  `predicted`: the n at which
-    both orders need the same flops, n = d; `crossover_seconds`: the n at which the measured times cross, None while
-    they do not.  `difference`: largest relative gap of results.
-    """
-
-    dim: int
-    n: tuple[int, ...]
-    quadratic_seconds: tuple[float | None, ...]
-    linear_seconds: tuple[float, ...]
-    quadratic_bytes: tuple[int | None, ...]
-    linear_bytes: tuple[int, ...]
-    quadratic_flops: tuple[int, ...]
-    linear_flops: tuple[int, ...]
-    predicted: int
-    crossover_seconds: float | None
-    difference: float
-    finished: bool
-
-
-@dataclass(frozen=True)
-class Favor:
-    """Random features for exp(q.k): per kind k (positive, trigonometric, hyperbolic) and number of directions m.
-
-    `error`: sqrt(sum (estimate - exp)^2 / sum exp^2) over all pairs, root mean square over draws; `low` and `high`: its
-    range over draws; `theory`: the same from the closed forms, which hold for independent directions; `slope`: of log
-    error against log m; `non_positive`: share of rows whose estimated sum is <= 0.  `longest`: the largest |q + k|^2,
-    whose exponential the variance grows with.
-    """
-
-    kinds: tuple[str, ...]
-    m: tuple[int, ...]
-    error: Annotated[Tensor, "k m"]
-    low: Annotated[Tensor, "k m"]
-    high: Annotated[Tensor, "k m"]
-    theory: Annotated[Tensor, "k m"]
-    non_positive: Annotated[Tensor, "k m"]
-    slope: tuple[float, ...]
-    longest: float
-    draws: int
-    orthogonal: bool
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """How one attention row answers to its scores s * u (u > 0, mean 1) as s shrinks: per kind k (softmax, linear,
-    norm) and s.
-
-    `jacobian`: d p_j / d s_i, p the weights (of "norm": the implicit ones).  `weight`: its largest entry, with its
-    bound; `output`: the largest root mean square over channels of d y / d s_i, with its bound.  `difference`: these
-    formulas against autograd, relative.
-    """
-
-    kinds: tuple[str, ...]
-    s: Annotated[Tensor, "s"]
-    jacobian: Annotated[Tensor, "k s j j"] = field(metadata=UNPRINTED)
-    weight: Annotated[Tensor, "k s"]
-    weight_bound: Annotated[Tensor, "k s"]
-    output: Annotated[Tensor, "k s"]
-    output_bound: Annotated[Tensor, "k s"]
-    eps: float
-    difference: float
-
-
-@dataclass(frozen=True)
-class Training:
-    """How the shipped models m were trained: held-out nats per byte at `steps` s (one seed), and accuracy of
-    associative recall at `recall_steps` t for each seed r.  Every model of a task saw the same data in the same
-    order."""
-
-    models: tuple[str, ...]
-    steps: tuple[int, ...]
-    loss: Annotated[Tensor, "m s"]
-    recall_steps: tuple[int, ...]
-    recall: Annotated[Tensor, "m r t"]
-
-
-@dataclass(frozen=True)
-class Dilution:
-    """Share of |A| on keys at most r * n tokens away, mean over heads and rows: per trained model m, layer l and r.
-    `uniform`: the same of equal weights over all earlier tokens; `kinds`: what mixes tokens in each layer of each
-    model."""
-
-    models: tuple[str, ...]
-    kinds: tuple[tuple[str, ...], ...]
-    n: int
-    r: Annotated[Tensor, "r"]
-    mass: Annotated[Tensor, "m l r"]
-    uniform: Annotated[Tensor, "r"]
-
-
-@dataclass(frozen=True)
-class State:
-    """elu + 1 attention of the drawn head as a recurrent network: S_i (d e) and z_i (d) after each token i.
-
-    `fresh[i]`: relative error of reading value i with its own key right after it was written; `recall[j]`: the same for
-    pair j after `step` tokens, NaN for later pairs.  `residual`: the recurrent output against the chunked one; with the
-    delta rule, its closed form.
-    """
-
-    step: int
-    delta: bool
-    states: Annotated[Tensor, "n d e"] = field(metadata=UNPRINTED)
-    sums: Annotated[Tensor, "n d"] = field(metadata=UNPRINTED)
-    output: Annotated[Tensor, "n e"] = field(metadata=UNPRINTED)
-    fresh: Annotated[Tensor, "n"]
-    recall: Annotated[Tensor, "n"]
-    residual: float
-
-
-@dataclass(frozen=True)
-class Mask:
-    """A sparse pattern and what it reaches.  `first[i, j]`: after how many layers token i first depends on token j, 0 =
-    not within `depth`.  `reach`: share of the allowed pairs reached after 1 .. depth layers.  Flops: scores and mixing
-    of one head, 4 d per pair."""
-
-    kind: str
-    depth: int
-    pattern: Annotated[Tensor, "n n"] = field(metadata=UNPRINTED)
-    first: Annotated[Tensor, "n n"] = field(metadata=UNPRINTED)
-    reach: tuple[float, ...]
-    pairs: int
-    full_pairs: int
-    flops: int
-    full_flops: int

@@ -11,8 +11,9 @@ from tests.conftest import ROOT
 HEAVY = ["torch", "torchvision", "timm", "pytest", "hypothesis"]
 
 
-def execute(script, out):
-    """Run a file as ``__main__`` in the checkout; what it prints goes to the file ``out``."""
+def execute(script, out, environment):
+    """Run a file as ``__main__`` in the checkout and this environment; what it prints goes to the file ``out``."""
+    os.environ.update(environment)
     os.chdir(ROOT)
     with open(out, "w", encoding="utf-8") as printed, contextlib.redirect_stdout(printed):
         runpy.run_path(str(script), run_name="__main__")
@@ -23,7 +24,7 @@ def printed(script, folder, seconds=240):
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(HEAVY)
     out = folder / "printed.txt"
-    child = server.Process(target=execute, args=(script, out))
+    child = server.Process(target=execute, args=(script, out, dict(os.environ)))
     child.start()
     child.join(seconds)
     if child.exitcode is None:

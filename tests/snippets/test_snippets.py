@@ -11,7 +11,7 @@ import pytest
 
 from backends import smollm
 from backends.plain import numbers
-from tests.conftest import ROOT
+from tests.conftest import ROOT, fetched
 from tests.snippets.runner import printed
 
 SHIPPED = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text("utf-8"), re.M)
@@ -29,7 +29,7 @@ def tabs():
 def settings(tab):
     """(name, parameters) of the defaults, of what a visitor sees first and of every preset, each once; a model that is
     fetched first has a test of its own."""
-    shown = {p.name: p.params for p in tab.presets if getattr(p.params, "model", "") != smollm.ID}
+    shown = {p.name: p.params for p in tab.presets if not fetched(tab, p.params)}
     taken = {"default": tab.params(), "opening": tab.opening, **shown}
     return [(name, params) for at, (name, params) in enumerate(taken.items())
             if params not in list(taken.values())[:at]]

@@ -89,7 +89,7 @@ def test_settings_survive_the_widgets_and_the_link():
 def test_a_setting_belongs_to_choices_that_exist():
     found = TAB.needs
     assert {"typed", "n", "m", "window", "delta", "depth", "own-tensors"} <= found.keys() and "norm" not in found
-    choices = {"source": {"text", "synthetic", "file"}, "kinds": set(KINDS), "lesson": set(LESSONS)}
+    choices = {"source": {"text", "model", "synthetic", "file"}, "kinds": set(KINDS), "lesson": set(LESSONS)}
     assert all(value in choices[field] for owned in found.values() for field, value in owned)
     assert set(found) - {source.id for source in TAB.sources} < set(TAB.declared)
     assert set(TAB.views) == set(LESSONS) == set(TAB.declared["lesson"].control.choices)

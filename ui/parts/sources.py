@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from backends import models
 from ui.core.tab import ParamError, Source, Tab
 from ui.parts import pictures, texts
 from ui.parts.uploads import MODELS, uploaded
@@ -14,7 +15,7 @@ PAINTED = 1600
 
 
 class MissingError(ParamError):
-    """A file that the settings ask for is not here."""
+    """A file, or a model of the shelf, that the settings ask for is not here."""
 
 
 def inputs(tab: Tab, session: str, params: Any) -> dict[str, Any]:
@@ -24,6 +25,9 @@ def inputs(tab: Tab, session: str, params: Any) -> dict[str, Any]:
     for source in tab.sources:
         if source.kind == "picture" and _used(tab, source, params):
             found["image"] = pictures.seen(session, getattr(params, source.field), source.most)
+        if source.kind == "shelf" and source.wanted(params) and source.offer(params)[1]:
+            title = models.titles()[getattr(params, source.field)]
+            raise MissingError(f"{title} is not on this machine yet; please download it first.")
         if source.kind == "model" and source.wanted(params):
             path = MODELS.get(session, _id(tab, source))
             if path is None:

@@ -20,7 +20,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from backends import device, stop
 from backends.attention.inputs import Inputs
-from backends.attention.params import AttentionParams, Bracket
+from backends.attention.params import AttentionParams
+from backends.attention.results import Bracket
 from backends.drawn import normal, seeded
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)

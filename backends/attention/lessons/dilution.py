@@ -11,16 +11,17 @@ import torch
 from torch import Tensor
 
 from backends import device, metrics
-from backends.attention import inputs, masks
+from backends.attention import masks, readers
 from backends.attention.inputs import Inputs
-from backends.attention.params import AttentionParams, Dilution
+from backends.attention.params import AttentionParams
+from backends.attention.results import Dilution
 
 SHARES = tuple(x / 20 for x in range(1, 21))
 
 
 def measure(params: AttentionParams, given: Inputs) -> Dilution:
     """Every trained model on the text of `params`.  Raises ValueError if the text is empty or no model is there."""
-    names, kinds, mass, n = _models(inputs.cut(params.text)[0])
+    names, kinds, mass, n = _models(readers.short(params.text)[0])
     causal = masks.causal(n).to(mass.device).double()
     uniform = near((causal / causal.sum(-1, keepdim=True))[None], SHARES)
     return Dilution(names, kinds, n, torch.tensor(SHARES, dtype=torch.float64, device=mass.device), mass, uniform)

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from backends.attention import features, kernels
 from backends.attention.inputs import Inputs
-from backends.attention.params import AttentionParams, Favor
+from backends.attention.params import AttentionParams
+from backends.attention.results import Favor
 
 KINDS = ("positive", "trigonometric", "hyperbolic")
 COUNTS = (4, 8, 16, 32, 64, 128, 256, 512)
@@ -26,7 +27,7 @@ TOKENS = 64                 # of the input are used, the first ones
 
 def measure(params: AttentionParams, given: Inputs) -> Favor:
     """Error against m for the three kinds of features, over DRAWS draws of the directions."""
-    q, k = (features.temper(x[params.head - 1, :TOKENS].double()) for x in (given.q, given.k))
+    q, k = (features.temper(x[given.head, :TOKENS].double()) for x in (given.q, given.k))
     seeds = range(params.seed, params.seed + DRAWS)
     found = [[torch.stack(errors(kind, q, k, seed, params)) for kind in KINDS] for seed in seeds]
     error, negative = torch.stack([torch.stack(draw) for draw in found]).unbind(2)

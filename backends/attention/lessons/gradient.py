@@ -21,7 +21,8 @@ from torch import Tensor
 
 from backends.attention import features, linear
 from backends.attention.inputs import Inputs
-from backends.attention.params import AttentionParams, Gradient
+from backends.attention.params import AttentionParams
+from backends.attention.results import Gradient
 
 KINDS = ("softmax", "linear", "norm")
 KEYS = 8
@@ -71,7 +72,7 @@ def bounds(kind: str, s: Tensor, v: Tensor) -> tuple[float, float]:
 
 def measure(params: AttentionParams, given: Inputs) -> Gradient:
     """All kinds and scales on one row of the drawn head; float64."""
-    q, k, v = (x[params.head - 1, :KEYS].double() for x in (given.q, given.k, given.v))
+    q, k, v = (x[given.head, :KEYS].double() for x in (given.q, given.k, given.v))
     u = features.elu1(k) @ features.elu1(q[-1])
     u = u / u.mean()
     full = torch.stack([torch.stack([jacobian(kind, s * u, v) for s in SCALES]) for kind in KINDS])

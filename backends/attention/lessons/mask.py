@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from backends.attention import masks
 from backends.attention.inputs import Inputs
-from backends.attention.params import AttentionParams, Mask
+from backends.attention.params import AttentionParams
+from backends.attention.results import Mask
 
 
 def measure(params: AttentionParams, given: Inputs) -> Mask:

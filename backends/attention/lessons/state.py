@@ -16,12 +16,13 @@ from torch.nn import functional as F
 
 from backends.attention import features, linear
 from backends.attention.inputs import Inputs
-from backends.attention.params import AttentionParams, State
+from backends.attention.params import AttentionParams
+from backends.attention.results import State
 
 
 def measure(params: AttentionParams, given: Inputs) -> State:
     """All states of the drawn head, and what can be read back from them."""
-    q, k, v = (x[params.head - 1] for x in (given.q, given.k, given.v))
+    q, k, v = (x[given.head] for x in (given.q, given.k, given.v))
     g, f = features.elu1(q), features.elu1(k)
     step = min(params.step, len(v))
     if params.delta:

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from backends import weights
 from backends.attention.inputs import Inputs
-from backends.attention.params import AttentionParams, Training
+from backends.attention.params import AttentionParams
+from backends.attention.results import Training
 from backends.device import HOST
 
 

@@ -1,38 +1,29 @@
 """Where q, k, v come from, and one sentence for everything that cannot be used."""
 import pickle
-from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from backends import weights
-from backends.attention import inputs
+from backends.attention import inputs, readers
 from backends.attention.params import TEXT, AttentionParams
 from backends.lm import shelf
+from backends.lm.pretrained import Heads
 
 
-class Fake:
-    """A decoder of two layers, four heads and head dimension 6: q, k, v follow from the bytes."""
-
-    config = SimpleNamespace(length=32)
-
-    def trace(self, tokens):
-        """q holds the bytes, k the layer, v the positions."""
-        n = len(tokens)
-        layers = [(tokens.float().expand(4, n).unsqueeze(-1).expand(4, n, 6)[None],
-                   torch.full((1, 4, n, 6), float(layer)), torch.arange(float(n))[:, None].expand(1, 4, n, 6))
-                  for layer in (1, 2)]
-        return SimpleNamespace(layers=tuple(SimpleNamespace(q=q, k=k, v=v) for q, k, v in layers))
+def layers(model, tokens):
+    """Two layers of four heads of dimension 6: q holds the bytes, k the layer, v the positions."""
+    n = len(tokens)
+    q = tokens.float().expand(4, n).unsqueeze(-1).expand(4, n, 6)[None]
+    v = torch.arange(float(n))[:, None].expand(1, 4, n, 6)
+    return tuple(Heads(layer - 1, q, torch.full((1, 4, n, 6), float(layer)), v, 6**-0.5) for layer in (1, 2))
 
 
 @pytest.fixture
 def fake(monkeypatch):
-    """The fake in the place of the trained model."""
-    inputs.traced.cache_clear()
-    monkeypatch.setattr(shelf, "load", lambda name: Fake())
-    yield
-    inputs.traced.cache_clear()
+    """Those in the place of what the trained model is given."""
+    monkeypatch.setattr(readers, "caught", layers)
 
 
 def read(**given):
@@ -41,9 +32,9 @@ def read(**given):
 
 def test_text_gives_the_chosen_layer_on_its_bytes(fake):
     found = read(text="ab é\n", layer=2, norm=0.5)
-    assert found.labels == ("a", "b", " ", "\\xc3", "\\xa9", "\\x0a") and found.notice == ""
+    assert found.words.labels == ("a", "b", " ", "é 1/2", "é 2/2", "↵") and found.notice == ""
     assert found.q[0, :, 0].tolist() == [48.5, 49, 16, 97.5, 84.5, 5] and found.k.unique().item() == 1.0
-    assert found.v[3, :, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert found.v[0, :, 0].tolist() == [0, 1, 2, 3, 4, 5] and (found.head, len(found.q)) == (0, 1)
 
 
 @pytest.mark.parametrize("text, n, says", [
@@ -58,7 +49,7 @@ def test_text_gives_the_chosen_layer_on_its_bytes(fake):
 ], ids=["one byte", "the most", "one too many", "two-byte", "odd cut", "a megabyte", "surrogate", "control"])
 def test_long_and_odd_texts(fake, text, n, says):
     found = read(text=text)
-    assert found.q.shape == (4, n, 6) and len(found.labels) == n
+    assert found.q.shape == (1, n, 6) and len(found.words.labels) == len(found.words.pieces) == n
     assert says in found.notice and bool(says) == bool(found.notice)
 
 
@@ -67,11 +58,11 @@ def test_what_a_text_cannot_be(fake):
         read(text="")
     with pytest.raises(ValueError, match="has 2 layers"):
         read(text="x", layer=3)
+    with pytest.raises(ValueError, match="has 4 heads"):
+        read(text="x", head=5)
 
 
 def test_a_missing_model_is_one_sentence(monkeypatch):
-    inputs.traced.cache_clear()
-
     def missing(name):
         raise weights.WeightsError("The weights are not there.")
     monkeypatch.setattr(shelf, "load", missing)
@@ -85,16 +76,17 @@ def test_the_default_text_fits():
 
 @pytest.mark.skipif("softmax" not in shelf.NAMES, reason="no trained softmax model in the manifest")
 def test_the_trained_model_reads_the_default_text():
-    inputs.traced.cache_clear()
+    readers.KEPT.clear()
     layer = shelf.load("softmax").trace(shelf.tokens(TEXT)).layers[2]
-    found = read(layer=3)
-    assert torch.equal(found.q, layer.q[0]) and torch.equal(found.v, layer.v[0]) and len(found.labels) == len(TEXT)
+    found = read(layer=3, head=2)
+    assert torch.allclose(found.q, layer.q[0, 1:2], atol=1e-5) and torch.equal(found.v, layer.v[0, 1:2])
+    assert len(found.words.labels) == len(TEXT) and torch.allclose(found.map, layer.matrix[0, 1], atol=1e-6)
 
 
 def test_synthetic_numbers_follow_the_seed_and_the_norm():
     one, same, sharp, other = (read(source="synthetic", n=9, dim=6, **x) for x in ({}, {}, {"norm": 2.0}, {"seed": 1}))
     assert torch.equal(one.q, same.q) and torch.equal(sharp.k, 2 * one.k) and torch.equal(sharp.v, one.v)
-    assert not torch.equal(one.q, other.q) and one.q.shape == (4, 9, 6) and one.labels[:2] == ("q0", "q1")
+    assert not torch.equal(one.q, other.q) and one.q.shape == (4, 9, 6) and one.words.labels[:2] == ("q0", "q1")
     assert abs(read(source="synthetic", n=512).q.std().item() - 1) < 0.02
 
 
@@ -123,11 +115,22 @@ def test_good_files(tmp_path, shape, dtype):
     assert torch.equal(v, 2 * q) and torch.equal(k, q)
 
 
+def test_fewer_heads_of_k_and_v_are_repeated_for_their_group(tmp_path):
+    q, k, v = torch.randn(6, 5, 4), torch.randn(2, 5, 4), torch.randn(2, 5, 3)
+    found = inputs.read_tensors(saved(tmp_path, q, k, v))
+    assert torch.equal(found[0], q) and [tuple(x.shape) for x in found] == [(6, 5, 4), (6, 5, 4), (6, 5, 3)]
+    assert all(torch.equal(found[1][h], k[h // 3]) and torch.equal(found[2][h], v[h // 3]) for h in range(6))
+    drawn = inputs.load(AttentionParams(source="file", head=6), found)
+    assert drawn.head == 5 and torch.equal(drawn.q[5], q[5])
+
+
 GOOD = torch.ones(2, 5, 4)
 
 
 @pytest.mark.parametrize("q, k, says", [
-    (GOOD, torch.ones(2, 6, 4), r"one shape, but have \(2, 5, 4\), \(2, 6, 4\)"),
+    (GOOD, torch.ones(2, 6, 4), r"the same tokens, .* but have \(2, 5, 4\), \(2, 6, 4\)"),
+    (torch.ones(6, 5, 4), torch.ones(4, 5, 4), r"a number of heads that divides q's"),
+    (GOOD, torch.ones(2, 5, 6), "q and k the same channels"),
     (torch.ones(5), None, r"q has shape \(5,\)"),
     (torch.ones(2, 2, 5, 4), None, "should be"),
     (torch.ones(2, 0, 4), None, "without an empty axis"),

@@ -1,35 +1,49 @@
 """The Attention tab: one q, k, v through many kinds of attention, side by side, and lessons on what is seen there."""
 
+from backends import models
 from backends.attention import answer, own
-from backends.attention.params import KINDS, MAX_BYTES, AttentionParams
+from backends.attention.params import KINDS, LESSONS, MAX_TEXT, AttentionParams
 from ui.core.tab import Source, Tab, views
 from ui.tabs.attention import figures
 from ui.tabs.attention.presets import PRESETS
 
 TITLES = {
-    "none": "Kinds side by side", "bracket": "Bracket the product", "favor": "FAVOR+ error",
+    "none": "Kinds side by side", "heads": "All heads", "cost": "What a kind costs",
+    "bracket": "Bracket the product", "favor": "FAVOR+ error",
     "gradient": "Gradient microscope", "training": "Training race", "dilution": "Dilution",
     "state": "An RNN", "mask": "Mask designer",
 }
+CARDS = tuple(name for name in LESSONS if name not in ("heads", "cost"))
+READING = (("source", "text"), ("source", "model"))
+WHOLE = (("lesson", "heads"), ("lesson", "cost"))
 PERFORMERS = (("kinds", "performer"), ("kinds", "performer_trig"), ("kinds", "performer_hyp"))
+KIND = ("m", "orthogonal", "window", "stride", "block", "globals", "blocks", "rank")
 TAB = Tab(
     slug="attention",
     title="Attention",
     question="What does another kind of attention do with the same q, k and v?",
     params=AttentionParams,
     run=answer,
-    views=views(TITLES, figures, streamed=("bracket",)),
+    views=views(TITLES, figures, streamed=("bracket", "cost")),
     presets=PRESETS,
     first=PRESETS[0].params,
     sources=(
-        Source("text", "text", "Text from a file", most=MAX_BYTES, place="typed"),
+        Source("shelf", "model", wanted=lambda params: params.source == "model",
+               fetch=lambda params: models.fetch(params.model), offer=lambda params: models.offer(params.model)),
+        Source("text", "text", "Text from a file", most=MAX_TEXT, place="typed"),
         Source("model", "tensors", "safetensors with q, k, v: (n, d) or (h, n, d)", accept=".safetensors",
-               name="q, k and v", read=own.read, load=own.load, wanted=lambda params: params.source == "file"),
+               name="q, k and v", read=own.read, load=own.load,
+               wanted=lambda params: params.source == "file" and params.lesson in CARDS),
     ),
     chooser="lesson",
+    uses={
+        **dict.fromkeys(("reading", "norm", "causal", "radius", "head", "tensors"), CARDS), "scope": ("cost",),
+        **dict.fromkeys(("layer", "kinds", *KIND), (*CARDS, "cost")),
+    },
     needs={
-        "typed": (("source", "text"), ("lesson", "dilution")), "own-tensors": (("source", "file"),),
-        "layer": (("source", "text"),), "n": (("source", "synthetic"),), "dim": (("source", "synthetic"),),
+        "own-model": (("source", "model"),), "typed": (*READING, ("lesson", "dilution"), *WHOLE),
+        "own-tensors": (("source", "file"),), "layer": (*READING, ("lesson", "cost")),
+        "n": (("source", "synthetic"),), "dim": (("source", "synthetic"),),
         "m": PERFORMERS, "orthogonal": (*PERFORMERS, ("lesson", "favor")),
         "window": (("kinds", "local"), ("kinds", "longformer")), "stride": (("kinds", "strided"), ("kinds", "fixed")),
         "block": (("kinds", "diag"), ("kinds", "bigbird")), "blocks": (("kinds", "bigbird"),),
@@ -38,10 +52,13 @@ TAB = Tab(
         "delta": (("lesson", "state"),), "depth": (("lesson", "mask"),),
     },
     titles={
-        "source": {"text": "My text, through a trained model", "synthetic": "Random q, k, v", "file": "My own q, k, v"},
+        "source": {"text": "My text, through a small trained model", "model": "My text, through a language model",
+                   "synthetic": "Random q, k, v", "file": "My own q, k, v"},
+        "model": {name: title for name, title in models.titles().items() if name != models.BYTES},
+        "scope": {"all": "All layers", "layer": "One layer"},
         "reading": {"raw": "Raw, as applied", "absolute": "Absolute, rows to 1", "row": "Row-normalised, signed"},
         "kinds": {name: kind.label for name, kind in KINDS.items()},
     },
-    held=("step",),
-    folded=("m", "orthogonal", "window", "stride", "block", "globals", "blocks", "rank", "seed", "radius"),
+    held=("step", "order"),
+    folded=(*KIND, "seed", "radius"),
 )

@@ -7,7 +7,9 @@ const METRICS = [
   ['entropy', 'Entropy, nats'], ['support', 'Effective keys'], ['top1', 'Top-1 weight'], ['sink', 'On key 0'], ['locality', 'Within r'],
   ['rank', 'Rank'], ['error', 'Error to softmax'],
 ];
-export const said = (label) => (label === '\\x0a' ? '↵' : label);
+
+// A token in a sentence that is translated: a sign that nobody sees keeps a word of the user's from being taken for one of ours.
+export const named = (label) => (label.length > 2 ? `\u2060${label}` : label);
 
 // an element with the user's own text
 const own = (tag, className, text) => Object.assign(make(tag, className, text), { translate: false });
@@ -145,7 +147,7 @@ function tokens(state, shade) {
   const { scene, strip, at } = state;
   const key = scene.labels.join('\u0000');
   if (strip.dataset.key !== key) {
-    strip.replaceChildren(...scene.labels.map((label) => make('span', '', said(label))));
+    strip.replaceChildren(...scene.pieces.map((piece) => make('span', '', piece)));
     strip.dataset.key = key;
     strip.dataset.numbered = scene.labels.every((label, i) => label === `q${i}`);
     state.spans = [...strip.querySelectorAll('span')];
@@ -198,7 +200,7 @@ function point(state, anew) {
     else view.word.textContent = view.kind === 'softmax' ? 'The reference' : 'Choose Softmax too for a difference';
   }
   const { card: one, values } = state.views.get(state.active);
-  state.note.textContent = `Query ${i} “${said(scene.labels[i])}” → key ${j} “${said(scene.labels[j])}”: ` +
+  state.note.textContent = `Query ${i} “${named(scene.labels[i])}” → key ${j} “${named(scene.labels[j])}”: ` +
     `${number(values[i * scene.n + j])} in ${one.label}${state.locked ? '. Held; Esc lets go.' : ''}`;
 }
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ui.core.tab import Table
-from ui.parts.plots import band, line, stacked, upright
+from ui.parts.plots import CATEGORIES, band, line, stacked, upright
+from ui.parts.plots import figure as plot
 from ui.tabs.attention import scenes
 
 if TYPE_CHECKING:
@@ -159,6 +160,31 @@ def mask_table(lesson: Any) -> Table:
     return Table(("what", "value"), (*rows, *cost, *flops))
 
 
+def cost(body: Any) -> "go.Figure":
+    """The loss with each kind as a bar, the model's own first; a dotted line where all tokens are equally likely."""
+    rows = (body.own, *body.prices)
+    made = plot(f"loss, nats per {body.unit}", height=130 + 30 * len(rows))
+    made.add_bar(x=[row.loss for row in rows], y=[row.label for row in rows], orientation="h",
+                 text=[f"{row.loss:.2f}" for row in rows], textposition="outside", cliponaxis=False, showlegend=False,
+                 marker={"color": [CATEGORIES[6], *[CATEGORIES[0]] * len(body.prices)]})
+    made.add_vline(body.alike, line={"dash": "dot", "color": CATEGORIES[1]})
+    made.add_vline(body.own.loss, line={"dash": "dot", "color": CATEGORIES[6], "width": 1})
+    made.update_xaxes(range=[0, 1.12 * max(body.alike, *(row.loss for row in rows))])
+    return made.update_yaxes(autorange="reversed", ticks="").update_layout(margin={"t": 10})
+
+
+def cost_words(params: Any, body: Any) -> str:
+    """What the dotted line is."""
+    return (f"The mean loss over {body.n} {body.unit}s. Dotted: {body.alike:.2f} nats, the loss where all {body.unit}s "
+            "are equally likely.")
+
+
+def cost_table(body: Any) -> Table:
+    """One row for each kind, the model's own first."""
+    rows = ((row.label, row.loss, row.loss - body.own.loss, row.right) for row in (body.own, *body.prices))
+    return Table(("kind", "loss", "more than the model", "right guesses"), tuple(rows))
+
+
 def _once(draw: Callable[[Any], Any], body: Any) -> Any:
     """What a lesson draws, as soon as it is there: the cards come first."""
     return None if body.lesson is None else draw(body.lesson)
@@ -182,8 +208,11 @@ def _beside(scene: Callable[[Any, Any], dict[str, Any]], params: Any, body: Any)
 CHARTS = {draw.__name__: draw for draw in (bracket, favor, gradient, training, dilution)}
 LESSONS = {"bracket": bracket_table, "favor": favor_table, "gradient": gradient_table, "training": training_table,
            "dilution": dilution_table, "state": state_table, "mask": mask_table}
-FIGURES = {name: partial(_once, draw) for name, draw in CHARTS.items()}
+FIGURES = {name: partial(_once, draw) for name, draw in CHARTS.items()} | {"cost": cost}
 TABLES = {"none": scenes.figures_table} | {name: partial(_rows, rows) for name, rows in LESSONS.items()}
-STAGES = {"none": scenes.cards, "state": partial(_beside, scenes.state), "mask": partial(_beside, scenes.mask)}
-STAGES |= dict.fromkeys(CHARTS, _above)
 PARTS = dict.fromkeys(TABLES, scenes.part)
+TABLES |= {"heads": scenes.heads_table, "cost": cost_table}
+WORDS = {"cost": cost_words}
+STAGES = {"none": scenes.cards, "heads": scenes.heads, "state": partial(_beside, scenes.state),
+          "mask": partial(_beside, scenes.mask)}
+STAGES |= dict.fromkeys(CHARTS, _above)

@@ -7,6 +7,7 @@ the measurement.
 from dataclasses import replace
 from typing import Any
 
+from backends import smollm
 from backends.attention.params import AttentionParams
 from ui.core.tab import Preset
 
@@ -110,6 +111,51 @@ def _jumps(result: Any) -> bool:
     return result.body.lesson.reach[1] == 1.0 and result.body.lesson.pairs < 0.3 * result.body.lesson.full_pairs
 
 
+def _mean(result: Any, layer: int) -> float:
+    """Mean weight that the heads of a layer, from 1, put on the first token."""
+    return float(result.body.first[layer - 1].mean())
+
+
+def _rests(result: Any) -> bool:
+    return _mean(result, 15) > 0.5 and _mean(result, 26) > 0.75 and _mean(result, 12) < 0.1
+
+
+def _copies(result: Any) -> bool:
+    return float(result.body.induction.max()) > 0.5 and float(result.body.baseline.max()) < 0.05
+
+
+def _looks_back(result: Any) -> bool:
+    body = result.body
+    return float(body.previous.max()) > 0.4 and max(float(body.first.max()), float(body.induction.max())) < 0.1
+
+
+def _cannot_rest(result: Any) -> bool:
+    sink = _metric(result, "sink")
+    own = [check.ok for check in result.checks if check.name == "softmax is the model's own"]
+    return own == [True] and sink["softmax"] > 0.8 and max(sink["elu1"], sink["cosformer"], sink["norm"]) < 0.2
+
+
+def _loss(result: Any) -> dict[str, float]:
+    """What each kind loses more than the model, in nats."""
+    return {price.kind: price.loss - result.body.own.loss for price in result.body.prices}
+
+
+def _kept_up(result: Any) -> bool:
+    more = _loss(result)
+    return more["longformer"] < 0.3 and min(more["elu1"], more["performer"], more["norm"]) > 1.5
+
+
+def _ruined(result: Any) -> bool:
+    more = _loss(result)
+    return more["longformer"] < 0.5 and min(more["elu1"], more["performer"], more["norm"]) > 3
+
+
+def _bears(result: Any) -> bool:
+    more = _loss(result)
+    return max(more["elu1"], more["cosformer"], more["diag"]) < 0.4
+
+
+WHOLE = AttentionParams(source="model", model=smollm.ID)
 PRESETS: tuple[Preset, ...] = (
     Preset(
         "Side by side",
@@ -117,6 +163,54 @@ PRESETS: tuple[Preset, ...] = (
         "The same q, k, v of a trained layer: elu + 1 spreads a query over more than three times as many keys as "
         "softmax, and every matrix times V is the output (residuals below 1e-5).",
         _spreads,
+    ),
+    Preset(
+        "All heads of a real model",
+        replace(WHOLE, lesson="heads"),
+        "SmolLM2 on this code: the heads of layer 15 put more than half of their weight on the first token, those of "
+        "layer 26 more than three quarters, those of layer 12 less than a tenth.",
+        _rests,
+    ),
+    Preset(
+        "An induction head",
+        replace(WHOLE, lesson="heads", order="induction"),
+        "Random tokens, read twice: one of SmolLM2's 270 heads puts more than half of its weight on the token after "
+        "the earlier equal one. Without a repeat no head puts 5 % there.",
+        _copies,
+    ),
+    Preset(
+        "No other kind rests there",
+        replace(WHOLE, layer=26, head=2, kinds=("softmax", "elu1", "cosformer", "norm", "longformer")),
+        "Layer 26, head 2 of SmolLM2 puts more than 80 % of its weight on the first token. With the same q, k, v, "
+        "elu + 1, cosFormer and NormAttention put less than 20 % there.",
+        _cannot_rest,
+    ),
+    Preset(
+        "What a kind costs a real model",
+        replace(WHOLE, lesson="cost"),
+        "SmolLM2 with another kind in all layers, not trained again: Longformer costs less than half a nat a token; "
+        "elu + 1, positive Performer and NormAttention cost more than 3.",
+        _ruined,
+    ),
+    Preset(
+        "One layer bears it",
+        replace(WHOLE, lesson="cost", scope="layer", layer=15, kinds=("softmax", "elu1", "cosformer", "diag")),
+        "In layer 15 of SmolLM2 alone, elu + 1, cosFormer and DiagAttention cost less than 0.4 nats a token.",
+        _bears,
+    ),
+    Preset(
+        "All heads of the small model",
+        AttentionParams(lesson="heads", order="previous"),
+        "One of the 16 heads puts more than 40 % of its weight on the previous byte. None rests on the first byte or "
+        "is an induction head: both scores stay below 10 %.",
+        _looks_back,
+    ),
+    Preset(
+        "What a kind costs",
+        AttentionParams(lesson="cost"),
+        "The small model with another kind in all layers: Longformer costs less than 0.3 nats a byte; elu + 1, "
+        "positive Performer and NormAttention cost more than 1.5.",
+        _kept_up,
     ),
     Preset(
         "Where Performer dies",

@@ -36,7 +36,8 @@ def cards(params: Any, body: Any) -> dict[str, Any]:
     ``causal``: what was asked for, so that a card that sees the future all the same can be told from one that may.
     """
     drawn = [_card(card, values) for card, values in zip(body.cards, maps(body), strict=True)]
-    return {"kind": "cards", "n": len(body.labels), "labels": list(body.labels), "digest": body.digest,
+    return {"kind": "cards", "n": len(body.labels), "labels": list(body.labels), "pieces": list(body.pieces),
+            "digest": body.digest,
             "radius": body.radius, "causal": params.causal, "taught": params.lesson != "none", "cards": drawn}
 
 
@@ -45,6 +46,42 @@ def _card(card: Any, values: Any) -> dict[str, Any]:
     words = {"kind": card.kind, "label": card.label, "note": card.note, "causal": card.causal}
     figures = {"residual": finite(card.residual), "metrics": metrics, "bad": list(card.bad_rows)}
     return words | figures | packed.matrix(values)
+
+
+SCORES = {"first": "on the first token", "previous": "on the previous one", "induction": "induction",
+          "baseline": "without a repeat", "entropy": "entropy", "reach": "reach"}
+
+
+def heads(params: Any, body: Any) -> dict[str, Any]:
+    """The sheet of all heads: of each map the bytes below the diagonal, of each score 16 bits, so that those of any
+    model are at most 200 KB."""
+    maps = np.asarray(body.maps)
+    layers, count, side, _ = maps.shape
+    rows, columns = np.tril_indices(side)
+    found = {"kind": "heads", "layers": layers, "heads": count, "side": side, "layer": params.layer,
+             "head": params.head, "order": params.order,
+             "source": params.source if params.source == "model" else "text"}
+    return found | {"maps": packed.packed(maps[:, :, rows, columns]),
+                    "scores": {name: _levels(np.asarray(values)) for name, values in scores(body).items()}}
+
+
+def scores(body: Any) -> dict[str, Any]:
+    """What is measured so far, (layers, heads) each."""
+    return {name: getattr(body, name) for name in SCORES if getattr(body, name) is not None}
+
+
+def _levels(values: np.ndarray) -> dict[str, Any]:
+    bound = float(values.max()) or 1.0
+    return {"bound": bound, "data": packed.packed(np.rint(65535 * values.clip(0) / bound).astype("<u2"))}
+
+
+def heads_table(body: Any) -> Table:
+    """One row for each head."""
+    found = {name: np.asarray(values) for name, values in scores(body).items()}
+    layers, count = np.asarray(body.first).shape
+    rows = ((layer + 1, head + 1, *(float(values[layer, head]) for values in found.values()))
+            for layer in range(layers) for head in range(count))
+    return Table(("layer", "head", *(SCORES[name] for name in found)), tuple(rows))
 
 
 def finite(value: float) -> float | None:

@@ -1,7 +1,8 @@
-// The stages of the Attention tab: cards of maps, the state of linear attention that is stepped, and the reach of a sparse mask.
+// The stages of the Attention tab: cards of maps, the sheet of all heads, the state of linear attention that is stepped, and the reach of a sparse mask.
 // A state is added up here from its writes, so that stepping asks the server nothing; the server is only told the step, for the link.
 import { bars, button, bytes, cell, floats, largest, make, note, number, paint, panel } from '../../js/maps.js';
-import { cards, said } from './cards.js';
+import { cards, named } from './cards.js';
+import { heads } from './heads.js';
 
 const LAYERS = ['#d55e00', '#e69f00', '#7aa62f', '#009e73', '#2a7fbf', '#7b5fc7'];   // first layer to last
 const EVERY = 160;           // ms a step takes while it plays
@@ -62,7 +63,7 @@ function stepped(stage, step) {
   stage.slider.value = step;
   stage.number.textContent = step;
   Object.assign(stage.root.dataset, { step, mean });
-  stage.note.textContent = `After token ${step} of ${scene.n}, “${said(scene.labels[last])}”: the value just written reads back with relative error ${number(errors[last])}, the first one with ${number(errors[0])}, all ${step} with ${number(mean)} on average. Tallest bar: ${number(largest(errors))}.`;
+  stage.note.textContent = `After token ${step} of ${scene.n}, “${named(scene.labels[last])}”: the value just written reads back with relative error ${number(errors[last])}, the first one with ${number(errors[0])}, all ${step} with ${number(mean)} on average. Tallest bar: ${number(largest(errors))}.`;
 }
 
 // a step by the user's hand; told to the server once it stands
@@ -146,7 +147,7 @@ function pattern(canvas, { n, first, depth }, within) {
 
 function reached({ n, first, labels, depth }, [i, j]) {
   const layer = first[i * n + j];
-  const [query, key] = [`Query ${i} “${said(labels[i])}”`, `key ${j} “${said(labels[j])}”`];
+  const [query, key] = [`Query ${i} “${named(labels[i])}”`, `key ${j} “${named(labels[j])}”`];
   if (!layer) return `${query} does not depend on ${key} within ${depth} layers.`;
   return `${query} first depends on ${key} after ${layer} layer${layer > 1 ? 's' : ''}.`;
 }
@@ -185,4 +186,4 @@ function mask(root, scene) {
   tell(at);
 }
 
-export const stages = { cards, state, mask };
+export const stages = { cards, heads, state, mask };
