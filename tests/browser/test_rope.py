@@ -125,7 +125,7 @@ def test_a_config_fills_the_calculator_and_a_bad_one_leaves_it(start, tmp_path):
     page.wait_for_function("() => document.querySelector('#rope-below pre')?.innerText.includes('500000')")
     assert page.input_value("#rope-trained input") == "8192"
     assert page.input_value("#rope-head_dim input[type=number]") == "128"
-    assert "max_position_embeddings is taken as the trained length" in page.inner_text("[data-held='1']")
+    assert "max_position_embeddings is taken as the trained length" in page.inner_text("[data-held='2']")
     assert "29 of 64 pairs" in page.inner_text("#rope-below")
     assert page.locator("#rope-below table >> nth=0").locator("tbody tr").count() == 10
     assert page.locator("#rope-below table >> nth=0").locator("tbody td").first.inner_text() == "as configured: default"
@@ -144,7 +144,7 @@ def test_a_model_s_own_rule_comes_with_its_config_and_travels_in_a_link(start, t
     first = page.locator("#rope-below tbody tr >> nth=0").inner_text().split()
     assert " ".join(first) == "as configured: yarn, factor 4 0 16 48 20253023 1.1386 1.2965 yarn"
     assert "32768" in page.inner_text("#rope-below pre") and "rope_scaling" in page.inner_text("#rope-below pre")
-    assert "the larger is meant" in page.inner_text("[data-held='1']")
+    assert "the larger is meant" in page.inner_text("[data-held='2']")
     assert page.input_value("#rope-target input") == "131072"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.wait_for_function("() => location.search.includes('own=')")
