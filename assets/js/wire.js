@@ -122,6 +122,9 @@ export function say(slug, message) {
   else waiting.set(slug, [...(waiting.get(slug) || []), message]);
 }
 
+// An answer that came on another way than the wire's own: it has no number.
+export const answered = (slug, answer) => wires.get(slug)?.heard(answer);
+
 // Whether a stage has noted something that the server does not know of yet.
 export const noting = (slug) => Boolean(wires.get(slug)?.noting);
 

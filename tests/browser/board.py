@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Page
 
 CALM = """s => { const place = document.querySelector(s), text = place.outerHTML, now = performance.now();
@@ -27,6 +30,21 @@ def asking(page: Page, selector: str) -> list[str]:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "queue/join" in request.url else None)
     return asked
+
+
+def saved(path: Path, image: Image.Image, **options: Any) -> Path:
+    """Write a picture; gives its path."""
+    image.save(path, **options)
+    return path
+
+
+def quadrants(size=(90, 60)) -> Image.Image:
+    """Red, green / blue, white: the orientation can be read off the corners."""
+    w, h = size
+    pixels = np.zeros((h, w, 3), np.uint8)
+    pixels[: h // 2, : w // 2], pixels[: h // 2, w // 2 :] = (255, 0, 0), (0, 255, 0)
+    pixels[h // 2 :, : w // 2], pixels[h // 2 :, w // 2 :] = (0, 0, 255), (255, 255, 255)
+    return Image.fromarray(pixels)
 
 
 class Board:

@@ -1,6 +1,7 @@
 """The Segment tab in the real frame, with the disc segmenter in the place of the shipped model."""
 
 import json
+import time
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +12,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from backends.segment import rle
-from tests.browser.board import Board
+from tests.browser.board import Board, quadrants, saved
 from tests.browser.conftest import reload
 from tests.conftest import serving
 from ui.core import permalink
@@ -35,20 +36,6 @@ def start(open_page, url):
         return Board(open_page(url + query, **context), CANVAS).ready(picture)
 
     return opened
-
-
-def saved(path: Path, image: Image.Image, **options) -> Path:
-    image.save(path, **options)
-    return path
-
-
-def quadrants(size=(90, 60)) -> Image.Image:
-    """Red, green / blue, white: the orientation can be read off the corners."""
-    w, h = size
-    pixels = np.zeros((h, w, 3), np.uint8)
-    pixels[: h // 2, : w // 2], pixels[: h // 2, w // 2 :] = (255, 0, 0), (0, 255, 0)
-    pixels[h // 2 :, : w // 2], pixels[h // 2 :, w // 2 :] = (0, 0, 255), (255, 255, 255)
-    return Image.fromarray(pixels)
 
 
 def upload(board: Board, path: Path) -> Board:
@@ -226,6 +213,13 @@ def test_two_browsers_never_see_each_others_picture(start, tmp_path):
     ann.page.wait_for_function("document.querySelector('#gb-share-text')?.value")
     eve = start("chelsea", "?" + urlsplit(ann.page.input_value("#gb-share-text")).query)
     assert "own picture" in error_text(eve) and eve.state()["size"] != [80, 50]
+
+
+def test_a_sentence_that_comes_before_the_canvas_is_shown_all_the_same(start, url):
+    board = start()
+    board.page.route("**/tabs/segment/wire.js", lambda route: (time.sleep(3), route.continue_()))
+    board.page.goto(f"{url}?tab=segment&v=1&picture=own-0123456789abcdef")
+    assert "own picture" in error_text(board)
 
 
 def test_a_model_that_is_not_here_offers_its_download_and_changes_nothing(start):

@@ -37,6 +37,7 @@ class Parts:
     replies: Feed
     hovers: Feed
     records: Feed
+    settled: Feed
     notes: Feed
     notice: gr.HTML
     finding: gr.HTML
@@ -49,7 +50,7 @@ class Parts:
     @property
     def filled(self) -> dict[str, Any]:
         """What an answer of the wire may fill, by name."""
-        others = ("state", "settings", "replies", "hovers")
+        others = ("state", "settings", "replies", "hovers", "settled")
         rest = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in others}
         return {"state": self.state, **self.settings, **rest}
 
@@ -65,7 +66,7 @@ def draw(tab: Tab, frame: Frame) -> Parts:
             with gr.Column(scale=1, min_width=300, elem_classes="gx-work"):
                 made["canvas"] = SegCanvas(samples=pictures.thumbnails(), presets=markup.presets(tab),
                                            elem_id="segment-canvas")
-                made |= {name: Feed() for name in ("replies", "hovers", "records", "notes")}
+                made |= {name: Feed() for name in ("replies", "hovers", "records", "settled", "notes")}
                 made["notice"] = piece(elem_id="segment-notice")
         piece(OPEN)
         box.draw(frame)

@@ -133,20 +133,14 @@ class SegmentPage:
             return reply, ""
         return reply, markup.observed(preset, bool(preset.holds(answers.result_for(session, params, self.frame.kept))))
 
-    def settled(self, *given: Any) -> Any:
-        """A setting was changed: the link says so."""
+    def settled(self, *given: Any) -> dict[str, Any]:
+        """A setting was changed: the link says so, and the canvas asks for masks again where others are wanted. It may
+        come beside an answer of the wire, so it has a feed of its own."""
         try:
-            return self.link(*given)
-        except ParamError:
-            return gr.skip()
-
-    def cleaner(self, *given: Any) -> tuple[Any, Any]:
-        """Clean masks were set: the link says so, and the canvas asks for its masks again."""
-        try:
-            said = {"kind": "again", "smallest": self.read(*given).smallest, "nonce": secrets.token_hex(4)}
-            return self.link(*given), said
+            answer, smallest = self.link(*given), self.read(*given).smallest
         except ParamError as error:
-            return gr.skip(), notice(error)
+            return notice(error)
+        return {"kind": "settled", "answer": answer, "smallest": smallest, "nonce": secrets.token_hex(4)}
 
     def stop(self, request: gr.Request) -> None:
         """End the visitor's long runs."""
@@ -327,7 +321,7 @@ def drawn(tab: Tab, frame: Frame) -> SegmentPage:
     parts.canvas.prompt(page.prompt, values, [parts.replies, parts.notice], **every)
     parts.canvas.hover(page.hover, values, parts.hovers, **every)
     last = {**every, "trigger_mode": "always_last"}
-    gr.on([one.input for one in parts.settings.values()], page.settled, values, parts.wire, **last)
-    parts.settings["smallest"].change(page.cleaner, values, [parts.wire, parts.notes], **last)
+    changed = [one.change if name == "smallest" else one.input for name, one in parts.settings.items()]
+    gr.on(changed, page.settled, values, parts.settled, **last)
     publish(frame.lanes)
     return page

@@ -4,7 +4,7 @@
 //   file     a finished export                         notice   one sentence
 //   import   objects of a COCO file                   next     a message that can be sent now
 import { element } from '../../js/frame.js';
-import { say } from '../../js/wire.js';
+import { answered, say } from '../../js/wire.js';
 import {
   S, active, begin, canvas, chosenIndex, clamp, fail, keyOf, part, plain, rated, resultOf, root, tell,
 } from './core.js';
@@ -230,26 +230,34 @@ function listenToPictures() {
   document.addEventListener('paste', paste);
 }
 
-function askAgain({ smallest }) {                    // clean masks were set: what is on screen is asked for anew
+function settle({ answer, smallest }) {              // a setting was changed; where masks are to be cleaner, they are asked for anew
+  answered('segment', answer);
   if (smallest === S.smallest) return;
   Object.assign(S, { smallest, results: new Map(), pending: new Map() });
   send();
 }
 
 const HANDLERS = {
-  reply: receive, again: askAgain, hover: hearGhost, outline: hearOutline, absent, added, records: receiveRecords, file: saveFile,
+  reply: receive, settled: settle, hover: hearGhost, outline: hearOutline, absent, added, records: receiveRecords, file: saveFile,
   import: adoptImport, notice,
   next: ({ message }) => say('segment', message),
 };
 
-function hear(message) { HANDLERS[message.kind](message); }
+let early = [];                                      // what came before the canvas was there
 
-// A feed's messages; large ones travel as one JSON string, since Svelte would wrap their arrays.
+function hear(message) {
+  if (early) early.push(message); else HANDLERS[message.kind](message);
+}
+
+// A feed's messages, and the one that came before this module did; large ones travel as one JSON string, since Svelte
+// would wrap their arrays.
 export function feed(props, watch) {
-  watch('value', () => {
+  const take = () => {
     const { value } = props;
     if (value) hear(JSON.parse(typeof value === 'string' ? value : JSON.stringify(value)));
-  });
+  };
+  watch('value', take);
+  take();
 }
 
 // for tests: where a picture point is on screen, the state, and what a feed would bring
@@ -277,4 +285,7 @@ export function mount(place, props, trigger_, upload_, watch) {
   setPhase('load', LOADING);
   watch('value', () => adopt(props.value));
   adopt(props.value);
+  const waited = early || [];
+  early = null;
+  waited.forEach(hear);
 }
