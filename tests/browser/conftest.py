@@ -94,6 +94,15 @@ def chromium() -> Iterator[object]:
         browser.close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser test that waited in vain, and for nothing else, runs once more; pytest's summary counts it as a
+    rerun."""
+    again = pytest.mark.flaky(reruns=1, only_rerun=[r"Timeout \d+ms exceeded"])
+    for item in items:
+        if item.path.parent.name == "browser":
+            item.add_marker(again)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
     """Leave the test's outcome on its item, so that the page fixture can keep a screenshot of a failure."""
