@@ -19,8 +19,8 @@ from backends.checkpoints import Checkpoint
 from backends.result import Work
 from backends.rope.methods import METHODS
 from backends.rope.params import RopeParams
-from backends.rope.passkey import DEPTHS
-from backends.rope.real import SHARES, Setup, checks, losses, setup
+from backends.rope.passkey import DEPTHS, filled
+from backends.rope.real import SHARES, Setup, all_losses, checks, setup
 from backends.rope.results import Grid, Passkey
 
 TASK = ("There is important information hidden inside a lot of irrelevant text. Find it and memorize it. I will quiz "
@@ -51,7 +51,7 @@ def answered(chosen: Setup, name: str, length: int, depth: float, seeds: range) 
     found = []
     for seed in seeds:
         tokens, m = text(chosen.checkpoint, length, depth, seed)
-        loss, right = torch.cat(list(losses(chosen, tokens, name)), 1)[:, -m:]
+        loss, right = all_losses(chosen, tokens, name)[:, -m:]
         found.append((right.mean().item(), -loss.sum().item()))
     right, log = zip(*found)
     return sum(right) / len(right), sum(log) / len(log)
@@ -80,11 +80,6 @@ def _filled(params: RopeParams, chosen: Setup, body: Passkey) -> Iterator[Passke
                 began = time.perf_counter()
                 right, log = answered(chosen, grid.method, n, depth, seeds)
                 new = {"right": right, "log": log, "seconds": time.perf_counter() - began}
-                grown.append(replace(grid, **{part: _put(getattr(grid, part), a, b, value)
-                                              for part, value in new.items()}))
+                grown.append(filled(grid, (a, b), **new))
             body = replace(body, grids=tuple(grown))
             yield body
-
-
-def _put(rows: tuple[tuple[float | None, ...], ...], a: int, b: int, value: float) -> tuple:
-    return tuple(tuple(value if (i, j) == (a, b) else old for j, old in enumerate(row)) for i, row in enumerate(rows))

@@ -19,13 +19,13 @@ from torch import Tensor
 from backends import checkpoints, device
 from backends.rope import evaluate
 from backends.rope.methods import METHODS, ON_ROPE
-from backends.rope.real import CONFIGURED, SHARES, Setup, losses, setup
+from backends.rope.real import CONFIGURED, SHARES, Setup, all_losses, setup
 from backends.rope.results import Curve, Line
 
 
 def last_losses(chosen: Setup, tokens: Tensor, name: str, tail: int = evaluate.TAIL) -> tuple[Tensor, Tensor]:
     """(loss in nats, guessed right), each (b, tail), of the last tokens of texts (b, n + 1), one text at a time."""
-    found = [torch.cat(list(losses(chosen, text.to(chosen.checkpoint.device), name)), 1)[:, -tail:] for text in tokens]
+    found = [all_losses(chosen, text.to(chosen.checkpoint.device), name)[:, -tail:] for text in tokens]
     both = torch.stack(found, 1)
     return both[0], both[1] > 0
 

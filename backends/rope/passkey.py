@@ -31,7 +31,7 @@ def grids(params: RopeParams) -> Iterator[Passkey]:
         return tuple(answered(grid.method, lengths[at[1]], DEPTHS[at[0]], params) for grid in pair)
 
     for at, found in zip(cells, threads.each(cell, cells)):
-        shown = replace(shown, grids=tuple(_filled(grid, at, count) for grid, count in zip(shown.grids, found)))
+        shown = replace(shown, grids=tuple(filled(grid, at, right=count) for grid, count in zip(shown.grids, found)))
         yield shown
 
 
@@ -42,7 +42,9 @@ def answered(name: str, length: int, depth: float, params: RopeParams) -> int:
     return int(right.all(1).sum())
 
 
-def _filled(grid: Grid, at: tuple[int, int], count: int) -> Grid:
-    rows = [list(row) for row in grid.right]
-    rows[at[0]][at[1]] = count
-    return replace(grid, right=tuple(map(tuple, rows)))
+def filled(grid: Grid, at: tuple[int, int], **cell: float) -> Grid:
+    """The grid with the cell at (depth, length) filled: its part of each table that is named."""
+    tables = {part: [list(row) for row in getattr(grid, part)] for part in cell}
+    for part, value in cell.items():
+        tables[part][at[0]][at[1]] = value
+    return replace(grid, **{part: tuple(map(tuple, rows)) for part, rows in tables.items()})

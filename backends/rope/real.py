@@ -140,16 +140,22 @@ def setup(checkpoint: Checkpoint, rules: Rules = RULES, trained: int = 0, window
     return Setup(checkpoint, described, replace(rules, **own))
 
 
-def losses(chosen: Setup, tokens: Tensor, name: str) -> Iterator[Tensor]:
-    """(2, m): loss in nats and whether the guess was right, of each next piece of tokens (n + 1,)."""
+def losses(chosen: Setup, tokens: Tensor, name: str, piece: int = 0) -> Iterator[Tensor]:
+    """(2, m): loss in nats and whether the guess was right, of each next `piece` (0: PIECE) of tokens (n + 1,)."""
     from transformers import DynamicCache
     network, cache, n = chosen.checkpoint.network, DynamicCache(), len(tokens) - 1
-    for start in range(0, n, PIECE):
-        end = min(n, start + PIECE)
+    piece = piece or PIECE
+    for start in range(0, n, piece):
+        end = min(n, start + piece)
         way, turned = chosen.way(name, end if name in GROWING else n)
         with torch.no_grad(), attending(partial(_checked, way), turned):
             logits = network(tokens[None, start:end], past_key_values=cache, use_cache=True).logits
         yield torch.stack([x[0].float() for x in scored(logits.float(), tokens[None, start + 1 : end + 1])])
+
+
+def all_losses(chosen: Setup, tokens: Tensor, name: str, piece: int = 0) -> Tensor:
+    """(2, n): those of all pieces."""
+    return torch.cat(list(losses(chosen, tokens, name, piece)), 1)
 
 
 def _checked(way: Way, heads: Heads) -> Tensor:
@@ -238,29 +244,17 @@ def checks(chosen: Setup, names: list[str], tokens: Tensor) -> tuple[Check, ...]
     tokens = tokens[:PROBE]
     bound = 1e-3 if chosen.checkpoint.network.dtype == torch.float32 else 0.1      # bfloat16 has three digits
     other = torch.cat([tokens[:-1], (tokens[-1:] + 1) % chosen.checkpoint.network.config.vocab_size])
-    whole = {name: _losses(chosen, tokens, name) for name in names}
-    pieces = max(_gap(_losses(chosen, tokens, name, 50), whole[name]) for name in names)
-    past = max(_gap(_losses(chosen, other, name)[:-1], whole[name][:-1]) for name in names)
+    whole = {name: all_losses(chosen, tokens, name)[0] for name in names}
+    pieces = max(_gap(all_losses(chosen, tokens, name, 50)[0], whole[name]) for name in names)
+    past = max(_gap(all_losses(chosen, other, name)[0, :-1], whole[name][:-1]) for name in names)
     text = "the mean difference of a token's loss"
     found = (check("pieces are the whole", pieces, bound, f"{text} between reading in pieces and at once"),
              check("the past stays", past, bound / 100, f"{text} before the last token, when that changes"))
     if not _plain(chosen):
         return found
-    gap = _gap(_losses(chosen, tokens, "none"), _losses(chosen, tokens, CONFIGURED))
+    gap = _gap(all_losses(chosen, tokens, "none")[0], all_losses(chosen, tokens, CONFIGURED)[0])
     return check("untouched is the model itself", gap, bound, f"{text} to the model's own attention"), *found
 
 
 def _gap(a: Tensor, b: Tensor) -> float:
     return (a - b).abs().mean().item()
-
-
-@torch.no_grad()
-def _losses(chosen: Setup, tokens: Tensor, name: str, piece: int = PROBE) -> Tensor:
-    """(n - 1,) losses of tokens (n,), laid out for their own length."""
-    from transformers import DynamicCache
-    network, cache, parts = chosen.checkpoint.network, DynamicCache(), []
-    way, turned = chosen.way(name, len(tokens) - 1)
-    for some in tokens[:-1].split(piece):
-        with attending(way, turned):
-            parts.append(network(some[None], past_key_values=cache, use_cache=True).logits)
-    return scored(torch.cat(parts, 1).float(), tokens[None, 1:])[0][0]
