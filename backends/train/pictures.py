@@ -1,8 +1,8 @@
 """Free pictures for procedural scenes: photographs as texture and background, cut-outs with alpha as objects.
 
 Nothing here is downloaded and none of it is shipped. The pictures come from Debian packages, each with a named licence
-in its `copyright` file; unpack them with `apt-get download PACKAGE && dpkg -x PACKAGE*.deb FOLDER` and pass the folder
-to the recipe:
+in its `copyright` file; unpack each with `apt-get download PACKAGE && dpkg -x PACKAGE*.deb FOLDER/PACKAGE` (FOLDER
+must exist) and pass FOLDER to the recipe:
 
     tuxpaint-stamps-default 2022.06.04-1   GPL-2   photographed objects, cut out (cartoons and symbols are left out)
     mate-backgrounds 1.26.0-1 (nature/)      GPL-2+          photographs
@@ -13,16 +13,20 @@ to the recipe:
     opencv-doc 4.6.0+dfsg-12   Apache-2.0 AND BSD-3-Clause
         eleven snapshots (well-known pictures of others are left out)
     python3-sklearn 1.2.1+dfsg-1             CC-BY-2.0       two photographs, named in datasets/images/README.txt
+    gcompris-qt-data 3.1-2                   GPL-3+ and other free licences, per file
+        118 photographs of animals, buildings, music and the sea, inside of Qt resource files (backends/train/rcc.py)
 
 Without a folder the scenes use procedural textures and shapes alone.
 """
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from backends.train import rcc
 from backends.train.initial import describer
 
 PLASMA = ("BytheWater", "ColdRipple", "ColorfulCups", "DarkestHour", "EveningGlow", "FallenLeaf", "Grey", "Kite",
@@ -33,10 +37,13 @@ PHOTOS = ("**/lomiri-wallpapers-16.04/**/*.jpg", "**/Kleiber_by_Lukas_Baubkus.jp
           *(f"**/opencv-doc/examples/data/{name}.*" for name in OPENCV),
           "**/opencv-doc/examples/alphamat/input_images/plant.jpg", "**/sklearn/datasets/images/*.jpg")
 NOT_IN_USE = ("umang", "analogpattern", "Wood.jpg", "Blinds.jpg")    # drawn, or one texture without regions
+GCOMPRIS = ("clickgame", "erase", "explore_farm_animals", "explore_monuments", "explore_world_animals",
+            "explore_world_music")
 CUTOUTS = "**/tuxpaint/stamps/**/*.png"
 NOT_PHOTOGRAPHS = ("cartoon", "symbols", "flags", "naturalforces", "shapes", "halloween", "hanukkah", "toys", "plastic")
 LONG_SIDE = 1200
 SMALLEST = 70                  # px, shorter side of a usable cut-out
+SMALLEST_PHOTO = 500           # px, shorter side of a photograph in a resource file
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,23 @@ def load_bank(folder: str | Path | None, init: str | Path | None = None) -> Bank
     root = Path(folder)
     found = [p for pattern in PHOTOS for p in sorted(root.glob(pattern))
              if not any(word in str(p) for word in NOT_IN_USE)]
-    photos = [shrink(Image.open(p).convert("RGB")) for p in found]
+    photos = [shrink(Image.open(p).convert("RGB")) for p in found] + list(resources(root))
     stamps = [p for p in sorted(root.glob(CUTOUTS)) if not any(word in str(p) for word in NOT_PHOTOGRAPHS)]
     cutouts = [c for c in map(read_cutout, stamps) if c is not None]
+    if not photos or not cutouts:
+        raise ValueError(f"{folder} does not hold the unpacked packages that backends/train/pictures.py names.")
     return Bank(tuple(photos), tuple(cutouts), describer(init) if init else None)
+
+
+def resources(root: Path) -> Iterator[np.ndarray]:
+    """The photographs inside of GCompris' resource files; what is smaller is drawn."""
+    for name in GCOMPRIS:
+        for path in sorted(root.glob(f"**/gcompris-qt/rcc/{name}.rcc")):
+            for inside, blob in sorted(rcc.files(path)):
+                if inside.endswith(".webp"):
+                    picture = Image.open(io.BytesIO(blob)).convert("RGB")
+                    if min(picture.size) >= SMALLEST_PHOTO:
+                        yield shrink(picture)
 
 
 def shrink(picture: Image.Image) -> np.ndarray:
