@@ -6,6 +6,7 @@ const PATIENCE = 20000;                    // ms after which an answer is no lon
 const READS = ['link', 'python', 'rows', 'note'];  // messages after which the same is drawn
 const wires = new Map();
 const waiting = new Map();                 // slug -> messages said before its wire was there
+const early = new Map();                   // slug -> answers that came before it was
 
 const changes = (message) => !READS.includes(message.kind);
 
@@ -114,6 +115,16 @@ export function connect(element, props, trigger, upload, watch) {
   watch('value', () => wire.heard(props.value));
   for (const message of waiting.get(slug) || []) wire.say(message);
   waiting.delete(slug);
+  for (const answer of early.get(slug) || []) wire.heard(answer);
+  early.delete(slug);
+}
+
+// An element whose answers have no number.
+export function listen(element, props, watch) {
+  const { slug } = element.querySelector('.gb-aside').dataset;
+  const take = () => answered(slug, props.value);
+  watch('value', take);
+  take();
 }
 
 // Send a message of a tab; it waits for the tab's wire where that is not there yet.
@@ -123,7 +134,10 @@ export function say(slug, message) {
 }
 
 // An answer that came on another way than the wire's own: it has no number.
-export const answered = (slug, answer) => wires.get(slug)?.heard(answer);
+export function answered(slug, answer) {
+  if (wires.has(slug)) wires.get(slug).heard(answer);
+  else if (answer) early.set(slug, [...(early.get(slug) || []), answer]);
+}
 
 // Whether a stage has noted something that the server does not know of yet.
 export const noting = (slug) => Boolean(wires.get(slug)?.noting);

@@ -30,7 +30,7 @@ def visible(config):
                 yield one, props[name]
         for choice in props.get("choices") or ():
             yield one, str(choice[0])
-        if one["type"] in ("html", "wire", "stage"):
+        if one["type"] in ("html", "wire", "aside", "stage"):
             yield from ((one, text) for part in ("value", "html_template")
                         for text in texts_of(str(props.get(part) or "")))
         if one["type"] == "button":

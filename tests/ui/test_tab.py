@@ -14,6 +14,8 @@ from ui.core import prose
 from ui.core.tab import ParamError, Tab, Table, View, declared
 from ui.parts import markup, plots
 
+HEARD = {"said": "wire", "begin": "runs", "change": "changes", "input": "changes"}
+"""Events of a built page, and the element that brings the browser what their answers say."""
 SLUGS = [tab.slug for tab in TABS]
 BUILT = [tab for tab in TABS if tab.page is None]
 TEXT = '<img src=x onerror="window.hacked=1"> ${window.hacked=1} {{note}} "quoted" \'single\' 你好\nsecond line'
@@ -175,3 +177,22 @@ def test_a_text_that_tells_what_the_server_wrote_is_no_change(monkeypatch):
     assert not page.echoes("me", page.parts.widgets["turn"], tuple(moved))  # a slider's input is always a hand's
     monkeypatch.setattr("ui.core.echoes.LATE", 0)
     assert not page.echoes("me", text, tuple(moved))                            # long ago
+
+
+@pytest.fixture(scope="module")
+def config():
+    """The configuration of the whole page, as the browser gets it."""
+    from ui.core.shell import build
+
+    return build(TABS).get_config_file()
+
+
+@pytest.mark.parametrize("tab", BUILT, ids=lambda tab: tab.slug)
+def test_answers_that_can_come_at_once_reach_the_browser_through_different_elements(tab, config):
+    """One element holds one value: of a message's answer and a change's in one, the browser would see the last."""
+    places = {one["id"]: one["props"].get("elem_id") for one in config["components"]}
+    seen = {event: places[dependency["outputs"][-1]] for dependency in config["dependencies"]
+            if dependency["outputs"] for target, event in dependency["targets"]
+            if (places.get(target) or "").startswith(f"{tab.slug}-") and event in HEARD}
+    assert {"said", "begin"} < seen.keys()
+    assert seen == {event: f"{tab.slug}-{HEARD[event]}" for event in seen}

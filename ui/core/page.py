@@ -2,7 +2,8 @@
 
 All that a tab says and hears goes through its ``Wire``. Three events are heard: ``said`` (a preset, a stage, a button,
 a file) and changes of widgets, which are answered at once, and ``begin``, which starts the long run of a streamed view.
-Each answer fills the same outputs: the widgets, what is shown, and the wire.
+Each answer fills the same outputs: the widgets, what is shown, and what the browser is told, which comes on the wire
+for messages, and on an element of its own for changes and for runs, since their answers can meet a message's.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
@@ -22,7 +23,7 @@ from ui.core.lanes import Place
 from ui.core.problems import linked_to, problems
 from ui.core.tab import Tab
 from ui.parts import markup, sources, texts
-from ui.parts.canvas import Stage, Wire, piece
+from ui.parts.canvas import Aside, Stage, Wire, piece
 from ui.parts.widgets import event_of, from_widget, to_widget
 
 FREE = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
@@ -42,6 +43,8 @@ class Parts:
     checks: gr.HTML
     table: gr.HTML
     wire: Wire
+    changes: Aside
+    runs: Aside
 
     @property
     def shown(self) -> list[Any]:
@@ -67,10 +70,9 @@ class Page:
         """The components that hold the state."""
         return list(self.parts.widgets.values())
 
-    @property
-    def outputs(self) -> list[Any]:
-        """What every answer fills."""
-        return [*self.values, *self.parts.shown, self.parts.wire]
+    def outputs(self, told: Wire | Aside) -> list[Any]:
+        """What every answer of an event fills; ``told`` brings the browser what ``out`` says."""
+        return [*self.values, *self.parts.shown, told]
 
     def read(self, *values: Any) -> Any:
         """The parameters from the widgets' values. ParamError when one cannot be used."""
@@ -92,10 +94,10 @@ class Page:
         name = widget.elem_id.removeprefix(f"{self.tab.slug}-")     # gradio hands out copies with other numbers
         return self.wrote.tells(session, name, given[list(self.tab.declared).index(name)])
 
-    def out(self, values: list[Any] | None = None, shown: list[Any] | None = None, **wire: Any) -> list[Any]:
+    def out(self, values: list[Any] | None = None, shown: list[Any] | None = None, **told: Any) -> list[Any]:
         """One answer; what is not given stays as it is."""
         skips = [gr.skip()] * len(self.values), [gr.skip()] * len(self.parts.shown)
-        return [*(values or skips[0]), *(shown or skips[1]), wire or gr.skip()]
+        return [*(values or skips[0]), *(shown or skips[1]), told or gr.skip()]
 
     def state(self, params: Any) -> dict[str, Any]:
         """What the browser remembers of the parameters: the link, the view, and which of the marked buttons is
@@ -299,9 +301,7 @@ class Page:
 
 ACTS: dict[str, Callable[..., Answer]] = {
     "open": Page._open, "set": Page._set, "preset": Page._preset, "file": Page._file, "fetch": Page._fetch,
-    "note": Page._note,
-    "link": Page._link, "python": Page._python, "rows": Page._rows,
-}
+    "note": Page._note, "link": Page._link, "python": Page._python, "rows": Page._rows}
 
 
 def draw(tab: Tab, frame: Frame) -> Page:
@@ -324,15 +324,16 @@ def draw(tab: Tab, frame: Frame) -> Page:
 def wired(tab: Tab, frame: Frame, made: dict[str, Any], **more: Any) -> Page:
     """The page of components that are drawn, by the names of ``Parts``, with its events."""
     made["widgets"] = {name: made["widgets"][name] for name in tab.declared}
-    page = Page(tab, frame, Parts(**made, wire=Wire(tab.slug)), **more)
+    spoken = {"wire": Wire(tab.slug), "changes": Aside(tab.slug, "changes"), "runs": Aside(tab.slug, "runs")}
+    page = Page(tab, frame, Parts(**made, **spoken), **more)
     frame.forgets += [lambda session: page.begun.pop(session, None), page.wrote.drop]
-    parts, values, outputs = page.parts, page.values, page.outputs
+    parts, values = page.parts, page.values
     # of a text's echo and a hand on a slider at the same time, both are heard
     for name in ("change", "input"):
         heard = [getattr(one, name) for one in values if event_of(one) == name]
         if heard:
-            gr.on(heard, page.changed, values, outputs, trigger_mode="always_last", **FREE)
-    parts.wire.said(page.said, values, outputs, trigger_mode="multiple", **FREE)
-    parts.wire.begin(page.begin, values, outputs, trigger_mode="multiple", **FREE)
+            gr.on(heard, page.changed, values, page.outputs(parts.changes), trigger_mode="always_last", **FREE)
+    parts.wire.said(page.said, values, page.outputs(parts.wire), trigger_mode="multiple", **FREE)
+    parts.wire.begin(page.begin, values, page.outputs(parts.runs), trigger_mode="multiple", **FREE)
     parts.wire.stop(page.stop, None, None, queue=False, **FREE)
     return page

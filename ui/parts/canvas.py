@@ -1,7 +1,8 @@
-"""The two elements that speak with the browser: constant templates, so that no value is ever read as HTML.
+"""The elements that speak with the browser: constant templates, so that no value is ever read as HTML.
 
-``Wire`` carries messages, one a tab; ``Stage`` shows scenes. The scripts are ES modules in ``assets/js`` and in the
-tabs' rooms, loaded when a tab is opened, under addresses relative to the page.
+``Wire`` carries messages, one a tab, ``Aside`` what is said without being asked; ``Stage`` shows scenes. The scripts
+are ES modules in ``assets/js`` and in the tabs' rooms, loaded when a tab is opened, under addresses relative to the
+page.
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from gradio.data_classes import FileData
 BASE = "new URL('glass/', location.origin + location.pathname.replace(/\\/?$/, '/'))"
 WIRE = ("/* 'said' 'begin' 'stop' */ import(new URL('js/wire.js', {base})).then((m) => m.connect(element, props, "
         "trigger, upload, watch));")
+ASIDE = "import(new URL('js/wire.js', {base})).then((m) => m.listen(element, props, watch));"
 STAGE = "import(new URL('js/stage.js', {base})).then((m) => m.mount(element, props, watch));"
 
 
@@ -32,6 +34,20 @@ class Wire(gr.HTML):
         template = f'<div class="gb-wire" data-slug="{slug}"></div>'
         super().__init__(value=None, html_template=template, js_on_load=WIRE.format(base=BASE), apply_default_css=False,
                          elem_id=f"{slug}-wire", elem_classes="gb-away", **options)
+
+    def api_info(self) -> dict[str, Any]:
+        """The value is an object."""
+        return {"type": "object"}
+
+
+class Aside(gr.HTML):
+    """Answers without a number: ``name`` says of which event. One component holds one value, and of two that come at
+    once the browser sees the last; so each event whose answers can meet others' has an element of its own."""
+
+    def __init__(self, slug: str, name: str, **options: Any) -> None:
+        template = f'<div class="gb-aside" data-slug="{slug}"></div>'
+        super().__init__(value=None, html_template=template, js_on_load=ASIDE.format(base=BASE),
+                         apply_default_css=False, elem_id=f"{slug}-{name}", elem_classes="gb-away", **options)
 
     def api_info(self) -> dict[str, Any]:
         """The value is an object."""
