@@ -103,25 +103,6 @@ def test_copying_works_without_and_with_the_clipboard_permission(start, app_url)
     assert free.get_attribute("#gb-share", "data-copied") == "true"
 
 
-def test_a_message_beside_a_change_is_answered_and_the_next_does_not_wait(start):
-    """Ten times a slider moves and a preset is pressed in one breath; each message's answer frees the line. The wire's
-    patience, after which it goes on without an answer, is taken away."""
-    page = start()
-    page.evaluate("""() => { const timer = setTimeout;
-        window.setTimeout = (f, ms) => ms === 20000 ? 0 : timer.call(window, f, ms); }""")
-    answered = "() => +document.getElementById('tab-moe').dataset.answered"
-    before = page.evaluate(answered)
-    both = """k => import(new URL('glass/js/wire.js', location)).then((wire) => {
-        const box = document.querySelector('#moe-batch input[type=number]');
-        box.value = 8 + k;
-        box.dispatchEvent(new Event('input', { bubbles: true }));
-        wire.say('moe', { kind: 'preset', index: k % 2 });
-    })"""
-    for k in range(10):
-        page.evaluate(both, k)
-    page.wait_for_function(f"before => ({answered})() >= before + 10", arg=before)
-
-
 def test_a_preset_sets_the_controls_and_shows_that_its_observation_holds(start):
     page = start()
     page.click("text=Without one expert")
