@@ -4,6 +4,7 @@
     python -m benchmarks.rope --live     the longest text of your own that is taken, 65,536 bytes, along two methods
     python -m benchmarks.rope --found    losses and accuracies of every method on 32 held-out texts, plain and
                                          repeated; passkeys
+    python -m benchmarks.rope --real     whether the presets on a real model, whole, show what they promise
 
 Each prints JSON lines; times: seconds in all, of processor time, and until the first point; memory: at its peak, of the
 whole process.
@@ -19,6 +20,7 @@ from typing import Any
 
 import torch
 
+from backends import smollm
 from backends.lm import corpus, shelf
 from backends.rope import evaluate, passkey
 from backends.rope.params import MAX_TEXT, METHODS, RUNNING, RopeParams
@@ -62,6 +64,17 @@ def found() -> None:
               flush=True)
 
 
+def real() -> None:
+    """Presets of the tab on a model that is fetched first; a test runs the long one with one method."""
+    from ui.tabs.rope import TAB
+    for preset in TAB.presets:
+        if preset.params.model == smollm.ID:
+            began = time.process_time()
+            holds = preset.holds(TAB.run(preset.params))
+            print(json.dumps({"preset": preset.name, "holds": bool(holds),
+                              "cpu_s": round(time.process_time() - began, 1)}), flush=True)
+
+
 def _row(name: str, tokens: torch.Tensor, window: int) -> dict[str, str]:
     rules = RopeParams(window=window).rules
     parts = {n: evaluate.last_losses(shelf.model(METHODS[name].model), tokens[:, -n - 1 :], name, rules) for n in FOUND}
@@ -80,6 +93,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--live", action="store_true")
     p.add_argument("--found", action="store_true")
+    p.add_argument("--real", action="store_true")
     p.add_argument("--methods", default="none,rerope_logn", help="of --live")
     a = p.parse_args()
     shelf.model("rope-lm")
@@ -87,6 +101,8 @@ def main() -> None:
         live(tuple(a.methods.split(",")))
     elif a.found:
         found()
+    elif a.real:
+        real()
     else:
         params = RopeParams(methods=EIGHT, longest=16)
         timed(evaluate.curve(params), methods=len(EIGHT), lengths=len(evaluate.LENGTHS), samples=params.samples)

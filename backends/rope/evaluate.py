@@ -82,7 +82,8 @@ def last_losses(model: Decoder, tokens: Tensor, name: str, rules: Rules, tail: i
 
 def scored(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """(loss in nats, guessed right), each (b, m), of logits (b, m, vocab) and the tokens (b, m) that came."""
-    return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none"), logits.argmax(-1) == targets
+    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+    return loss, logits.argmax(-1) == targets
 
 
 def runnable(params: RopeParams, models: tuple[str, ...] = BYTE_MODELS) -> tuple[str, ...]:

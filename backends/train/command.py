@@ -23,24 +23,26 @@ def parser(doc: str, out: str, every: str = "all of them") -> argparse.ArgumentP
     p.add_argument("--out", type=Path, default=Path(out))
     p.add_argument("--export", type=Path, help="only write what ships into this folder")
     p.add_argument("--measure", action="store_true", help="only measure what ships")
+    p.add_argument("--batches", type=int, default=loop.BATCHES, help="of held-out data, for --measure")
     return p
 
 
 def carry_out(a: argparse.Namespace, plans: Iterable[loop.Plan], export: Callable[[Path, Path], None],
-              figures: Iterable[tuple[str, Callable[[], dict[str, Any]]]]) -> None:
-    """What the flags ask for: `export(out, target)`, or print every named figure, or train `plans`."""
+              figures: Iterable[tuple[str, Callable[[int], dict[str, Any]]]]) -> None:
+    """What the flags ask for: `export(out, target)`, or print every named figure on so many batches, or train
+    `plans`."""
     if a.export:
         export(a.out, a.export)
     elif a.measure:
         for name, found in figures:
-            print(name, found())
+            print(name, found(a.batches))
     else:
         loop.train(plans, range(a.seed, a.seed + a.seeds), a.out, device.resolve(a.device))
 
 
 def run(doc: str, out: str, names: Iterable[str], plan: Callable[[str], loop.Plan],
         export: Callable[[Path, Path], None],
-        figures: Callable[[str], dict[str, Any]]) -> None:
+        figures: Callable[[str, int], dict[str, Any]]) -> None:
     """The command line of a recipe whose models have one name each; the first is the default."""
     known, p = tuple(names), parser(doc, out)
     p.add_argument("--model", choices=known, default=known[0])

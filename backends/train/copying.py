@@ -62,11 +62,11 @@ def ratios(model: Decoder, p: loop.Plan) -> list[list[float]]:
     return [[round((head[data].mean() / head[noise].mean()).item(), 3) for head in layer] for layer in dt]
 
 
-def figures(model: Decoder, name: str) -> dict[str, Any]:
+def figures(model: Decoder, name: str, batches: int = loop.BATCHES) -> dict[str, Any]:
     """Loss and accuracy at the trained length, accuracy at multiples of it, and the step sizes' ratios by layer and
     head."""
     p = plan(name)
-    found = {t: loop.measure(model, p, length=t * p.length) for t in TIMES}
+    found = {t: loop.measure(model, p, batches, t * p.length) for t in TIMES}
     return found[1] | {"far": {t: one["accuracy"] for t, one in found.items()}, "ratios": ratios(model, p)}
 
 
@@ -85,7 +85,8 @@ def export(out: Path, target: Path) -> None:
 
 def main() -> None:
     """Command line."""
-    command.run(__doc__, "run-copying", shelf.COPYING, plan, export, lambda name: figures(shelf.copying(name), name))
+    command.run(__doc__, "run-copying", shelf.COPYING, plan, export,
+                lambda name, batches: figures(shelf.copying(name), name, batches))
 
 
 if __name__ == "__main__":

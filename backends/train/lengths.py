@@ -77,10 +77,10 @@ def plan(name: str) -> loop.Plan:
     return loop.Plan(name, config, documents, steps=2400, size=16, length=256)
 
 
-def figures(name: str) -> dict[str, Any]:
+def figures(name: str, batches: int = loop.BATCHES) -> dict[str, Any]:
     """Everything that the manifest says of a shipped model."""
     model = shelf.model(name)
-    return loop.measure(model, plan(name)) | special(name, model)
+    return loop.measure(model, plan(name), batches) | special(name, model)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from backends.lm.model import Config, Decoder
 
 EVERY = 50                  # steps between two points of a curve
 HELD = 1 << 40              # first seed of the batches that are measured
+BATCHES = 8                 # of them, for the figures in the manifest
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def loss_of(model: Decoder, tokens: Tensor, targets: Tensor) -> tuple[Tensor, Te
 
 
 @torch.no_grad()
-def measure(model: Decoder, plan: Plan, batches: int = 8, length: int | None = None) -> dict[str, float]:
-    """Mean loss (nats) and accuracy over `batches` fixed fresh batches."""
+def measure(model: Decoder, plan: Plan, batches: int = BATCHES, length: int | None = None) -> dict[str, float]:
+    """Mean loss (nats) and accuracy over `batches` fixed fresh batches, the first ones if fewer than usual."""
     at = next(model.parameters()).device
     drawn = (plan.batches(plan.size, length or plan.length, HELD + i, True) for i in range(batches))
     rows = [loss_of(model, *(x.to(at) for x in batch)) for batch in drawn]

@@ -33,9 +33,9 @@ def plan(task: str, mixer: str) -> loop.Plan:
     return loop.Plan(name, config, corpus.crops, steps=1000, size=16, length=256)
 
 
-def figures(task: str, mixer: str) -> dict[str, float]:
+def figures(task: str, mixer: str, batches: int = loop.BATCHES) -> dict[str, float]:
     """What the manifest says of a shipped model."""
-    return loop.measure(shelf.load(mixer, task), plan(task, mixer))
+    return loop.measure(shelf.load(mixer, task), plan(task, mixer), batches)
 
 
 def main() -> None:

@@ -54,10 +54,10 @@ def knows(name: str) -> list[dict[str, float]]:
     return [{"bits": round(t.bits, 4), "shuffled": round(t.control, 4)} for t in tables]
 
 
-def figures(name: str) -> dict[str, Any]:
+def figures(name: str, batches: int = loop.BATCHES) -> dict[str, Any]:
     """Everything that the manifest says of a shipped model."""
     model = shelf.routed(name)
-    return loop.measure(model, plan(name)) | ({"loads": loads(model), "classes": knows(name)}
+    return loop.measure(model, plan(name), batches) | ({"loads": loads(model), "classes": knows(name)}
                                               if model.config.routed else {})
 
 

@@ -15,22 +15,12 @@ from backends.plain import numbers
 from backends.segment import Segmenter, interact, quick, work
 from backends.segment.inside import NAMES, Asked, inside
 from tests import pretend
+from tests.small import CODE, SMALL
 from ui.tabs import attention, deformable, memory, moe, rope, scale, swin
 
 TABS = {tab.slug: tab for tab in (attention.TAB, moe.TAB, rope.TAB, memory.TAB, scale.TAB, swin.TAB, deformable.TAB)}
 LOOK = {"bracket": 2, "lengths": 1, "capacity": 2, "race": 2, "cost": 2, "twins": 1, "width": 2}
 """Results of a long run that are waited for, by view; of any other all."""
-CODE = "def f(x):\n    return x\n"
-SMALL = {
-    "attention": {"source": "synthetic", "n": 24, "dim": 8, "kinds": ("softmax", "elu1")},
-    "moe": {"text": CODE, "counted": "text", "count": 40, "alphas": ("0", "0.01"), "updates": 3},
-    "rope": {"samples": 1, "longest": 1, "methods": ("none", "yarn", "rerope_logn")},
-    "memory": {"longest": 64, "samples": 32, "size": 8},
-    "scale": {"steps": 10, "layers": 3, "n": 16, "d": 8},
-    "swin": {"rows": 9, "columns": 8, "window": 4},
-    "deformable": {"cells": 12, "samples": 10, "steps": 10},
-}
-"""Settings that keep a view quick, by tab."""
 MORE = {
     ("attention", "none"): [{"kinds": tuple(KINDS), "causal": causal} for causal in (True, False)] + [
         {"source": "text", "text": "def f(x):"}],

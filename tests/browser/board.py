@@ -47,6 +47,24 @@ def quadrants(size=(90, 60)) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+PHONE = {"width": 390, "height": 844}
+MARK = """slug => { for (const plot of document.querySelectorAll(`#${slug}-plot .js-plotly-plot`)) plot.dataset.old = 1;
+    return document.querySelector(`#${slug}-stage .gb-stages`)?.dataset.drawn; }"""
+SHOWN = """([slug, drawn]) => { const stage = document.querySelector(`#${slug}-stage .gb-stages`);
+    const plot = document.querySelector(`#${slug}-plot .js-plotly-plot:not([data-old]) .main-svg`);
+    return plot?.getClientRects().length || (stage?.offsetParent && stage.dataset.drawn !== drawn); }"""
+
+
+def narrow(page: Page, slug: str, *views: str) -> None:
+    """No view needs sideways scrolling on the phone that shows the first of them; the others are chosen one by one."""
+    for at, view in enumerate(views):
+        if at:
+            drawn = page.evaluate(MARK, slug)
+            page.check(f"#{slug}-view input[value={view}]")
+            page.wait_for_function(SHOWN, arg=[slug, drawn])
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], view
+
+
 class Board:
     """The canvas with the given element id. Coordinates are picture pixels, (x, y); a click goes to the pixel's
     centre."""

@@ -1,9 +1,9 @@
 """Chromium for tests. Every page is guarded: a script error, a failed request, a status of 400 or more, or any request
 to another machine fails the test that opened it.
 
-Fixtures: ``page`` and ``second_page`` (the real app, two separate browser contexts) and
-``open_page(url, allow=(), **context)`` for everything else, such as ``viewport`` or ``color_scheme``. Pages come back
-when the frame says that it is ready. ``allow`` holds pieces of text of complaints that a test expects.
+Fixtures: ``page`` (the real app) and ``open_page(url, allow=(), **context)`` for everything else, such as ``viewport``
+or ``color_scheme``. Pages come back when the frame says that it is ready. ``allow`` holds pieces of text of complaints
+that a test expects.
 """
 
 import os
@@ -26,6 +26,7 @@ page.)"""
 
 
 WIDE = {"viewport": {"width": 1280, "height": 900}}
+USUAL = {**WIDE, "locale": "en-US", "color_scheme": "light"}
 
 
 @dataclass
@@ -112,14 +113,37 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     return report
 
 
+@pytest.fixture(scope="session")
+def usual(chromium: object) -> Iterator[object]:
+    """The browser context of most pages, whose cache holds the files that are the same for all."""
+    context = chromium.new_context(**USUAL)
+    yield context
+    context.close()
+
+
+def _fresh(context: object, url: str, viewport: dict[str, int], color_scheme: str, **others: object) -> object:
+    """A page of the usual context for somebody who was never here: nothing is stored for the address."""
+    page, to = context.new_page(), urlsplit(url)
+    session = context.new_cdp_session(page)
+    session.send("Storage.clearDataForOrigin", {"origin": f"{to.scheme}://{to.netloc}", "storageTypes": "all"})
+    session.detach()
+    page.set_viewport_size(viewport)
+    page.emulate_media(color_scheme=color_scheme)
+    return page
+
+
 @pytest.fixture
-def open_page(chromium: object, request: pytest.FixtureRequest) -> Iterator[Callable[..., object]]:
-    """Open guarded pages; see the module's docstring."""
+def open_page(chromium: object, usual: object, request: pytest.FixtureRequest) -> Iterator[Callable[..., object]]:
+    """Open guarded pages; see the module's docstring. The first page of a test is in the usual context if it asks for
+    nothing that a page cannot set; every other one is another visitor, in a context of its own."""
     opened: list[tuple[object, Guard]] = []
 
     def opener(url: str, allow: tuple[str, ...] = (), wait: bool = True, **context: object) -> object:
-        options = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US", "color_scheme": "light", **context}
-        page = chromium.new_context(**options).new_page()
+        options = {**USUAL, **context}
+        if opened or context.keys() - {"viewport", "color_scheme"}:
+            page = chromium.new_context(**options).new_page()
+        else:
+            page = _fresh(usual, url, **options)
         page.set_default_timeout(120_000)
         page.guard = Guard(urlsplit(url).netloc, allow)
         page.guard.watch(page)
@@ -135,7 +159,10 @@ def open_page(chromium: object, request: pytest.FixtureRequest) -> Iterator[Call
     for index, (page, _) in enumerate(opened):
         if (failed or wrong) and not page.is_closed():
             _keep(page, f"{request.node.name}-{index}")
-        page.context.close()
+        if page.context != usual:
+            page.context.close()
+    for page in usual.pages:
+        page.close()
     assert not wrong, wrong
 
 
@@ -148,12 +175,6 @@ def _keep(page: object, name: str) -> None:
 @pytest.fixture
 def page(open_page: Callable[..., object], app_url: str) -> object:
     """The real app."""
-    return open_page(app_url)
-
-
-@pytest.fixture
-def second_page(open_page: Callable[..., object], app_url: str) -> object:
-    """The real app for another visitor."""
     return open_page(app_url)
 
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from backends.deform.params import DeformParams
+from tests.browser.board import PHONE, narrow
 from ui.core import permalink
 
 CELLS = "#deformable-stage .gb-reads figure:first-child canvas"
@@ -218,8 +219,6 @@ def test_bad_offsets_are_one_sentence_and_nothing_is_lost(start):
     assert page.evaluate(OUTPUT) == before
 
 
-@pytest.mark.parametrize("view", ["taps", "stack", "fit", "conventions"])
-def test_a_phone_needs_no_sideways_scrolling(start, view):
-    page = start(DeformParams(view=view, steps=10), viewport={"width": 390, "height": 844})
-    page.wait_for_selector("#tab-deformable[data-answered], #deformable-going[data-running=false]", state="attached")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_a_phone_needs_no_sideways_scrolling(start):
+    page = start(DeformParams(view="taps", steps=10), viewport=PHONE)
+    narrow(page, "deformable", "taps", "stack", "fit", "conventions")

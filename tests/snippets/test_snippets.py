@@ -6,18 +6,17 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from backends import smollm
 from backends.plain import numbers
-from tests.conftest import ROOT, fetched
+from tests.conftest import ROOT
+from tests.small import SMALL
 from tests.snippets.runner import printed
 
 SHIPPED = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text("utf-8"), re.M)
-PARTS = 4
-"""Tests into which the scripts of a tab are dealt, so that none takes long on a busy machine."""
-
 
 def tabs():
     """Every tab by its slug; imported when a test runs, as the page is heavy."""
@@ -27,12 +26,17 @@ def tabs():
 
 
 def settings(tab):
-    """(name, parameters) of the defaults, of what a visitor sees first and of every preset, each once; a model that is
-    fetched first has a test of its own."""
-    shown = {p.name: p.params for p in tab.presets if not fetched(tab, p.params)}
-    taken = {"default": tab.params(), "opening": tab.opening, **shown}
-    return [(name, params) for at, (name, params) in enumerate(taken.items())
-            if params not in list(taken.values())[:at]]
+    """(name, parameters) of the defaults, of what a visitor sees first and of every preset."""
+    return [("default", tab.params()), ("opening", tab.opening), *((p.name, p.params) for p in tab.presets)]
+
+
+def run(tab):
+    """The same of the scripts that are run: what a visitor sees first, and every view with settings that keep it quick;
+    where a tab has no views, all of them."""
+    if tab.slug not in SMALL:
+        return settings(tab)
+    quick = [(view, replace(tab.params(), **{tab.chooser: view}, **SMALL[tab.slug])) for view in tab.views]
+    return [("opening", tab.opening), *quick]
 
 
 def same(ours, theirs, path="result"):
@@ -61,14 +65,13 @@ def test_every_tab_has_its_scripts_run():
     assert list(tabs()) == SHIPPED
 
 
-@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("slug", SHIPPED)
-def test_the_exported_scripts_reproduce_the_numbers(slug, part, answers, tmp_path, monkeypatch):
+def test_the_exported_scripts_reproduce_the_numbers(slug, answers, tmp_path, monkeypatch):
     from ui.core import export
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     tab, wrong = tabs()[slug], []
-    for name, params in settings(tab)[part::PARTS]:
+    for name, params in run(tab):
         script = tmp_path / "script.py"
         script.write_text(export.script(tab, params), encoding="utf-8")
         try:
@@ -76,6 +79,18 @@ def test_the_exported_scripts_reproduce_the_numbers(slug, part, answers, tmp_pat
         except AssertionError as error:
             wrong.append(f"{name}: {error}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("slug", SMALL)
+def test_the_script_of_every_preset_holds_its_settings(slug):
+    """With the runs of every view this is what a script needs: the same settings, given to what was run there."""
+    from ui.core import export
+
+    for name, params in settings(tabs()[slug]):
+        head, _, last = export.script(tabs()[slug], params).partition("\nresult = ")
+        held = {}
+        exec(head, held)
+        assert held["params"] == params and last.startswith("answer(params)\n"), name
 
 
 def test_a_script_reads_a_real_model(smollm_home, tmp_path):
