@@ -5,7 +5,7 @@ out on the server, on the queries, keys and values of the shipped Swin.
 """
 
 from backends.swin import answer, own
-from backends.swin.params import ARCHITECTURES, ON_TOKENS, SETTINGS_OF, SwinParams
+from backends.swin.params import ARCHITECTURES, OF_MODELS, ON_TOKENS, SETTINGS_OF, SwinParams
 from ui.core.tab import Source, Tab, views
 from ui.tabs.swin import figures
 from ui.tabs.swin.presets import PRESETS
@@ -14,8 +14,8 @@ GRID = (*ON_TOKENS, "merge")
 LONGEST = 1024
 """Pixels of the longer side of a picture: no view looks closer."""
 TITLES = {
-    "roll": "Roll and mask", "reach": "Reach", "leak": "Leak", "orders": "Two libraries", "bias": "Position bias",
-    "cosine": "Swin V2", "merge": "Patch merging", "cost": "Cost", "model": "A trained Swin",
+    "network": "Network", "roll": "Roll and mask", "reach": "Reach", "leak": "Leak", "orders": "Conventions", "bias": "Position bias",
+    "cosine": "Swin V2", "merge": "Patch merging", "cost": "Cost", "model": "A trained Swin", "rollout": "Rollout",
 }
 TAB = Tab(
     slug="swin",
@@ -33,16 +33,18 @@ TAB = Tab(
     uses={
         **dict.fromkeys(("rows", "columns", "order", "shift"), GRID),
         **dict.fromkeys(("block", "head"), ON_TOKENS),
-        **{name: SETTINGS_OF[name] for name in ("masked", "similarity", "bias", "moving")},
+        **{name: SETTINGS_OF[name] for name in ("masked", "similarity", "bias", "moving", "scale", "gain")},
         **dict.fromkeys(("channels", "pixels"), ("cost",)),
-        **dict.fromkeys(("model", "architecture", "reader"), ("model",)),
-        "picture": (*GRID, "model"),
+        **dict.fromkeys(("model", "architecture", "reader"), OF_MODELS),
+        "picture": (*GRID, *OF_MODELS),
         "window": (*GRID, "cost"),
-        "depth": ("reach",),
+        "depth": ("reach", "cosine"),
+        "seed": ("cosine",),
     },
     needs=dict.fromkeys(("architecture", "own-reader"), (("model", "own"),)),
     titles={
-        "order": {"timm": "timm: roll, then pad", "torchvision": "torchvision: pad, then roll"},
+        "order": {"timm": "timm: roll, then pad", "torchvision": "torchvision: pad, then roll",
+                  "microsoft": "Microsoft: no shift where the window covers a side"},
         "similarity": {"dot": "Dot product (Swin)", "cosine": "Cosine × 10 (Swin V2)"},
         "bias": {"trained": "Trained", "none": "None", "near": "Near (made up)", "rows": "Rows (made up)"},
         "model": {"shipped": "The shipped small Swin", "own": "My own weights"},
