@@ -15,6 +15,9 @@ export function sized(canvas, ratio, tallest = 0) {
   return [pen, width, height];
 }
 
+// how wide a picture is drawn for its height: strips are kept readable
+export const bounded = (aspect) => Math.min(2.5, Math.max(0.4, aspect));
+
 // a panel whose canvas is read by people who cannot see it as `said`, and reached by the keyboard
 export function board(title, said = '', className = '') {
   const found = panel(title, className);
