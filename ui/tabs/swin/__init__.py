@@ -14,13 +14,17 @@ GRID = (*ON_TOKENS, "merge")
 LONGEST = 1024
 """Pixels of the longer side of a picture: no view looks closer."""
 TITLES = {
-    "network": "Network", "roll": "Roll and mask", "reach": "Reach", "leak": "Leak", "orders": "Conventions", "bias": "Position bias",
-    "cosine": "Swin V2", "merge": "Patch merging", "cost": "Cost", "model": "A trained Swin", "rollout": "Rollout",
+    "network": "Network", "roll": "Roll and mask", "reach": "Reach", "leak": "Leak", "orders": "Conventions",
+    "bias": "Position bias", "cosine": "Swin V2", "merge": "Patch merging", "cost": "Cost", "model": "A trained Swin", "rollout": "Rollout",
 }
 TAB = Tab(
     slug="swin",
     title="Swin",
     question="Why may two neighbours in a window not see each other?",
+    intro="A photograph has thousands of patches, and letting each look at all others costs the square of their "
+          "number; Swin cuts it into small windows, so that detectors and segmenters can afford a high resolution. To "
+          "let news pass between windows every second block moves the cut, and here you see what that trick does to "
+          "your picture, and what breaks without its mask.",
     params=SwinParams,
     run=answer,
     views=views(TITLES, figures, streamed=("cost",)),

@@ -102,6 +102,6 @@ def _model_rows(body: Any) -> Table:
 
 TABLES = {
     "network": _network_rows, "roll": _roll_rows, "reach": _map_rows("first"), "leak": _map_rows("share"),
-    "orders": _map_rows("difference"), "bias": _bias_rows, "cosine": _cosine_rows, "merge": _merge_rows, "cost": _cost_rows,
-    "model": _model_rows, "rollout": _rollout_rows,
+    "orders": _map_rows("difference"), "bias": _bias_rows, "cosine": _cosine_rows, "merge": _merge_rows,
+    "cost": _cost_rows, "model": _model_rows, "rollout": _rollout_rows,
 }
