@@ -15,7 +15,8 @@ LONGEST = 1024
 """Pixels of the longer side of a picture: no view looks closer."""
 TITLES = {
     "network": "Network", "roll": "Roll and mask", "reach": "Reach", "leak": "Leak", "orders": "Conventions",
-    "bias": "Position bias", "cosine": "Swin V2", "merge": "Patch merging", "cost": "Cost", "model": "A trained Swin", "rollout": "Rollout",
+    "bias": "Position bias", "cosine": "Swin V2", "merge": "Patch merging", "cost": "Cost", "model": "A trained Swin",
+    "rollout": "Rollout",
 }
 TAB = Tab(
     slug="swin",

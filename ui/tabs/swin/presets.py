@@ -135,9 +135,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "16 is not 2 x 7",
         SwinParams(view="orders", rows=16, columns=16),
-        "The same weights, two conventions: an output differs by more than the root mean square of all. In timm over 10 "
-        "% of the "
-        "attention goes to strangers although the mask is on; in torchvision none does.",
+        "The same weights, two conventions: an output differs by more than the root mean square of all. In timm over "
+        "10 % of the attention goes to strangers although the mask is on; in torchvision none does.",
         _differ,
     ),
     Preset(
