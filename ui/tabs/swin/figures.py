@@ -79,6 +79,7 @@ def cosine(body: Any) -> "go.Figure":
     figure.add_hrect(0, 16, fillcolor=plots.GRID, line_width=0, row=3, col=1)
     _sizes(figure, one)
     figure.update_yaxes(rangemode="tozero", row=4, col=1)
+    figure.update_yaxes(title_font={"size": 12})
     return figure.update_layout(margin={"t": 84}, legend={"y": 1.01, "yanchor": "bottom"})
 
 
