@@ -31,8 +31,7 @@ function draw({ tools: { picture, value } }, canvas, one, scale) {
   pen.imageSmoothingEnabled = false;
   pen.drawImage(small, 0, 0, w, h);
   for (const [axis, length] of [[0, rows], [1, columns]]) {
-    const first = one.window[axis] - one.shift[axis];
-    for (let at = first; at < length; at += one.window[axis]) {
+    for (let at = one.shift[axis] || one.window[axis]; at < length; at += one.window[axis]) {
       const [x, y] = [at * w / columns, at * h / rows];
       line(pen, axis ? [x, 0] : [0, y], axis ? [x, h] : [w, y], 'rgba(255, 255, 255, .8)', 1);
     }

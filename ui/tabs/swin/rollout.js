@@ -28,10 +28,10 @@ function paint(stage) {
 
 function built(root) {
   const stage = { root, panels: CAPTIONS.map((text) => panel(text)), blocks: make('div', 'gb-stage-buttons'), note: note() };
-  const row = make('div', 'gb-board-panels'), tools = make('div', 'gb-swin-bar');
+  const row = make('div', 'gb-board-panels gb-rollout'), tools = make('div', 'gb-swin-bar');
   row.dataset.twin = '';
   row.append(...stage.panels.map((one) => one.figure));
-  tools.append(pictureSwitch(() => paint(stage)), bar('times the mean of all patches reached; on the right, times equal weights'));
+  tools.append(pictureSwitch(() => paint(stage)), bar('times the mean of all patches reached; in the third picture, times equal weights'));
   stage.blocks.setAttribute('role', 'group');
   stage.blocks.setAttribute('aria-label', 'Block from which the rollout starts');
   stage.note.classList.add('gb-board-say');

@@ -51,7 +51,7 @@ function choose(stage, token) {
   const row = map.weights.subarray((cell.window * map.n + cell.inner) * map.n, (cell.window * map.n + cell.inner + 1) * map.n);
   const sees = (other) => !scene.masked || other.region === cell.region;
   const seen = map.members[cell.window].filter(sees);          // padding too
-  stage.chosen = { token, cell, row, sees, visible: seen.length, partners: seen.filter((other) => other.token >= 0) };
+  stage.chosen = { token, cell, row, sees, members: map.members[cell.window], visible: seen.length, partners: seen.filter((other) => other.token >= 0) };
   scene.token = [Math.floor(token / scene.columns), token % scene.columns];
 }
 

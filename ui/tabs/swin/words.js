@@ -17,12 +17,13 @@ const TELL = {
     return `Slices at −M and −s number the regions. This window holds ${kinds} of ${new Set(scene.region).size}: ${kinds > 1 ? 'the roll put together what is not neighbours' : 'nothing strange came in'}.`;
   },
   mask: ({ scene, map, chosen }) => `Token ${named(scene, chosen.token)} may look at ${chosen.partners.length} tokens of the ${map.n} places in its window${scene.masked ? ': those of its own region' : ', as the mask is off'}. Of all pairs ${percent(scene.blocked)} are blocked${scene.through ? `; still ${scene.through} pairs of strangers get through` : ''}.`,
-  attention: ({ scene, chosen }) => `Softmax over the window${scene.masked ? ', −100 on blocked pairs' : ', nothing blocked'}: most goes to ${named(scene, best(chosen))}: ${number(chosen.row[at(chosen)])}, ${number(chosen.row[at(chosen)] * chosen.visible)} times equal weights. In effect it looks at ${number(spread(chosen.row))} of ${chosen.visible} places (${percent(spread(chosen.row) / chosen.visible)}). All tokens and heads give strangers ${scene.leak < 1e-6 ? 'nothing worth showing' : percent(scene.leak)} on average.`,
+  attention: ({ scene, chosen }) => `Softmax over the window${scene.masked ? ', −100 on blocked pairs' : ', nothing blocked'}: most goes to ${named(scene, best(chosen))}: ${number(chosen.row[at(chosen)])}, ${number(chosen.row[at(chosen)] * chosen.visible)} times equal weights. In effect it looks at ${number(spread(chosen.row))} of ${chosen.visible} places (${percent(spread(chosen.row) / chosen.visible)}).${padding(chosen) > 1e-3 ? ` Padding gets ${percent(padding(chosen))}.` : ''} All tokens and heads give strangers ${scene.leak < 1e-6 ? 'nothing worth showing' : percent(scene.leak)} on average.`,
   back: ({ scene, chosen }) => `Rolled back: every token stands where it was, and its ${chosen.partners.length} partners ${scene.masked ? 'lie around it, on one side of every seam' : 'lie wherever the roll took them from'}.`,
 };
 
 // the cell of the window that gets most, and its place there
 const top = ({ cell, partners, row }) => partners.reduce((a, b) => (row[b.inner] > row[a.inner] ? b : a), partners[0] || cell);
+const padding = ({ members, row }) => members.reduce((sum, cell) => sum + (cell.token < 0 ? row[cell.inner] : 0), 0);
 const best = (chosen) => top(chosen).token;
 const at = (chosen) => top(chosen).inner;
 
