@@ -151,6 +151,7 @@ def test_a_cell_of_the_bias_marks_its_pairs_and_a_pair_its_cell(start):
     page.keyboard.press("ArrowRight")
     assert page.evaluate(linked) == {"dy": 0, "dx": 1} and page.evaluate(read) == 7 * 14 + 6
     assert "the 42 pairs" in page.inner_text("#swin-stage [data-kind=bias]")
+    page.locator(".gb-board-pairs canvas").scroll_into_view_if_needed()
     box = page.locator(".gb-board-pairs canvas").bounding_box()
     # query (0, 0), key (1, 1)
     page.mouse.move(box["x"] + box["width"] * 8.5 / 49, box["y"] + box["height"] * 0.5 / 49)
@@ -214,7 +215,7 @@ def test_the_rollout_follows_the_patch_and_the_block(start):
     drawn(page, lambda: page.click("#swin-stage >> text=Block 1·2"))
     assert "depends on 256 of 12288 patches" in page.inner_text(".gb-board-say")
     drawn(page, lambda: page.locator(OWN).press("ArrowRight"))
-    assert page.locator("#swin-table").count() == 1
+    assert page.evaluate("document.querySelector('#swin-stage .gb-stage').gbRollout.scene.token") == [28, 97]
     page.wait_for_selector("#swin-checks [data-ok=true]:has-text('Rows sum to 1')")
 
 
