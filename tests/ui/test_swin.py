@@ -154,6 +154,17 @@ def test_the_seed_of_a_preset_does_not_matter():
     assert sum(held) >= 9
 
 
+@pytest.mark.parametrize(("name", "change"), [
+    ("A window as high as the picture", {"order": "torchvision"}), ("The norm after the branch", {"gain": 1.0}),
+    ("Padding is computed too", {"pixels": 224}), ("The whole network", {"picture": "rocket"}),
+    ("Rollout is mostly geometry", {"picture": "horse", "y": 0.3, "x": 0.75}),
+    ("14 is", {"rows": 16}),
+])
+def test_what_a_preset_observes_can_fail(name, change):
+    preset = next(p for p in TAB.presets if p.name == name)
+    assert not preset.holds(answer(replace(preset.params, **change)))
+
+
 def test_the_first_sentences_are_two_and_stand_beside_a_drawing():
     assert TAB.intro.count(". ") == 1 and TAB.intro.endswith(".")
     head = markup.head(TAB, layout.drawing(TAB))
