@@ -3,8 +3,9 @@ import { bytes, panel } from './maps.js';
 
 export const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-// sets a canvas to its size on screen, in pixels of the device; returns [pen, width, height]
-export function sized(canvas, ratio) {
+// sets a canvas to its size on screen, in pixels of the device, at most `tallest` px of the page high; returns [pen, width, height]
+export function sized(canvas, ratio, tallest = 0) {
+  if (tallest) canvas.style.maxWidth = `${Math.max(1, Math.round(tallest * ratio))}px`;
   const width = Math.max(1, Math.round(canvas.clientWidth * Math.min(2, devicePixelRatio)));
   const height = Math.max(1, Math.round(width / ratio));
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
@@ -58,7 +59,7 @@ export function cells(text, rows, columns) {
 export const weights = ({ data, bound }) => Float32Array.from(bytes(data), (level) => bound * (level / 255) ** 2);
 
 // red, green, blue and alpha of a spotlight: dark where little is, a warm tint where much is; share in 0..1 of the largest
-export function shade(share) {
+function shade(share) {
   const level = Math.min(1, Math.max(0, share));
   const [dark, warm] = [0.68 * (1 - level), 0.5 * level];
   const alpha = warm + dark * (1 - warm);

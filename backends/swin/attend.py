@@ -2,9 +2,9 @@
 each be changed.
 
 softmax(q k^T / sqrt(d) + B + mask) v in every window (arXiv 2103.14030, equation 4), or with scaled cosine, cos(q, k) *
-scale, in place of the dot product (Swin V2, arXiv 2111.09883, equation 2).  Rolling, padding and cutting are one
-look-up in `Layout.windows`; a padded place has a zero *after* the norm, so its q, k and v are the biases of the
-projection, and nothing masks it, in timm as in torchvision.
+scale, in place of the dot product (Swin V2, arXiv 2111.09883, equation 2; its whole block: `second`).  Rolling, padding
+and cutting are one look-up in `Layout.windows`; a padded place has a zero *after* the norm, so its q, k and v are the
+biases of the projection, and nothing masks it, in timm as in torchvision.
 
 Letters: H, W map; C channels; h heads; d channels of a head; nW windows of N places.
 """
@@ -67,10 +67,10 @@ def split(x: Tensor, weights: Projections) -> Tensor:
     return parts.movedim(-3, 0).transpose(-3, -2)
 
 
-def scores(q: Tensor, k: Tensor, similarity: Similarity = "dot") -> Tensor:
-    """(..., N, d) twice -> (..., N, N), before bias and mask."""
+def scores(q: Tensor, k: Tensor, similarity: Similarity = "dot", scale: Tensor | float = COSINE) -> Tensor:
+    """(..., N, d) twice -> (..., N, N), before bias and mask; `scale` of the cosine, one or (h, 1, 1)."""
     if similarity == "cosine":
-        return COSINE * F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT
+        return scale * (F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT)
     return (q * q.shape[-1] ** -0.5) @ k.mT
 
 
@@ -83,11 +83,14 @@ def soften(logits: Tensor, bias: Tensor | None, layout: Layout, masked: bool = T
     return logits.softmax(-1)
 
 
-def attend(x: Tensor, weights: Projections, layout: Layout, masked: bool = True) -> Tensor:
-    """The whole attention of a Swin block, without norm and residual: (H, W, C) -> (H, W, C)."""
+def attend(x: Tensor, weights: Projections, layout: Layout, masked: bool = True,
+           scale: Tensor | None = None) -> Tensor:
+    """The whole attention of a Swin block, without norm and residual: (H, W, C) -> (H, W, C); with a `scale`, the
+    cosine's."""
     q, k, v = split(gathered(x, layout), weights)
     table = relative.resized(weights.table, weights.window, layout.window)
-    p = soften(scores(q, k), relative.bias(table, layout.window), layout, masked)
+    found = scores(q, k) if scale is None else scores(q, k, "cosine", scale)
+    p = soften(found, relative.bias(table, layout.window), layout, masked)
     y = F.linear((p @ v).transpose(1, 2).flatten(2), weights.out, weights.out_bias)
     return scattered(y, layout)
 

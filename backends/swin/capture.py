@@ -48,13 +48,16 @@ class Maps:
 class Row:
     """What one token looked at: its place (row, column) on the map of `size`, and by head (h, H, W) the weights of all
     tokens, zero outside of its window; `padding` (h,): the weight of padded places; `inside` (H, W): tokens of its
-    window that it may look at."""
+    window that it may look at; `given` (h, N): its whole row; `visible`: how many places the mask lets it see, padded
+    ones too, so that equal weights are 1 / visible."""
 
     token: tuple[int, int]
     size: tuple[int, int]
     weights: Tensor
     padding: Tensor
     inside: np.ndarray
+    given: Tensor
+    visible: int
 
 
 def blocks(model: nn.Module) -> Iterator[tuple[int, int, nn.Module]]:
@@ -119,7 +122,9 @@ def row(maps: Maps, place: tuple[float, float]) -> Row:
     allowed = np.zeros(height * width, bool)
     allowed[source[real & ~maps.layout.blocked[window, inner]]] = True
     padding = given[:, ~there].sum(-1)
-    return Row(token, (height, width), spread.view(-1, height, width), padding, allowed.reshape(height, width))
+    visible = int((~maps.layout.blocked[window, inner]).sum())
+    return Row(token, (height, width), spread.view(-1, height, width), padding, allowed.reshape(height, width), given,
+               visible)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,18 @@
 
 The map (H, W) is rolled by (-s, -s) and cut into windows of M x M tokens; what was rolled over an edge must not meet
 what lies there (Liu et al., arXiv 2103.14030, section 3.2 and figure 4).  Both libraries build the mask from slices of
-the *padded* map, and blocked scores get -100 (`PENALTY`), not minus infinity.  They differ where M does not divide the
-map:
+the *padded* map, and blocked scores get -100 (`PENALTY`), not minus infinity.  Three conventions, which differ where M
+does not divide the map, and where it covers a side:
 
     timm 1.0.31          rolls, then pads at the bottom and right: rolled-over tokens end up before the padding, and
-                         the slices miss them
-    torchvision 0.29.2   pads, then rolls: the slices fit; a map smaller than the window is padded up to it, where timm
-                         shrinks the window
+                         the slices miss them.  A side that the window covers is not shifted, and the window shrinks
+                         to it; the other side is shifted all the same
+    torchvision 0.29.2   pads, then rolls: the slices fit.  A side that the window covers is padded up to the window and
+                         not shifted
+    microsoft            the paper's own code (`SwinTransformerBlock` of microsoft/Swin-Transformer, models): where the
+                         window covers the *shorter* side, it shrinks to that side along both axes, and nothing is
+                         shifted.  That code does not pad and stops where M does not divide the map; there we pad,
+                         then roll, as transformers' Swin does, which keeps the rule
 
 Letters: H, W rows and columns of tokens; M window, N = M * M, s shift; Hp, Wp the padded map; nW windows.  Pairs are
 (rows, columns).  numpy only.
@@ -21,7 +26,8 @@ from typing import Literal
 
 import numpy as np
 
-Order = Literal["timm", "torchvision"]
+Order = Literal["timm", "torchvision", "microsoft"]
+ORDERS: tuple[Order, ...] = ("timm", "torchvision", "microsoft")
 Pair = tuple[int, int]
 PENALTY = -100.0
 PAD = -1                       # the source of a padded place
@@ -136,18 +142,19 @@ def _bands(length: int, window: int, shift: int) -> np.ndarray:
 
 
 def layout(size: Pair, window: int | Pair, shift: int | Pair, order: Order = "timm") -> Layout:
-    """The partition as the library of `order` does it: with a window that reaches the whole map there is no shift along
-    that axis, and timm shrinks the window to the map.  Raises ValueError for sizes below 1, or a shift that is not
-    smaller than the window."""
+    """The partition as the library of `order` does it (see above).  Raises ValueError for sizes below 1, or a shift
+    that is not smaller than the window."""
     pairs = [(value, value) if isinstance(value, int) else value for value in (window, shift)]
     if min(size) < 1 or min(pairs[0]) < 1:
         raise ValueError("The map and the window need at least one token on each side.")
     if any(not 0 <= s < m for m, s in zip(*pairs)):
         raise ValueError("The shift must be at least 0 and smaller than the window.")
+    if order == "microsoft" and min(size) <= min(pairs[0]):
+        return Layout(tuple(size), (min(size),) * 2, (0, 0), order)
     fitted = [_fit(*axis, order) for axis in zip(size, *pairs)]
     return Layout(tuple(size), tuple(m for m, _ in fitted), tuple(s for _, s in fitted), order)
 
 
 def _fit(length: int, window: int, shift: int, order: Order) -> Pair:
     """(window, shift) along one axis."""
-    return (window if order == "torchvision" else length, 0) if length <= window else (window, shift)
+    return (length if order == "timm" else window, 0) if length <= window else (window, shift)

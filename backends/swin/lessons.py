@@ -1,7 +1,8 @@
-"""What each view of the tokens adds to the board: reach, leak, the two libraries, bias, cosine, merging."""
+"""What each view of the tokens adds to the board: reach, leak, the three conventions, bias, merging."""
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -9,16 +10,18 @@ import torchvision
 from timm.models import swin_transformer
 from torch import Tensor
 
-from backends import device, metrics
+from backends import device
 from backends.drawn import hosted, normal, seeded
 from backends.result import Check, check
-from backends.swin import attend, merging, reach, relative
-from backends.swin.geometry import PAD, layout
-from backends.swin.params import TOKEN, WINDOW, SwinParams
-from backends.swin.results import Bias, Cosine, Leak, Merge, Orders, Reach
+from backends.swin import attend, merging, reach
+from backends.swin.geometry import ORDERS, Layout, layout
+from backends.swin.params import TOKEN, SwinParams
+from backends.swin.results import Bias, Leak, Merge, Orders, Reach
 from backends.swin.stage import Scene, board, leak
 from backends.swin.tokens import tokens
 
+OTHER = {"timm": "torchvision", "torchvision": "timm", "microsoft": "torchvision"}
+"""The convention that stands beside each: for Microsoft's, one that differs by the rule alone."""
 CHANNELS = 128                 # of the tokens, in the last stage of the shipped Swin
 
 
@@ -52,25 +55,27 @@ def leaked(scene: Scene) -> tuple[Leak, tuple[Check, ...]]:
 
 
 def libraries(scene: Scene) -> tuple[Orders, tuple[Check, ...]]:
-    """timm and torchvision on the same tokens with the same weights, mask on."""
-    p, outputs, leaks, padding = scene.params, [], [], []
-    scenes = [scene if order == p.order else replace(scene, params=replace(p, order=order))
-              for order in ("timm", "torchvision")]
-    for one in scenes:
+    """The three conventions on the same tokens with the same weights, mask on; the chosen one beside `OTHER`."""
+    p, outputs, leaks, padding = scene.params, {}, [], []
+    scenes = {order: scene if order == p.order else replace(scene, params=replace(p, order=order)) for order in ORDERS}
+    for order, one in scenes.items():
         weights = replace(one.weights, table=one.table, window=one.layout.window)
-        outputs.append(attend.attend(one.x, weights, one.layout))
+        outputs[order] = attend.attend(one.x, weights, one.layout)
         leaks.append(float(leak(one.p, one.layout).mean()))
         padding.append(float(attend.per_token(attend.share(one.p, attend.on_padding(one.layout)), one.layout).mean()))
-    gap = (outputs[0] - outputs[1]).abs().amax(-1)
-    ours, theirs = (one.layout for one in scenes)
-    divides = theirs.padded == p.size
-    other = board(scenes[p.order == "timm"])
-    found = Orders(device.array(gap), float(gap.max()), float(outputs[0].square().mean().sqrt()), divides, tuple(leaks),
-                   tuple(padding), other)
-    if not divides and (ours.shift != (0, 0) or ours.window != theirs.window):
+    pairs = tuple((a, b, float((outputs[a] - outputs[b]).abs().max())) for a, b in combinations(ORDERS, 2))
+    gap, other = (outputs[p.order] - outputs[OTHER[p.order]]).abs().amax(-1), scenes[OTHER[p.order]]
+    found = Orders(device.array(gap), float(gap.max()), float(outputs["timm"].square().mean().sqrt()), tuple(leaks),
+                   tuple(padding), pairs, board(other))
+    if not _same(scene.layout, other.layout):
         return found, ()
-    text = "largest difference; the window divides the map, or is smaller than it and nothing is shifted"
-    return found, (check("The libraries agree", found.largest, 1e-5, text),)
+    text = "largest difference; both cut the map alike, and nothing is padded or nothing is shifted"
+    return found, (check("The conventions agree", found.largest, 1e-5, text),)
+
+
+def _same(a: Layout, b: Layout) -> bool:
+    """Whether two conventions must give the same outputs."""
+    return (a.window, a.shift) == (b.window, b.shift) and (a.shift == (0, 0) or a.padded == a.size)
 
 
 def biased(scene: Scene) -> tuple[Bias, tuple[Check, ...]]:
@@ -86,29 +91,6 @@ def biased(scene: Scene) -> tuple[Bias, tuple[Check, ...]]:
                  scene.params.bias)
     text = "largest difference of the N x N bias to the edited table, read by timm's own index"
     return found, (check("One cell, all pairs of its offset", gap, 0, text),)
-
-
-def _support(p: Tensor, scene: Scene) -> tuple[float, ...]:
-    """Mean effective keys of every head over the tokens."""
-    values = attend.per_token(metrics.support(p), scene.layout)
-    return tuple(float(head.mean()) for head in values)
-
-
-def cosine(scene: Scene) -> tuple[Cosine, tuple[Check, ...]]:
-    """Dot product and scaled cosine on the same q and k, and the coordinates of Swin V2."""
-    q, k, _ = attend.split(attend.gathered(scene.x, scene.layout), scene.weights)
-    real = torch.from_numpy(scene.layout.windows != PAD).to(q.device)
-    pairs = (real[:, :, None] & real[:, None, :]).unsqueeze(1)
-    largest = [tuple((attend.scores(q, k, s).abs() * pairs).amax((0, 2, 3)).tolist()) for s in ("dot", "cosine")]
-    support = [_support(scene.softmax(scene.params.masked, similarity=s), scene) for s in ("dot", "cosine")]
-    window = max(scene.layout.window)
-    axes = [(f(window, WINDOW), f(WINDOW, WINDOW)) for f in (relative.linear_coordinates, relative.log_coordinates)]
-    lines = [tuple(axis.tolist()) for axis, _ in axes]
-    offsets, stretches = tuple(range(1 - window, window)), [relative.stretch(*pair) for pair in axes]
-    found = Cosine(*largest, *support, WINDOW, offsets, *lines, *stretches)
-    top = max(largest[1])
-    text = "largest |score| before the bias with scaled cosine; the dot product has no bound"
-    return found, (Check("Cosine is bounded by its scale", top, attend.COSINE, top <= attend.COSINE + 1e-4, text),)
 
 
 def merged(params: SwinParams, image: np.ndarray) -> tuple[Merge, tuple[Check, ...]]:

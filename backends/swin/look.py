@@ -1,5 +1,5 @@
 """Real attention of a model on the picture: what the clicked patch looks at in every block, cut to the part of its
-window that it may see.
+window that it may see; rolled out through all blocks; and the network with the sizes of this picture.
 
 Maps of a picture are kept (in bytes, across visitors, by content), so that a click costs no new forward pass.
 """
@@ -12,10 +12,10 @@ from torch import Tensor
 from backends import device, images, metrics
 from backends.cache import ByteLRU
 from backends.result import Check, check
-from backends.swin import capture, small
+from backends.swin import capture, network, rollout, small
 from backends.swin.capture import Maps, Reader
 from backends.swin.params import SwinParams
-from backends.swin.results import BlockRow, Head, Model
+from backends.swin.results import BlockRow, Flow, Head, Model, Network, Rollout
 
 KEPT = ByteLRU(192 << 20)
 
@@ -36,12 +36,10 @@ def looked(reader: Reader, image: np.ndarray) -> tuple[tuple[Maps, ...], Tensor 
 
 def figures(row: capture.Row) -> tuple[Head, ...]:
     """The mean of all heads first, then every head."""
-    flat = row.weights.flatten(1)
-    every = torch.cat([flat.mean(0, keepdim=True), flat])
-    padding = torch.cat([row.padding.mean(0, keepdim=True), row.padding])
-    itself = every[:, row.token[0] * row.size[1] + row.token[1]]
-    total = every.sum(-1, keepdim=True).clamp_min(1e-12)
-    return tuple(Head(*map(float, each)) for each in zip(itself, metrics.support(every / total), padding))
+    own = row.weights[:, row.token[0], row.token[1]]
+    itself, padding, given = (torch.cat([x.mean(0, keepdim=True), x]) for x in (own, row.padding, row.given))
+    support = metrics.support(given)
+    return tuple(Head(*map(float, each)) for each in zip(itself, support, support / row.visible, padding))
 
 
 def cut(maps: Maps, row: capture.Row) -> BlockRow:
@@ -51,7 +49,7 @@ def cut(maps: Maps, row: capture.Row) -> BlockRow:
     part = row.weights[:, corner[0]:corner[0] + inside[0], corner[1]:corner[1] + inside[1]]
     where = maps.layout
     return BlockRow(maps.stage, maps.block, where.size, where.window, where.shift, row.token, corner, inside,
-                    figures(row), device.array(part))
+                    row.visible, figures(row), device.array(part))
 
 
 def answer(vectors: Tensor, place: tuple[float, float]) -> np.ndarray:
@@ -76,3 +74,41 @@ def model(params: SwinParams, image: np.ndarray, reader: Reader) -> tuple[Model,
     return found, (check("Rows sum to 1", sums, 1e-5,
                          "largest |sum - 1| of the clicked patch's rows, padding included"),
                    check("Nothing behind the mask", outside, 1e-30, "largest weight outside of what it may look at"))
+
+
+def _flow(maps: Maps, real: rollout.Row, equal: rollout.Row) -> Flow:
+    def spread(row: torch.Tensor) -> float:
+        return float(metrics.support(row.flatten() / row.sum().clamp_min(1e-12)))
+    (a, padding), (b, _) = real, equal
+    return Flow(maps.stage, maps.block, int((b > 0).sum()), spread(a), spread(b), float((a - b).abs().sum()) / 2,
+                padding)
+
+
+def rolled(params: SwinParams, image: np.ndarray, reader: Reader) -> tuple[Rollout, tuple[Check, ...]]:
+    """Where one patch of a block came from."""
+    place, (maps, _) = (params.y, params.x), looked(reader, image)
+    real, equal = (list(rollout.every([(weigh(each), each.layout) for each in maps], place))
+                   for weigh in (rollout.mean, rollout.equal))
+    chosen = min(params.map_block, len(maps)) - 1
+    size, (row, _), (even, _) = maps[chosen].layout.size, real[chosen], equal[chosen]
+    token = tuple(min(int(p * n), n - 1) for p, n in zip(place, size))
+    flows = tuple(map(_flow, maps, real, equal))
+    found = Rollout(reader.name, reader.picture(image).shape[:2], chosen, token, size, flows, device.array(row),
+                    device.array(even))
+    sums = max(float((one.sum() + lost - 1).abs()) for one, lost in real)
+    outside = max(float((one * (even == 0)).max()) for (one, _), (even, _) in zip(real, equal))
+    return found, (check("Rows sum to 1", sums, 1e-5,
+                         "largest |sum - 1| of the rollouts from every block, padding included"),
+                   check("Nothing from behind the masks", outside, 1e-30,
+                         "largest weight of a patch that no path through the windows leads to"))
+
+
+def drawn(params: SwinParams, image: np.ndarray, reader: Reader) -> tuple[Network, tuple[Check, ...]]:
+    """The whole network, with the sizes of this picture."""
+    maps, _ = looked(reader, image)
+    parts = tuple(network.parts(reader.model, maps))
+    found = Network(reader.name, reader.picture(image).shape[:2], parts, min(params.map_block, len(maps)),
+                    hasattr(next(capture.blocks(reader.model))[2].attn, "logit_scale"))
+    gap = abs(sum(part.work for part in parts) - network.counted(reader, image))
+    return found, (check("The sizes are those that run", gap, 0,
+                         "multiply-adds of all parts, by formula, against torch's count of the running model"),)

@@ -3,8 +3,8 @@
 
 2 x 2 neighbours are put one after another, in the order (0, 0), (1, 0), (0, 1), (1, 1) as (row, column): down before
 across, unlike `torch.nn.functional.unfold` and `pixel_unshuffle`.  Then LayerNorm of 4C and a projection to 2C without
-bias; maps with an odd side get a row or column of zeros first.  timm merges at the start of a stage, the paper and
-torchvision at the end of the one before: the same numbers.
+bias, in Swin V2 the projection, then LayerNorm of 2C; maps with an odd side get a row or column of zeros first.  timm
+merges at the start of a stage, the paper and torchvision at the end of the one before: the same numbers.
 """
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ def merge(x: Tensor, scale: Tensor, offset: Tensor, projection: Tensor) -> Tenso
     """(..., H, W, C) -> (..., ceil(H/2), ceil(W/2), 2C); scale and offset (4C,) of the norm, projection (2C, 4C)."""
     joined = neighbours(x)
     return F.linear(F.layer_norm(joined, joined.shape[-1:], scale, offset, EPS), projection)
+
+
+def merge_after(x: Tensor, scale: Tensor, offset: Tensor, projection: Tensor) -> Tensor:
+    """Swin V2's: the norm, scale and offset (2C,), comes after the projection (2C, 4C)."""
+    return F.layer_norm(F.linear(neighbours(x), projection), scale.shape, scale, offset, EPS)
 
 
 def pyramid(size: Pair, window: int, shift: int, channels: int, pixels: int, order: Order = "timm",

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.swin.params import SwinParams
+from backends.swin.params import OF_MODELS, SwinParams
 
 if TYPE_CHECKING:
     from backends.swin.capture import Reader
@@ -28,7 +28,7 @@ def _told() -> Iterator[None]:
 
 def wanted(params: SwinParams) -> bool:
     """Whether the settings ask for own weights."""
-    return params.view == "model" and params.model == "own"
+    return params.view in OF_MODELS and params.model == "own"
 
 
 def read(path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 from backends.settings import setting
 
 ON_TOKENS = ("roll", "reach", "leak", "orders", "bias", "cosine")     # views that show the picture's tokens in windows
+OF_MODELS = ("network", "model", "rollout")                            # views of a whole model
 STEPS = ("picture", "roll", "pad", "windows", "regions", "mask", "attention", "back")
 TOKEN = 16                     # px of the resized picture in one token
 BLOCKS, HEADS, WINDOW = 4, 8, 8       # of the last stage of the shipped Swin, whose q, k and v are used
@@ -37,6 +38,7 @@ ARCHITECTURES = (
 """All Swin models of timm 1.0.31."""
 
 SETTINGS_OF = {"masked": ("roll", "reach", "bias", "cosine"), "similarity": ("roll", "leak", "bias"),
+               "scale": ("cosine",), "gain": ("cosine",),
                "edits": ("bias",), "bias": ("roll", "leak", "orders", "bias", "cosine"), "moving": ("reach",)}
 """By setting: the views that show it.  In the others it counts as untouched."""
 
@@ -48,8 +50,8 @@ class SwinParams:
     """Settings of the Swin tab.  A window that reaches the whole map has no shift, as in the libraries; a shift that is
     not smaller than the window is not possible, and the largest possible one is used instead, which the result says."""
 
-    view: Literal["roll", "reach", "leak", "orders", "bias", "cosine", "merge", "cost", "model"] = setting(
-        "roll", "View", "what is worked out")
+    view: Literal["network", "roll", "reach", "leak", "orders", "bias", "cosine", "merge", "cost", "model",
+                  "rollout"] = setting("roll", "View", "what is worked out")
     picture: str = setting("chelsea", "Picture", "a sample's name; an own picture cannot travel in a link",
                            kind="hidden", max_length=80)
     rows: int = setting(14, "Token rows", "", (1, 24))
@@ -57,8 +59,9 @@ class SwinParams:
     window: int = setting(7, "Window M", "tokens on each side", (1, 12))
     shift: int = setting(AUTOMATIC, "Shift s", "-1: half the window, as in Swin", (AUTOMATIC, 11))
     masked: bool = setting(True, "Shift mask", "-100 between tokens of different regions")
-    order: Literal["timm", "torchvision"] = setting("timm", "Order",
-                                                    "timm rolls, then pads; torchvision pads, then rolls")
+    order: Literal["timm", "torchvision", "microsoft"] = setting(
+        "timm", "Order", "timm rolls, then pads; torchvision pads, then rolls; Microsoft's code shifts nothing where "
+        "the window covers a side")
     y: float = setting(0.82, "Place y", "of the clicked token, share of the height", (0.0, 1.0), 0.001)
     x: float = setting(0.82, "Place x", "of the clicked token, share of the width", (0.0, 1.0), 0.001)
     step: Literal[STEPS] = setting("mask", "Step", "what the stage shows", kind="hidden")
@@ -68,15 +71,19 @@ class SwinParams:
                                                    "dot: Swin; cosine: Swin V2, at its first scale of 10")
     bias: Literal["trained", "none", "near", "rows"] = setting("trained", "Position bias", "near and rows are made up")
     edits: tuple[Edit, ...] = setting((), "Edits", "of the chosen head's bias: [dy, dx, value] each", kind="json")
+    scale: float = setting(10.0, "Scale of the cosine", "Swin V2 learns it from 10 on, and clamps it at 100",
+                           (1.0, 200.0), 1)
+    gain: float = setting(1.0, "Output weights ×", "of both branches of the blocks below", (1.0, 16.0), 0.5)
     depth: int = setting(6, "Blocks", "one after another, every second one shifted", (1, 12))
     moving: bool = setting(True, "Every second block is shifted")
     channels: int = setting(96, "Channels C", "", (32, 512), 32)
-    pixels: int = setting(224, "Picture side", "px; tokens of the first stage are 4 px wide", (32, 2048), 32)
+    pixels: int = setting(224, "Picture side", "px; tokens of the first stage are 4 px wide", (32, 2048), 4)
     model: Literal["shipped", "own"] = setting("shipped", "Model")
     architecture: str = setting("swin_tiny_patch4_window7_224", "Architecture",
                                 "of your own weights, by its name in timm", max_length=80)
     map_block: int = setting(5, "Block", "first to last, through all stages", (1, 48), kind="hidden")
     map_head: int = setting(0, "Head", "0: the mean of all", (0, 64), kind="hidden")
+    seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
 
     def __post_init__(self) -> None:
         if len(self.edits) > MAX_EDITS:

@@ -11,7 +11,7 @@ import numpy as np
 
 from backends.settings import UNPRINTED
 from backends.swin.cost import Price
-from backends.swin.geometry import Layout, Pair
+from backends.swin.geometry import ORDERS, Layout, Pair
 from backends.swin.merging import Stage
 
 
@@ -69,18 +69,19 @@ class Leak:
 
 @dataclass(frozen=True)
 class Orders:
-    """The two libraries on the same tokens and weights.  `difference` (H, W): largest difference of any output channel;
-    `largest` of them all, beside the `scale` (root mean square) of the outputs; leaks and weight on padding of both,
-    mask on; `other`: the board of the library that is not chosen."""
+    """The three conventions, `names`, on the same tokens and weights.  `difference` (H, W): largest difference of any
+    output channel between the chosen one and the `other`, whose board stands beside it; `largest` of them all, beside
+    the `scale` (root mean square) of the outputs; leak and weight on padding of each, mask on; `pairs`: the largest
+    difference between any two."""
 
     difference: np.ndarray
     largest: float
     scale: float
-    divides: bool
-    leak: tuple[float, float]
-    padding: tuple[float, float]
+    leak: tuple[float, ...]
+    padding: tuple[float, ...]
+    pairs: tuple[tuple[str, str, float], ...]
     other: Board = field(metadata=UNPRINTED)
-    names: tuple[str, str] = ("timm", "torchvision")
+    names: tuple[str, ...] = ORDERS
 
 
 @dataclass(frozen=True)
@@ -96,20 +97,31 @@ class Bias:
 
 @dataclass(frozen=True)
 class Cosine:
-    """Swin V2's two changes.  By head: the largest |score| before the bias and the mean effective keys (exponential of
-    the entropy), for the dot product and for scaled cosine.  Coordinates along one axis for the window, of offsets 1 -
-    M .. M - 1, and how far the window leaves the trained one of `trained` tokens, as a share of its range."""
+    """Swin V2's changes.  By head: the largest |score| before the bias and the mean effective keys (exponential of the
+    entropy), for the dot product and for cosine times `scale`, as it is after the clamp.  Coordinates along one axis
+    for the window, of offsets 1 - M .. M - 1, and how far the window leaves the trained one of `trained` tokens, as a
+    share of its range.  `table`: Swin's bias of the drawn head along one row, and `made`, Swin V2's by a network drawn
+    at random.
+
+    Root mean squares of the map before the first and after each block, weights drawn at random: `before`, norms where
+    Swin has them, `after`, where Swin V2 has them; `plain`: both with output weights that are not enlarged."""
 
     largest_dot: tuple[float, ...]
     largest_cosine: tuple[float, ...]
     support_dot: tuple[float, ...]
     support_cosine: tuple[float, ...]
+    scale: float
     trained: int
     offsets: tuple[int, ...]
     linear: tuple[float, ...]
     log: tuple[float, ...]
     stretch_linear: float
     stretch_log: float
+    table: tuple[float, ...]
+    made: tuple[float, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    plain: tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -135,18 +147,20 @@ class Cost:
 
 @dataclass(frozen=True)
 class Head:
-    """One head's row of one block: weight on itself, effective keys, weight on padding."""
+    """One head's row of one block: weight on itself, places in effect (exponential of the entropy), the same as a share
+    of the visible ones (1: all alike), weight on padding."""
 
     itself: float
     support: float
+    share: float
     padding: float
 
 
 @dataclass(frozen=True)
 class BlockRow:
     """What the clicked token looked at in one block.  `map` size in tokens; `corner` and `inside`: first token and size
-    of the part of its window that it may look at; `weights` (h, rows, columns) there; `heads`: figures, the mean of all
-    first."""
+    of the part of its window that it may look at; `visible`: its places, padded ones too, so that a weight times it is
+    1 where all are alike; `weights` (h, rows, columns) there; `heads`: figures, the mean of all first."""
 
     stage: int
     block: int
@@ -156,6 +170,7 @@ class BlockRow:
     token: Pair
     corner: Pair
     inside: Pair
+    visible: int
     heads: tuple[Head, ...]
     weights: np.ndarray = field(metadata=UNPRINTED)
 
@@ -175,8 +190,71 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of the network: `kind` "embed" (patches of `side` px), "block" or "merge"; `stage` and `block` count from
+    0, `number` counts blocks from 1 through all stages; `size` and `channels` of what it puts out; `padded`: what a
+    block pads it to, or the map that is merged with its zeros; `work`: multiply-adds."""
+
+    kind: str
+    stage: int
+    block: int
+    number: int
+    size: Pair
+    channels: int
+    heads: int = 0
+    window: Pair = (0, 0)
+    shift: Pair = (0, 0)
+    padded: Pair = (0, 0)
+    windows: int = 0
+    work: int = 0
+    side: int = 0
+
+
+@dataclass(frozen=True)
+class Network:
+    """The whole network for one picture of `seen` (H, W) px, in order; `chosen`: the block, from 1, that is drawn from
+    inside; `after`: whether its norms come after each branch."""
+
+    name: str
+    seen: Pair
+    parts: tuple[Part, ...]
+    chosen: int
+    after: bool
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Rollout of the clicked place from one block: tokens of the picture that have any weight under equal weights, in
+    effect (exponential of the entropy, padding aside) for the real and for equal weights, the half sum of their
+    differences, and what went to padding."""
+
+    stage: int
+    block: int
+    reached: int
+    support: float
+    equal: float
+    moved: float
+    padding: float
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Rollout from the clicked token of the `chosen` block (from 0), whose map has `size` tokens: `real` and `equal`
+    (H, W) over the first map; `flows` of all blocks."""
+
+    name: str
+    seen: Pair
+    chosen: int
+    token: Pair
+    size: Pair
+    flows: tuple[Flow, ...]
+    real: np.ndarray = field(metadata=UNPRINTED)
+    equal: np.ndarray = field(metadata=UNPRINTED)
+
+
+@dataclass(frozen=True)
 class Shown:
     """One view: `board` for the views of tokens; `lesson`: what the view adds, one of the above (None for "roll")."""
 
     board: Board | None
-    lesson: Reach | Leak | Orders | Bias | Cosine | Merge | Cost | Model | None
+    lesson: Reach | Leak | Orders | Bias | Cosine | Merge | Cost | Model | Network | Rollout | None

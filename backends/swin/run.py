@@ -10,9 +10,10 @@ import torch
 
 from backends import images, stop
 from backends.result import Check, Work, check
-from backends.swin import capture, cost, lessons, look, stage, tokens
+from backends.swin import capture, changes, cost, lessons, look, stage, tokens
 from backends.swin.capture import Reader
-from backends.swin.params import SwinParams
+from backends.swin.geometry import layout
+from backends.swin.params import OF_MODELS, SwinParams
 from backends.swin.results import Cost, Shown
 
 PATCH, HEAD_DIM = 4, 32        # of Swin: px of a token of the first stage, channels of a head
@@ -20,7 +21,7 @@ SIDES = (7, 14, 28, 56, 112)   # maps whose cost is drawn
 
 LESSONS: dict[str, Callable[[stage.Scene], tuple[Any, tuple[Check, ...]]]] = {
     "reach": lessons.reached, "leak": lessons.leaked, "orders": lessons.libraries, "bias": lessons.biased,
-    "cosine": lessons.cosine}
+    "cosine": changes.cosine}
 
 
 def _picture(params: SwinParams, image: np.ndarray | None) -> np.ndarray:
@@ -45,7 +46,8 @@ def _model(params: SwinParams, image: np.ndarray | None = None, reader: Reader |
     if params.model == "own" and reader is None:
         raise ValueError("Please load your own weights first, as safetensors; a link cannot carry them.")
     used = reader if params.model == "own" else capture.shipped()
-    lesson, checks = look.model(params, _picture(params, image), used)
+    work = {"network": look.drawn, "model": look.model, "rollout": look.rolled}[params.view]
+    lesson, checks = work(params, _picture(params, image), used)
     yield Shown(None, lesson), "", checks
 
 
@@ -71,9 +73,11 @@ def _counted(params: SwinParams) -> Check:
     for n in (side, *SIDES):
         stop.check()
         price = cost.price((n, n), params.window, params.channels, heads)
-        gaps += map(abs, np.subtract(cost.counted(price.size, params.window, params.channels, heads),
-                                     (price.global_attention, price.window_attention)).tolist())
-    text = "largest difference in multiply-adds, whole maps and windows, to torch's own count of what is timed"
+        formulas = (price.global_attention, price.window_attention, price.global_projections, price.window_projections)
+        counts = cost.counted(price.size, params.window, params.channels, heads)
+        gaps += map(abs, np.subtract(counts, formulas).tolist())
+    text = ("largest difference in multiply-adds, whole maps and windows, to torch's own count: attention of what is "
+            "timed, projections of torchvision's windows")
     return check("The formulas count what runs", max(gaps), 0, text)
 
 
@@ -84,13 +88,25 @@ def notice(params: SwinParams) -> str:
         said.append(f"A shift of {params.shift} is not smaller than the window of {params.window}, so the largest "
                     "possible one, "
                     f"{params.shifted}, is used.")
-    small = [name for name, length in (("rows", params.rows), ("columns", params.columns)) if length <= params.window]
-    if small and params.view not in ("cost", "model"):
-        done = "the window shrinks to the map" if params.order == "timm" else "the map is padded up to the window"
-        said.append(f"The window reaches all {' and '.join(small)}: as in {params.order}, {done} and nothing is "
-                    "shifted there.")
+    if params.view not in ("cost", *OF_MODELS):
+        said += _covered(params)
     return " ".join(said)
 
 
+def _covered(params: SwinParams) -> list[str]:
+    """What the convention does with a window that covers a side, or does not divide the map."""
+    small = [name for name, length in (("rows", params.rows), ("columns", params.columns)) if length <= params.window]
+    done = {"timm": "the window shrinks to the map and nothing is shifted there",
+            "torchvision": "the map is padded up to the window and nothing is shifted there",
+            "microsoft": "the window shrinks to the shorter side, along both axes, and nothing is shifted at all"}
+    reaches = f"The window reaches all {' and '.join(small)}: as in {params.order}, {done[params.order]}."
+    said = [reaches] if small else []
+    if params.order == "microsoft" and layout(params.size, params.window, 0, "microsoft").padded != params.size:
+        said.append("Microsoft's own code stops here, as the window does not divide the map; this is padded, then "
+                    "rolled, as in transformers.")
+    return said
+
+
 VIEWS: dict[str, Callable[..., Work]] = {
-    **dict.fromkeys(("roll", *LESSONS), _on_tokens), "merge": _merge, "model": _model, "cost": _cost}
+    **dict.fromkeys(("roll", *LESSONS), _on_tokens), "merge": _merge, "cost": _cost,
+    **dict.fromkeys(OF_MODELS, _model)}

@@ -28,6 +28,8 @@ MORE = {
     ("memory", "selective"): [{"string": "a..b"}],
     ("moe", "text"): [*({"router": name} for name in ROUTERS), {"text": "", "touch": "force"}, {"touch": "disable"},
                       {"router": "switch", "order": "priority"}],
+    ("swin", "orders"): [{"order": "microsoft", "rows": 4}],
+    ("swin", "cosine"): [{"order": "torchvision", "gain": 2.0, "depth": 2}],
     ("swin", "roll"): [{"order": "torchvision", "similarity": "cosine"}, {"bias": "rows"}, {"bias": "none"}],
     ("deformable", "taps"): [*({"operator": name} for name in ("dcn1", "dcn3", "dat")),
                              {"operator": "dcn2", "pattern": "edge"}],

@@ -133,11 +133,11 @@ def test_a_cell_of_the_bias_moves_the_attention_and_its_link_comes_back(start):
     page.wait_for_selector("#swin-stage [data-head='4'] canvas")
     page.locator("#swin-stage [data-kind=bias] canvas").first.focus()
     page.keyboard.press("ArrowRight")
-    before = page.evaluate(f"() => {FIRST}.chosen.top")
+    before = page.evaluate(f"() => Math.max(...{FIRST}.chosen.row)")
     for _ in range(3):                                                             # faster than answers come
         page.click("#swin-stage >> text='+5'")
     wait_for(page, "() => (new URLSearchParams(location.search).get('edits') || '') === '[[0,1,15.0]]'")
-    wait_for(page, f"() => {FIRST}.chosen.top > {max(0.5, before)}")
+    wait_for(page, f"() => Math.max(...{FIRST}.chosen.row) > {max(0.5, before)}")
     drawn(page, lambda: page.click("#swin-stage >> text='Reset all'"))
     wait_for(page, "() => !new URLSearchParams(location.search).get('edits')")
 
@@ -152,6 +152,7 @@ def test_a_cell_of_the_bias_marks_its_pairs_and_a_pair_its_cell(start):
     page.keyboard.press("ArrowRight")
     assert page.evaluate(linked) == {"dy": 0, "dx": 1} and page.evaluate(read) == 7 * 14 + 6
     assert "the 42 pairs" in page.inner_text("#swin-stage [data-kind=bias]")
+    page.locator(".gb-board-pairs canvas").scroll_into_view_if_needed()
     box = page.locator(".gb-board-pairs canvas").bounding_box()
     # query (0, 0), key (1, 1)
     page.mouse.move(box["x"] + box["width"] * 8.5 / 49, box["y"] + box["height"] * 0.5 / 49)
@@ -160,7 +161,7 @@ def test_a_cell_of_the_bias_marks_its_pairs_and_a_pair_its_cell(start):
     assert page.get_attribute("#swin-stage .gb-stage", "data-step") == "attention"
 
 
-def test_both_libraries_stand_side_by_side(start):
+def test_two_conventions_stand_side_by_side(start):
     page = start(SwinParams(view="orders", rows=16, columns=16))
     captions = page.locator(".gb-board-panels figure:visible figcaption").all_inner_texts()
     assert captions[1:] == ["timm: roll, then pad", "torchvision: pad, then roll"]
@@ -179,6 +180,69 @@ def test_a_trained_swin_shows_blocks_heads_and_its_answer(start):
     assert "Head 2 gives" in page.inner_text(".gb-board-say")
     page.click("#swin-stage >> text=Its region, says the model")
     assert page.get_attribute("#swin-stage button:has-text('Its region')", "aria-pressed") == "true"
+
+
+NETWORK = "#swin-stage [data-kind=network]"
+
+
+def test_a_press_in_the_network_leads_to_blocks_and_views(start):
+    page = start(SwinParams(view="network"))
+    assert page.locator(f"{NETWORK} .gb-net-stage").count() == 3
+    assert page.locator(f"{NETWORK} [data-number]").count() == 8
+    page.click(f"{NETWORK} [data-number='4']")
+    assert "Block 2·2 from inside" in page.inner_text(f"{NETWORK} > h4")
+    wait_for(page, "() => new URLSearchParams(location.search).get('map_block') === '4'")
+    page.locator(f"{NETWORK} >> text=Softmax: attention").focus()
+    drawn(page, lambda: page.keyboard.press("Enter"))
+    page.wait_for_selector(".gb-board-card[aria-pressed=true]:has-text('Stage 2·2')")
+    drawn(page, lambda: page.click("#swin-view input[value=network]"))
+    drawn(page, lambda: page.click(f"{NETWORK} >> text=Roll by"))
+    wait_for(page, "() => location.search.includes('window=8') && location.search.includes('shift=4')")
+    assert page.get_attribute("#swin-stage .gb-stage", "data-step") == "roll"
+
+
+@pytest.mark.parametrize(("text", "view"), [("Merge 2 × 2", "merge"), ("+ position bias", "bias"), ("+ mask", "leak"),
+                                            ("q · k / √d", "cosine"), ("Roll back", "reach"),
+                                            ("Where a patch comes from", "rollout")])
+def test_each_step_of_the_network_leads_to_its_view(start, text, view):
+    page = start(SwinParams(view="network", map_block=2))
+    drawn(page, lambda: page.locator(f"{NETWORK} button:has-text('{text}')").first.click())
+    wait_for(page, f"() => new URLSearchParams(location.search).get('view') === '{view}'")
+    assert page.is_checked(f"#swin-view input[value={view}]")
+
+
+def test_the_rollout_follows_the_patch_and_the_block(start):
+    page = start(SwinParams(view="rollout", picture="horse", y=0.3, x=0.75))
+    drawn(page, lambda: page.click("#swin-stage >> text=Block 1·2"))
+    assert "depends on 256 of 12288 patches" in page.inner_text(".gb-board-say")
+    drawn(page, lambda: page.locator(OWN).press("ArrowRight"))
+    assert page.evaluate("document.querySelector('#swin-stage .gb-stage').gbRollout.scene.token") == [28, 97]
+    page.wait_for_selector("#swin-checks [data-ok=true]:has-text('Rows sum to 1')")
+
+
+def test_the_picture_below_can_be_switched_off(start):
+    page = start(SwinParams(view="roll", step="attention"))
+    assert page.is_visible(".gb-swin-scale") and page.is_visible("#swin-stage >> text=Picture below")
+    before = page.evaluate(f"() => document.querySelector('{OWN}').toDataURL()")
+    page.click("#swin-stage >> text=Picture below")
+    assert page.evaluate(f"() => document.querySelector('{OWN}').toDataURL()") != before
+    page.click(".gb-board-steps button:has-text('Mask')")
+    page.wait_for_selector(".gb-swin-scale", state="hidden")
+
+
+@pytest.mark.parametrize("size", [(200, 600), (600, 200)])
+@pytest.mark.parametrize("view", ["roll", "model", "merge", "rollout", "network"])
+def test_portraits_and_panoramas_fit_the_screen(start, tmp_path, size, view):
+    from PIL import Image
+
+    page = start(SwinParams(view=view), viewport={"width": 1280, "height": 800})
+    Image.new("RGB", size, "teal").save(tmp_path / "mine.png")
+    drawn(page, lambda: page.set_input_files("#swin-pictures input[type=file]", str(tmp_path / "mine.png")))
+    boxes = page.evaluate("[...document.querySelectorAll('#swin-stage canvas')].map((c) => c.getBoundingClientRect())"
+                          ".filter((b) => b.height).map((b) => [b.width, b.height])")
+    assert boxes and max(height for _, height in boxes) <= 0.75 * 800
+    largest = max(boxes, key=lambda box: box[0] * box[1])
+    assert largest[0] / largest[1] == pytest.approx(size[0] / size[1], rel=0.05) or view == "roll"
 
 
 def test_cost_is_timed_map_by_map(start, open_page, app_url):
@@ -205,4 +269,4 @@ def test_own_weights_that_are_not_there_show_nothing_but_what_to_do(start):
 
 def test_a_phone_needs_no_sideways_scrolling(start):
     page = start(SwinParams(view="roll"), viewport=PHONE)
-    narrow(page, "swin", "roll", "bias", "merge", "model")
+    narrow(page, "swin", "roll", "bias", "merge", "model", "network", "rollout")

@@ -4,13 +4,19 @@ from typing import Any
 
 import gradio as gr
 
-from ui.core.prose import prose
+from ui.core.prose import TABS, prose
 from ui.core.tab import Source, Tab
 from ui.parts import hiding, markup, pictures
 from ui.parts.canvas import BASE, Stage, piece
 from ui.parts.widgets import widget
 
 FOLDS = f"import(new URL('js/frame.js', {BASE})).then((m) => m.folds(element));"
+
+
+def drawing(tab: Tab) -> str:
+    """The drawing of the mechanism at the top of a tab, HTML in its room; nothing where there is none."""
+    path = TABS / tab.slug / "intro.html"
+    return path.read_text("utf-8") if path.is_file() else ""
 
 
 def chooser(tab: Tab) -> gr.Radio:

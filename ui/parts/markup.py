@@ -104,13 +104,20 @@ def says(message: dict[str, Any]) -> str:
     return f'data-say="{escape(json.dumps(message))}"'
 
 
-def head(tab: Tab) -> str:
-    """Title, question, *copy link* and *copy Python*, and a button for each preset."""
+def head(tab: Tab, drawing: str = "") -> str:
+    """Title, question, *copy link* and *copy Python*, the first sentences beside a drawing (HTML of ours), and a button
+    for each preset."""
     copies = "".join(f'<button type="button" id="{tab.slug}-{kind}" class="gb-quiet" '
                      f'{says({"kind": kind})}>{label}</button>'
                      for kind, label in (("link", "Copy link"), ("python", "Copy Python")))
     return (f'<div class="gb-head"><div class="gb-heading"><h2 class="gb-title">{escape(tab.title)}</h2>'
-            f'<p class="gb-question">{escape(tab.question)}</p></div>{copies}</div>{presets(tab)}')
+            f'<p class="gb-question">{escape(tab.question)}</p></div>{copies}</div>'
+            f'{_intro(tab, drawing)}{presets(tab)}')
+
+
+def _intro(tab: Tab, drawing: str) -> str:
+    drawn = f'<div class="gb-intro-drawing">{drawing}</div>' if drawing else ""
+    return f'<div class="gb-intro"><p>{escape(tab.intro)}</p>{drawn}</div>' if tab.intro else ""
 
 
 def presets(tab: Tab) -> str:

@@ -8,9 +8,11 @@ import torch
 from timm.models.swin_transformer import SwinTransformerBlock
 from timm.models.swin_transformer_v2 import WindowAttention as WindowAttentionV2
 from torchvision.models.swin_transformer import shifted_window_attention
+from transformers import SwinConfig
+from transformers.models.swin.modeling_swin import SwinAttention, SwinLayer
 
 from backends.swin import attend, relative
-from backends.swin.geometry import PAD, layout
+from backends.swin.geometry import ORDERS, PAD, layout
 from tests.backends.swin import naive
 
 C, HEADS = 12, 3
@@ -35,7 +37,7 @@ def torchvision_of(x, w, shift):
 
 
 @pytest.mark.parametrize("masked", [True, False])
-@pytest.mark.parametrize("order", ["timm", "torchvision"])
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("size", [(8, 8), (5, 9), (3, 6)])
 def test_attention_is_that_of_loops(size, order, masked):
     block, x = block_of((8, 8))
@@ -73,6 +75,33 @@ def test_torchvision_s_order_is_torchvision_s_function_on_every_map(size, shift)
     x, w = torch.randn(*size, C, dtype=torch.float64), attend.projections(block.attn)
     mine = attend.attend(x, w, layout(size, 7, shift, "torchvision"))
     torch.testing.assert_close(mine, torchvision_of(x, w, (shift, shift)), atol=1e-12, rtol=0)
+
+
+class Nothing(torch.nn.Module):
+    """An MLP that adds nothing."""
+
+    def forward(self, x):
+        return torch.zeros_like(x)
+
+
+@pytest.mark.parametrize("size", [*MAPS, (7, 21), (15, 6), (1, 1)])
+def test_microsoft_s_order_is_transformers_layer_on_every_map(size):
+    one = layout(size, 7, 3, "microsoft")
+    block, _ = block_of(one.window, one.window[0], 0)
+    w = attend.projections(block.attn)
+    config = SwinConfig(window_size=7, hidden_dropout_prob=0.0)
+    layer = SwinLayer(config, C, size, HEADS, shift_size=3)
+    layer.attention = SwinAttention(config, C, HEADS, one.window[0])        # as Microsoft's, after the rule
+    layer.layernorm_before, layer.mlp = torch.nn.Identity(), Nothing()
+    layer.double().eval().requires_grad_(False)
+    parts = {f"{name}_proj.{kind}": value for kind, whole in (("weight", w.qkv), ("bias", w.qkv_bias))
+             for name, value in zip(("q", "k", "v"), whole.chunk(3))}
+    layer.attention.load_state_dict(parts | {"o_proj.weight": w.out, "o_proj.bias": w.out_bias,
+                                             "relative_position_bias.relative_position_bias_table": w.table})
+    x = torch.randn(*size, C, dtype=torch.float64)
+    theirs = layer(x.reshape(1, -1, C), size)[0].view(*size, C) - x
+    # transformers' softmax is float32
+    torch.testing.assert_close(attend.attend(x, w, one), theirs, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("size", "same"), [((14, 14), True), ((7, 14), True), ((16, 16), False), ((14, 16), False)])

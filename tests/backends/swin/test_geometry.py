@@ -8,14 +8,15 @@ from timm.models.swin_transformer import (
     window_partition,
     window_reverse,
 )
+from transformers import SwinConfig
+from transformers.models.swin.modeling_swin import SwinLayer
 
 from backends.swin import relative
-from backends.swin.geometry import PAD, PENALTY, layout
+from backends.swin.geometry import ORDERS, PAD, PENALTY, layout
 from tests.backends.swin import naive
 
 SIZES = [(14, 14), (8, 12), (7, 14), (9, 11), (16, 20), (5, 5), (4, 9), (1, 1), (1, 13), (20, 20)]
 CUTS = [(7, 3), (4, 2), (4, 1), (4, 3), (5, 0), (2, 1), (1, 0)]
-ORDERS = ("timm", "torchvision")
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -48,7 +49,7 @@ def test_on_divisible_maps_the_mask_blocks_exactly_the_strangers(size, window, s
     one = layout(size, window, shift, order)
     if one.padded == tuple(size):
         assert (one.blocked == one.strange).all()
-    if order == "torchvision":
+    if order != "timm":
         assert not (one.strange & ~one.blocked).any()
 
 
@@ -91,6 +92,21 @@ def test_a_window_as_large_as_the_map_is_not_shifted_and_only_timm_shrinks_it():
     assert layout((7, 14), 7, 3).shift == (0, 3)
     assert layout((5, 9), 7, 3).window == (5, 7) and layout((5, 9), 7, 3, "torchvision").window == (7, 7)
     assert layout((5, 9), 7, 3, "torchvision").padded == (7, 14)
+
+
+@pytest.mark.parametrize("size", [(14, 14), (7, 14), (14, 7), (5, 9), (9, 5), (7, 7), (8, 30), (3, 3)])
+def test_microsoft_s_rule_is_that_of_transformers_swin(size):
+    layer = SwinLayer(SwinConfig(window_size=7), 8, size, 2, shift_size=3)
+    layer.set_shift_and_window_size(size)
+    one = layout(size, 7, 3, "microsoft")
+    assert one.window == (layer.window_size,) * 2 and one.shift == (layer.shift_size,) * 2
+    mask = layer.get_attn_mask(*one.padded, torch.float32, torch.device("cpu"))
+    assert (mask is None and not one.blocked.any()) or torch.equal(mask, torch.from_numpy(one.blocked) * PENALTY)
+
+
+def test_only_microsoft_leaves_the_long_side_alone_where_the_window_covers_the_short_one():
+    assert [layout((7, 28), 7, 3, order).shift for order in ORDERS] == [(0, 3), (0, 3), (0, 0)]
+    assert [layout((5, 28), 7, 3, order).window for order in ORDERS] == [(5, 7), (7, 7), (5, 5)]
 
 
 @pytest.mark.parametrize(("window", "shift"), [(0, 0), (4, 4), (4, 5), (4, -1)])

@@ -1,6 +1,7 @@
 """The tab's mechanism as a whole: every view on real tokens, its checks, its figures told a second way, and settings at
 the edge."""
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ import torch
 from backends import images
 from backends.plain import numbers
 from backends.swin import answer, capture, merging, relative, small, tokens
-from backends.swin.geometry import PENALTY
-from backends.swin.params import BLOCKS, HEADS, ON_TOKENS, SETTINGS_OF, WINDOW, SwinParams
+from backends.swin.geometry import ORDERS, PENALTY
+from backends.swin.lessons import OTHER
+from backends.swin.params import BLOCKS, HEADS, OF_MODELS, ON_TOKENS, SETTINGS_OF, WINDOW, SwinParams
 
-VIEWS = (*ON_TOKENS, "merge", "model")
+VIEWS = (*ON_TOKENS, "merge", *OF_MODELS)
 GREY = np.full((1, 1, 3), 128, np.uint8)
 
 
@@ -22,7 +24,7 @@ def gradients_off():
         yield
 
 
-@pytest.mark.parametrize("order", ["timm", "torchvision"])
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_check_holds_where_the_window_divides_the_map(view, order):
     result = answer(SwinParams(view=view, rows=8, columns=12, window=4, order=order))
@@ -33,7 +35,7 @@ def test_every_check_holds_where_the_window_divides_the_map(view, order):
 @pytest.mark.parametrize("size", [(1, 1), (5, 4), (1, 24)])
 def test_maps_as_small_as_the_window_are_told_and_right(view, size):
     result = answer(SwinParams(view=view, rows=size[0], columns=size[1], window=12))
-    assert all(check.ok for check in result.checks) and ("shrinks" in result.notice or view == "model")
+    assert all(check.ok for check in result.checks) and ("shrinks" in result.notice or view in OF_MODELS)
 
 
 def test_a_shift_as_large_as_the_window_becomes_the_largest_possible_one():
@@ -161,12 +163,16 @@ def test_the_check_of_the_bias_can_fail(monkeypatch):
     assert check.name == "One cell, all pairs of its offset" and not check.ok
 
 
-def test_two_libraries_come_with_both_boards():
-    for order, twin in (("timm", "torchvision"), ("torchvision", "timm")):
+def test_the_chosen_convention_comes_with_another_board():
+    for order, twin in OTHER.items():
         result = answer(SwinParams(view="orders", rows=16, order=order))
         assert result.body.board.layout.order == order and result.body.lesson.other.layout.order == twin
         assert result.body.lesson.other.token == result.body.board.token
+        assert {pair[:2] for pair in result.body.lesson.pairs} == set(combinations(ORDERS, 2))
+    result = answer(SwinParams(view="orders", rows=16, order="torchvision"))
     assert result.body.lesson.other.through > 0 == result.body.board.through
+    chosen = {frozenset(pair[:2]): pair[2] for pair in result.body.lesson.pairs}
+    assert chosen[frozenset(("timm", "torchvision"))] == result.body.lesson.largest
 
 
 def test_merging_is_checked_against_both_libraries_on_the_tokens(monkeypatch):

@@ -5,7 +5,7 @@ out on the server, on the queries, keys and values of the shipped Swin.
 """
 
 from backends.swin import answer, own
-from backends.swin.params import ARCHITECTURES, ON_TOKENS, SETTINGS_OF, SwinParams
+from backends.swin.params import ARCHITECTURES, OF_MODELS, ON_TOKENS, SETTINGS_OF, SwinParams
 from ui.core.tab import Source, Tab, views
 from ui.tabs.swin import figures
 from ui.tabs.swin.presets import PRESETS
@@ -14,13 +14,18 @@ GRID = (*ON_TOKENS, "merge")
 LONGEST = 1024
 """Pixels of the longer side of a picture: no view looks closer."""
 TITLES = {
-    "roll": "Roll and mask", "reach": "Reach", "leak": "Leak", "orders": "Two libraries", "bias": "Position bias",
-    "cosine": "Swin V2", "merge": "Patch merging", "cost": "Cost", "model": "A trained Swin",
+    "network": "Network", "roll": "Roll and mask", "reach": "Reach", "leak": "Leak", "orders": "Conventions",
+    "bias": "Position bias", "cosine": "Swin V2", "merge": "Patch merging", "cost": "Cost", "model": "A trained Swin",
+    "rollout": "Rollout",
 }
 TAB = Tab(
     slug="swin",
     title="Swin",
     question="Why may two neighbours in a window not see each other?",
+    intro="A photograph has thousands of patches, and letting each look at all others costs the square of their "
+          "number; Swin cuts it into small windows, so that detectors and segmenters can afford a high resolution. To "
+          "let news pass between windows every second block moves the cut, and here you see what that trick does to "
+          "your picture, and what breaks without its mask.",
     params=SwinParams,
     run=answer,
     views=views(TITLES, figures, streamed=("cost",)),
@@ -33,16 +38,18 @@ TAB = Tab(
     uses={
         **dict.fromkeys(("rows", "columns", "order", "shift"), GRID),
         **dict.fromkeys(("block", "head"), ON_TOKENS),
-        **{name: SETTINGS_OF[name] for name in ("masked", "similarity", "bias", "moving")},
+        **{name: SETTINGS_OF[name] for name in ("masked", "similarity", "bias", "moving", "scale", "gain")},
         **dict.fromkeys(("channels", "pixels"), ("cost",)),
-        **dict.fromkeys(("model", "architecture", "reader"), ("model",)),
-        "picture": (*GRID, "model"),
+        **dict.fromkeys(("model", "architecture", "reader"), OF_MODELS),
+        "picture": (*GRID, *OF_MODELS),
         "window": (*GRID, "cost"),
-        "depth": ("reach",),
+        "depth": ("reach", "cosine"),
+        "seed": ("cosine",),
     },
     needs=dict.fromkeys(("architecture", "own-reader"), (("model", "own"),)),
     titles={
-        "order": {"timm": "timm: roll, then pad", "torchvision": "torchvision: pad, then roll"},
+        "order": {"timm": "timm: roll, then pad", "torchvision": "torchvision: pad, then roll",
+                  "microsoft": "Microsoft: no shift where the window covers a side"},
         "similarity": {"dot": "Dot product (Swin)", "cosine": "Cosine × 10 (Swin V2)"},
         "bias": {"trained": "Trained", "none": "None", "near": "Near (made up)", "rows": "Rows (made up)"},
         "model": {"shipped": "The shipped small Swin", "own": "My own weights"},

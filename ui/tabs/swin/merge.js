@@ -1,12 +1,13 @@
 // The pyramid of patch merging: every stage's tokens on the picture, and the order of four neighbours.
-import { bounded, line, outline, pointing, reached, resized, sized } from '../../js/board.js';
+import { line, outline, pointing, reached, resized, sized } from '../../js/board.js';
 import { cell, make, note, panel } from '../../js/maps.js';
+import { aspect, tallest } from './scale.js';
 import { HUES } from './tokens.js';
 
 function stageMap(stage, one, canvas, covers) {
   const { scene, tools: { picture, value } } = stage;
   const base = scene.stages[0];
-  const [pen, w, h] = sized(canvas, bounded(value.aspect));
+  const [pen, w, h] = sized(canvas, aspect(value.aspect), tallest());
   pen.drawImage(picture, 0, 0, w, h);
   const [cw, ch] = [w / base.columns * covers, h / base.rows * covers];
   const token = scene.token.map((v) => Math.floor(v / covers));

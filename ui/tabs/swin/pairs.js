@@ -1,11 +1,12 @@
 // The pairs of the chosen window: who may look at whom, or how much. In the view of the position bias they are linked with the table: a
 // cell of it marks all pairs of its offset, and the key that the chosen token reads with it; a pair marks its cell. Where both libraries
 // are shown, the other one's map takes their place.
-import { outline, sized } from '../../js/board.js';
-import { largest, paint } from '../../js/maps.js';
+import { outline, pixels, sized } from '../../js/board.js';
+import { flat } from './scale.js';
 import { HUES, repaint, stepTo } from './tokens.js';
 
 const CLOSED = '#20262e';
+const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 export const LINK = '#ffd166';
 
 // the stages that stand together in one view: {tokens, bias}
@@ -26,23 +27,18 @@ function apart({ mw }, i, j) {
   return { dy: Math.floor(i / mw) - Math.floor(j / mw), dx: (i % mw) - (j % mw) };
 }
 
-// all pairs of the window, one pixel each
+// all pairs of the window, one pixel each: who sees whom, or weights against those of equal ones in the same row
 function grid(stage, weighted) {
   const { scene, map: m, chosen } = stage;
-  const small = Object.assign(document.createElement('canvas'), { width: m.n, height: m.n });
-  if (weighted) {
-    const from = chosen.cell.window * m.n * m.n;
-    const values = m.weights.slice(from, from + m.n * m.n);
-    paint(small, values, m.n, m.n, { bound: largest(values) || 1, signed: false });
-    return small;
-  }
-  const brush = small.getContext('2d');
   const members = m.members[chosen.cell.window];
-  members.forEach((a, i) => members.forEach((b, j) => {
-    brush.fillStyle = !scene.masked || a.region === b.region ? HUES[a.region] : CLOSED;
-    brush.fillRect(j, i, 1, 1);
-  }));
-  return small;
+  const open = (i, j) => !scene.masked || members[i].region === members[j].region;
+  const visible = members.map((_, i) => members.filter((__, j) => open(i, j)).length);
+  const from = chosen.cell.window * m.n * m.n;
+  return pixels(m.n, m.n, (at) => {
+    const [i, j] = [Math.floor(at / m.n), at % m.n];
+    if (!open(i, j)) return channels(CLOSED);
+    return weighted ? flat(m.weights[from + at] * visible[i]) : channels(HUES[members[i].region]);
+  });
 }
 
 function marks(stage, pen, size) {
@@ -101,7 +97,7 @@ export function attention(table) {
   if (tokens && !['attention', 'back'].includes(tokens.step)) stepTo(tokens, 'attention');
 }
 
-const ORDERS = { timm: 'timm: roll, then pad', torchvision: 'torchvision: pad, then roll' };
+const ORDERS = { timm: 'timm: roll, then pad', torchvision: 'torchvision: pad, then roll', microsoft: 'Microsoft: no shift where the window covers a side' };
 
 // the second picture, and the third where both libraries are shown
 export function captions(stage) {

@@ -30,7 +30,8 @@ def _differ(result: Any) -> bool:
 
 
 def _agree(result: Any) -> bool:
-    return result.body.lesson.largest == 0 and result.body.lesson.padding == (0, 0)
+    body = result.body.lesson
+    return max(pair[2] for pair in body.pairs) == 0 == max(body.padding) and len(body.pairs) == 3
 
 
 def _left(result: Any) -> bool:
@@ -55,6 +56,36 @@ def _odd(result: Any) -> bool:
 def _cheaper(result: Any) -> bool:
     [large] = [p for p in result.body.lesson.prices if p.size == (56, 56)]
     return large.global_attention == 64 * large.window_attention and large.global_seconds > 5 * large.window_seconds
+
+
+def _padded(result: Any) -> bool:
+    asked = result.body.lesson.asked
+    more = asked.window_projections / asked.global_projections
+    return asked.padded == (56, 56) and round(100 * (more - 1)) == 25 and result.checks[0].ok
+
+
+def _confined(result: Any) -> bool:
+    body = result.body.lesson
+    return set(body.reached) == set(body.reached_still) == {49} and result.body.board.layout.shift == (0, 0)
+
+
+def _calm(result: Any) -> bool:
+    body, (plain, same) = result.body.lesson, result.body.lesson.plain
+    return body.before[-1] > 5 * plain[-1] and abs(body.after[-1] / same[-1] - 1) < 0.01
+
+
+def _halves(result: Any) -> bool:
+    """Sizes of this picture, and where the work is: blocks of every stage cost alike, within a fifth."""
+    parts = result.body.lesson.parts
+    blocks = [p for p in parts if p.kind == "block"]
+    work = [p.work for p in blocks]
+    sizes = {p.stage: p.size for p in blocks} == {0: (96, 128), 1: (48, 64), 2: (24, 32)}
+    return sizes and max(work) < 1.3 * min(work) and result.checks[0].ok
+
+
+def _geometry(result: Any) -> bool:
+    flows = result.body.lesson.flows
+    return all(f.moved < 0.25 for f in flows) and flows[-1].reached > 10_000 and flows[0].reached == 64
 
 
 def _alone(result: Any) -> bool:
@@ -105,15 +136,21 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "16 is not 2 x 7",
         SwinParams(view="orders", rows=16, columns=16),
-        "The same weights, two libraries: an output differs by more than the root mean square of all. In timm over 10 "
-        "% of the "
-        "attention goes to strangers although the mask is on; in torchvision none does.",
+        "The same weights, two conventions: an output differs by more than the root mean square of all. In timm over "
+        "10 % of the attention goes to strangers although the mask is on; in torchvision none does.",
         _differ,
+    ),
+    Preset(
+        "A window as high as the picture",
+        SwinParams(view="reach", rows=7, columns=28, order="microsoft", y=0.5, x=0.5),
+        "7 rows, a window of 7: Microsoft's code then shifts nothing, so six blocks see as far as one, 49 of 196 "
+        "tokens. timm and torchvision still shift the columns.",
+        _confined,
     ),
     Preset(
         "14 is",
         SwinParams(view="orders"),
-        "Where the window divides the map the two libraries agree to the last bit.",
+        "Where the window divides the map and is smaller, the conventions agree to the last bit.",
         _agree,
     ),
     Preset(
@@ -132,6 +169,13 @@ PRESETS: tuple[Preset, ...] = (
         _bounded,
     ),
     Preset(
+        "The norm after the branch",
+        SwinParams(view="cosine", gain=8.0, depth=12),
+        "With output weights 8 times as large and the norm before each branch, the map after 12 blocks is over 5 times "
+        "as large; with the norm after it, it changes by less than 1 %.",
+        _calm,
+    ),
+    Preset(
         "An odd map",
         SwinParams(view="merge", columns=13),
         "14 x 13 tokens: zeros fill the odd side before every merge, and of four neighbours the one below comes "
@@ -143,6 +187,26 @@ PRESETS: tuple[Preset, ...] = (
         SwinParams(view="cost"),
         "56 x 56 tokens, M = 7: 64 times fewer multiplications in attention, and here over 5 times less time.",
         _cheaper,
+    ),
+    Preset(
+        "Padding is computed too",
+        SwinParams(view="cost", pixels=200),
+        "50 x 50 tokens are padded to 56 x 56: windows project 25 % more tokens than the picture has.",
+        _padded,
+    ),
+    Preset(
+        "The whole network",
+        SwinParams(view="network"),
+        "A merge leaves a quarter of the tokens and doubles their channels: a block of the last stage costs as much as "
+        "one of the first, within 30 %.",
+        _halves,
+    ),
+    Preset(
+        "Rollout is mostly geometry",
+        SwinParams(view="rollout", map_block=8, y=0.5, x=0.5),
+        "Through all blocks this patch depends on over 10,000 patches. Against equal weights in the same windows "
+        "attention moves less than a quarter of the weight, from every block.",
+        _geometry,
     ),
     Preset(
         "Window over the edge",

@@ -1,8 +1,10 @@
 // The main stage: the picture's tokens on their way through a block, in their own coordinates and as the block sees them, and the
 // N x N pairs of the clicked token's window. Stepping, playing, hovering and lighting up partners ask the server nothing.
-import { bounded, outline, pointing, reached, resized, sized, spotlight, weights } from '../../js/board.js';
-import { button, cell, largest, make, note, panel } from '../../js/maps.js';
+import { outline, pointing, reached, resized, sized, spotlight, weights } from '../../js/board.js';
+import { button, cell, make, note, panel } from '../../js/maps.js';
 import { LINK, captions, pairs, peers, pointed, reads } from './pairs.js';
+import { frame, hatch, spots } from './places.js';
+import { aspect, bar as colours, css, ground, pictureSwitch, tallest, tint } from './scale.js';
 import { pair, tell } from './words.js';
 
 export const HUES = ['#4a9fdc', '#e69f00', '#00b184', '#d984b4', '#7ec8f2', '#e5701a', '#9a80e0', '#e8dc4a', '#aab4c0'];
@@ -48,44 +50,9 @@ function choose(stage, token) {
   const cell = map.cells[map.place[token]];
   const row = map.weights.subarray((cell.window * map.n + cell.inner) * map.n, (cell.window * map.n + cell.inner + 1) * map.n);
   const sees = (other) => !scene.masked || other.region === cell.region;
-  stage.chosen = { token, cell, row, top: largest(row) || 1, sees, partners: map.members[cell.window].filter((o) => o.token >= 0 && sees(o)) };
+  const seen = map.members[cell.window].filter(sees);          // padding too
+  stage.chosen = { token, cell, row, sees, members: map.members[cell.window], visible: seen.length, partners: seen.filter((other) => other.token >= 0) };
   scene.token = [Math.floor(token / scene.columns), token % scene.columns];
-}
-
-// where things are drawn on a canvas: cell sizes and gaps
-function frame(stage, width, height, now, own) {
-  const { map, scene } = stage;
-  const gap = now.gap * Math.max(3, width / 90);
-  const cw = (width - gap * (map.pw / map.mw - 1)) / (own ? scene.columns : map.pw);
-  const ch = (height - gap * (map.ph / map.mh - 1)) / (own ? scene.rows : map.ph);
-  return { cw, ch, x: (c) => c * cw + Math.floor(c / map.mw + 1e-6) * gap, y: (r) => r * ch + Math.floor(r / map.mh + 1e-6) * gap };
-}
-
-// (row, column) of a cell while the map is on its way; a second one where it straddles the edge
-function spots(scene, map, cell, now) {
-  const home = cell.token >= 0 ? [Math.floor(cell.token / scene.columns), cell.token % scene.columns] : null;
-  const whole = scene.order === 'timm' ? [scene.rows, scene.columns] : [map.ph, map.pw];
-  if (!home && scene.order === 'timm') return [[cell.r, cell.c]];
-  const from = home || [(cell.r + scene.shift[0]) % map.ph, (cell.c + scene.shift[1]) % map.pw];
-  const at = from.map((v, k) => { const p = (v - now.roll * scene.shift[k]) % whole[k]; return p < -1e-9 ? p + whole[k] : p; });
-  const found = [];
-  for (const r of at[0] > whole[0] - 1 + 1e-6 ? [at[0], at[0] - whole[0]] : [at[0]]) {
-    for (const c of at[1] > whole[1] - 1 + 1e-6 ? [at[1], at[1] - whole[1]] : [at[1]]) found.push([r, c]);
-  }
-  return found;
-}
-
-function hatch(pen, x, y, w, h) {
-  pen.save();
-  pen.beginPath();
-  pen.rect(x, y, w, h);
-  pen.clip();
-  pen.beginPath();
-  for (let k = -h; k < w; k += 7) { pen.moveTo(x + k, y + h); pen.lineTo(x + k + h, y); }
-  pen.lineWidth = 1;
-  pen.strokeStyle = 'rgba(255, 255, 255, .35)';
-  pen.stroke();
-  pen.restore();
 }
 
 function over(pen, stage, cell, now, box) {
@@ -109,7 +76,8 @@ function over(pen, stage, cell, now, box) {
   }
   if (now.heat) {
     pen.globalAlpha = now.heat;
-    spotlight(pen, mine ? chosen.row[cell.inner] / chosen.top : 0, ...box);
+    pen.fillStyle = mine ? css(tint(chosen.row[cell.inner] * chosen.visible)) : 'rgba(8, 12, 20, .68)';
+    pen.fillRect(...box);
     pen.globalAlpha = 1;
   }
   if (stage.hovered === cell.at) outline(pen, box[0] + 1, box[1] + 1, box[2] - 2, box[3] - 2, '#ffffff', 1);
@@ -126,7 +94,12 @@ function tile(pen, stage, cell, box, now) {
     return;
   }
   const [w, h] = [picture.naturalWidth / scene.columns, picture.naturalHeight / scene.rows];
-  pen.drawImage(picture, (cell.token % scene.columns) * w, Math.floor(cell.token / scene.columns) * h, w, h, box[0], box[1], box[2] + 0.7, box[3] + 0.7);
+  const [from, to] = [[(cell.token % scene.columns) * w, Math.floor(cell.token / scene.columns) * h, w, h], [box[0], box[1], box[2] + 0.7, box[3] + 0.7]];
+  pen.drawImage(picture, ...from, ...to);
+  if (!now.heat) return;
+  pen.globalAlpha = now.heat;
+  ground(pen, picture, from, to);
+  pen.globalAlpha = 1;
 }
 
 function layer(pen, scene, cell, box) {
@@ -144,8 +117,8 @@ function layer(pen, scene, cell, box) {
 // one of the two pictures: `now` is the pose, `own` whether it is the one in the picture's own coordinates
 function map(stage, canvas, now, own) {
   const { scene, map: m, chosen } = stage;
-  const aspect = bounded(stage.tools.value.aspect) * (own ? 1 : (m.pw / scene.columns) / (m.ph / scene.rows));
-  const [pen, width, height] = sized(canvas, aspect);
+  const ratio = aspect(stage.tools.value.aspect) * (own ? 1 : (m.pw / scene.columns) / (m.ph / scene.rows));
+  const [pen, width, height] = sized(canvas, ratio, tallest());
   const at = frame(stage, width, height, now, own);
   const where = [];
   for (const cell of m.cells) {
@@ -211,6 +184,7 @@ function go(stage, step, slow) {
   const from = stage.now || pose(scene, step);
   const to = pose(scene, step);
   stage.step = step;
+  stage.scale.hidden = !to.heat;
   cancelAnimationFrame(stage.frame);
   for (const [name, node] of stage.chips) node.setAttribute('aria-pressed', name === step);
   if (!stage.twin) pairs(stage, to.heat > 0);
@@ -258,6 +232,8 @@ function bar(stage) {
   });
   row.append(stage.player, button('Forward', () => { play(stage, false); move(stage, 1); }));
   stage.strip = make('div', 'gb-board-steps');
+  stage.scale = make('div', 'gb-swin-bar');
+  stage.scale.append(pictureSwitch(() => repaint(stage)), colours('times what equal weights would give'));
   row.append(stage.strip);
   return row;
 }
@@ -285,7 +261,7 @@ function built(root) {
   stage.parts = { own: panel('In the picture’s own coordinates'), work: panel(''), twin: panel(''), pairs: panel('', 'gb-board-pairs') };
   stage.panels = make('div', 'gb-board-panels');
   stage.panels.append(...Object.values(stage.parts).map((one) => one.figure));
-  root.replaceChildren(bar(stage), stage.panels, stage.note);
+  root.replaceChildren(bar(stage), stage.panels, stage.scale, stage.note);
   for (const name of ['own', 'work', 'twin']) {
     const { canvas } = stage.parts[name];
     const shown = () => (name === 'twin' ? stage.twin : stage);
