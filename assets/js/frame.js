@@ -65,7 +65,8 @@ export function ready(slugs) {
   expected = active === slugs[0] ? null : active;
   root.dataset.tab = active;
   machine();
-  open(active, named && query.has('v') ? location.search : '');
+  const says = [...query.keys()].some((key) => key !== 'tab' && !key.startsWith('__'));
+  open(active, named && says ? location.search : '');
   root.dataset.ready = 'true';
   return { selected: active, __type__: 'update' };
 }
