@@ -10,8 +10,8 @@ then causal linear attention):
 with s = softmax_d(q) and L_ic = ln sum_{j <= i} exp(k_jc).
 
 In the last form every exponent is <= 0 and nothing can overflow, whatever k is.  The output is computed chunk by
-chunk, its state S_c divided by exp(L) at the chunk's end.  L and all differences are float64, since they cancel.  Letters: h heads, n
-tokens, d channels, e value channels.
+chunk, its state S_c divided by exp(L) at the chunk's end.  L and all differences are float64, since they cancel.
+Letters: h heads, n tokens, d channels, e value channels.
 """
 from __future__ import annotations
 
