@@ -85,7 +85,7 @@ def rows(slug: str, name: str, count: int, limit: float) -> Iterator[Row]:
 
 def line(*cells: Any) -> str:
     """One line of the table."""
-    return "  ".join([*(f"{str(c):<{w}}" for c, w in zip(cells, WIDTHS, strict=False)), *map(str, cells[len(WIDTHS):])])
+    return "  ".join([*(f"{c!s:<{w}}" for c, w in zip(cells, WIDTHS, strict=False)), *map(str, cells[len(WIDTHS):])])
 
 
 def main() -> None:

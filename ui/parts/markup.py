@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from ui.core import prose
 from ui.core.tab import Preset, Source, Tab, Table
 
 ROWS, COLUMNS = 40, 12
@@ -105,12 +106,13 @@ def says(message: dict[str, Any]) -> str:
 
 
 def head(tab: Tab) -> str:
-    """Title, question, *copy link* and *copy Python*, and a button for each preset."""
+    """Title, question, *copy link* and *copy Python*, why one should care, and a button for each preset."""
     copies = "".join(f'<button type="button" id="{tab.slug}-{kind}" class="gb-quiet" '
                      f'{says({"kind": kind})}>{label}</button>'
                      for kind, label in (("link", "Copy link"), ("python", "Copy Python")))
     return (f'<div class="gb-head"><div class="gb-heading"><h2 class="gb-title">{escape(tab.title)}</h2>'
-            f'<p class="gb-question">{escape(tab.question)}</p></div>{copies}</div>{presets(tab)}')
+            f'<p class="gb-question">{escape(tab.question)}</p></div>{copies}</div>'
+            f'<div class="gb-why">{prose.leads(tab.slug)}</div>{presets(tab)}')
 
 
 def presets(tab: Tab) -> str:
