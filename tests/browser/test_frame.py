@@ -80,6 +80,20 @@ def test_a_link_without_a_version_is_read_and_a_bare_tab_is_no_link(start, open_
     bare.wait_for_selector("#moe-stage .gb-byte")
 
 
+def test_a_word_of_the_glossary_opens_by_key_inside_the_window_and_closes(start):
+    page = start(viewport=PHONE)
+    page.wait_for_selector("#moe-explain .gb-en .gb-term")
+    for word in page.query_selector_all("#moe-explain .gb-en .gb-term, .gb-why .gb-en .gb-term"):
+        if word.is_visible():
+            word.focus()
+            page.keyboard.press("Enter")
+            box = page.wait_for_selector(".gb-meaning:popover-open").bounding_box()
+            assert 0 <= box["x"] and box["x"] + box["width"] <= PHONE["width"] and box["height"] < 200
+            page.keyboard.press("Escape")
+            page.wait_for_selector(".gb-meaning:popover-open", state="detached")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
 def test_hostile_text_is_shown_as_text_and_never_runs(start):
     page = start(MoeParams(text=TEXT))
     assert page.evaluate("window.hacked") is None and page.locator("#moe-stage img, #moe-table img").count() == 0
