@@ -258,8 +258,8 @@ PRESETS: tuple[Preset, ...] = (
         "FAVOR+ error against m",
         replace(RANDOM, norm=0.5, orthogonal=False, kinds=("softmax", "performer", "performer_trig"), lesson="favor"),
         "Short q and k: errors fall like m to the power −1/2. The slope of sin/cos lies between −0.55 and −0.45, those "
-        "of the others, which rare features make uncertain, between −0.65 and −0.2; sin/cos is within 5 % of its closed "
-        "form.",
+        "of the others, which rare features make uncertain, between −0.65 and −0.2; sin/cos is within 5 % of its "
+        "closed form.",
         _root_law,
     ),
     Preset(
