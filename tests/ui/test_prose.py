@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from backends import weights
 from benchmarks import found
 from benchmarks import measured as bench
 from ui import TABS
+from ui.core import language as catalogues
 from ui.core import measured, prose
 from ui.core.prose import LANGUAGES, TERM, UI
 
@@ -94,6 +96,13 @@ def test_each_tab_first_says_in_two_sentences_why_one_should_care(slug):
     english, chinese = (TERM.sub(r"\1", prose.prose(slug, language).lead) for language in LANGUAGES)
     assert len(re.findall(r"[.](?: |\n|$)", english)) == 2 and chinese.count("。") == 2
     assert not re.search(r"\d", english + chinese) or slug == "moe"
+
+
+def test_segment_names_the_photographs_that_its_model_learned_from():
+    entry = next(one for one in weights.manifest() if one.name == "segment-tiny")
+    said = [*(prose.prose("segment", language).text for language in LANGUAGES), *catalogues.catalogue()]
+    assert "photograph" in str(entry.data) and "Trained on rendered scenes and free photographs" in " ".join(said)
+    assert not [text for text in said if re.search("trained on (synthetic|procedural)", text, re.I)]
 
 
 def test_tables_are_rendered():
