@@ -65,7 +65,8 @@ export function ready(slugs) {
   expected = active === slugs[0] ? null : active;
   root.dataset.tab = active;
   machine();
-  open(active, named && query.has('v') ? location.search : '');
+  const says = [...query.keys()].some((key) => key !== 'tab' && !key.startsWith('__'));
+  open(active, named && says ? location.search : '');
   root.dataset.ready = 'true';
   return { selected: active, __type__: 'update' };
 }
@@ -126,6 +127,16 @@ export function folds(element) {
   new MutationObserver(again).observe(element, { childList: true, subtree: true });
 }
 
+// The meaning of a word of the glossary stands below the word, or above it where there is no room.
+function placed({ target, newState }) {
+  if (newState !== 'open' || !target.matches?.('.gb-meaning')) return;
+  const word = document.querySelector(`[popovertarget="${target.id}"]`).getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = target;
+  const top = word.bottom + height + 12 < innerHeight ? word.bottom + 4 : word.top - height - 4;
+  target.style.left = `${scrollX + Math.max(8, Math.min(word.left, innerWidth - width - 8))}px`;
+  target.style.top = `${scrollY + top}px`;
+}
+
 // The text of a block to the clipboard; where that is not allowed it is selected.
 async function copy(button) {
   const block = button.closest('figure').querySelector('pre');
@@ -174,5 +185,6 @@ switched(keep.get('language') || language());
 document.addEventListener('click', pressed);
 document.addEventListener('click', (event) => { if (event.target.closest?.('[role=tab]')) expected = null; }, true);
 document.addEventListener('keydown', arrows);
+document.addEventListener('toggle', placed, true);
 enforce();
 new MutationObserver(enforce).observe(document.body, { attributes: true, attributeFilter: ['class'] });

@@ -59,17 +59,19 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (
           "kexue.fm/archives/7546)."),
     _kind("efficient", "Efficient attention", "kernel",
           "softmax over the channels of q and over the tokens of k (Shen 2018, arXiv 1812.01243); causal by running "
-          "sums of exp(k)."),
+          "sums of exp(k), each row divided by its own sum, as performer-pytorch has it."),
     _kind("cosformer", "cosFormer", "kernel",
           "ReLU features times cos(pi (i - j) / 2n), split into cosine and sine (Qin 2022, arXiv 2202.08791)."),
     _kind("performer", "Performer, positive", "kernel",
           "FAVOR+: m positive random features of exp(q.k), in float64 (Choromanski 2021, arXiv 2009.14794).",
           random=True),
     _kind("performer_trig", "Performer, sin/cos", "kernel",
-          "m random Fourier features of exp(q.k), in float64: weights and row sums can be negative (arXiv 2009.14794).",
+          "random Fourier features of exp(q.k), in float64, two for each of m directions: weights and row sums can be "
+          "negative (arXiv 2009.14794).",
           random=True),
     _kind("performer_hyp", "Performer, hyperbolic", "kernel",
-          "positive features of both signs of each random direction, in float64 (arXiv 2009.14794, lemma 1).",
+          "positive features of both signs of each random direction, so 2 m of them, in float64 (arXiv 2009.14794, "
+          "lemma 1).",
           random=True),
     _kind("norm", "NormAttention", "kernel",
           "elu + 1 without a denominator, RMSNorm of the output instead (Qin 2022, arXiv 2210.10340)."),
@@ -114,7 +116,8 @@ class AttentionParams:
                                      "Kinds", "which mechanisms are compared", kind="json")
     reading: Literal["raw", "absolute", "row"] = setting(
         "raw", "Reading", "raw: A as applied; absolute: |A| over the row's sum of |A|; row: A over its row sum")
-    m: int = setting(64, "Random features m", "of the Performers", (1, 512))
+    m: int = setting(64, "Random directions m",
+                     "of the Performers; sin/cos and hyperbolic make 2 m features, positive m", (1, 512))
     orthogonal: bool = setting(True, "Orthogonal features", "directions orthogonal in blocks, else independent")
     window: int = setting(16, "Window", "keys to each side: local, Longformer", (0, 512))
     stride: int = setting(8, "Stride", "strided and fixed sparse attention", (1, 512))

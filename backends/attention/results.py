@@ -129,16 +129,19 @@ class Bracket:
 
 @dataclass(frozen=True)
 class Favor:
-    """Random features for exp(q.k): per kind k (positive, trigonometric, hyperbolic) and number of directions m.
+    """Random features for exp(q.k): per kind k (positive, trigonometric, hyperbolic) and number of directions m, of
+    which each makes `features`.
 
     `error`: sqrt(sum (estimate - exp)^2 / sum exp^2) over all pairs, root mean square over draws; `low` and `high`: its
     range over draws; `theory`: the same from the closed forms, which hold for independent directions; `slope`: of log
     error against log m; `non_positive`: share of rows whose estimated sum is <= 0.  `longest`: the largest |q + k|^2,
-    whose exponential the variance grows with.
+    whose exponential the variance grows with; `moved`: how far performer-pytorch's epsilon moves the output, relative,
+    and `same`: what is left of that at epsilon 0.
     """
 
     kinds: tuple[str, ...]
     m: tuple[int, ...]
+    features: tuple[int, ...]
     error: Annotated[Tensor, "k m"]
     low: Annotated[Tensor, "k m"]
     high: Annotated[Tensor, "k m"]
@@ -148,6 +151,8 @@ class Favor:
     longest: float
     draws: int
     orthogonal: bool
+    moved: float
+    same: float
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,8 @@ MEMBERS: dict[str, tuple[Callable[[Inputs, int], Whole], str]] = {
     "rglru": (rglru, "one number for each channel, no q and k: gates alone decide what is kept and written (arXiv "
                      "2402.19427)."),
     "mamba": (mamba,
-              "B = k, C = q; every channel has its own step size dt, every number its own rate (arXiv 2312.00752)."),
+              "B = k, C = q; every channel has its own step size dt, every number its own rate. As in its code, A is "
+              "held, exp(dt A), and B is Euler's, dt B (arXiv 2312.00752, whose equation 4 holds both)."),
     "mamba2": (mamba2, "B = k, C = q; one decay exp(-dt) for the whole state of a head (arXiv 2405.21060)."),
     "delta": (delta, "no decay: a new value takes the old one's place under the same key (arXiv 2406.06484); the mask "
                      "shows what k_j "

@@ -36,7 +36,7 @@ class MemoryParams:
         "scope", "View", "what is worked out")
     signal: str = setting("waves", "Signal", "what is remembered", choices=tuple(SIGNALS))
     text: str = setting("", "Your own signal",
-                        "2 numbers or more, stretched or averaged to T samples; empty: the chosen one",
+                        "2 numbers or more, stretched or shortened to T samples; empty: the chosen one",
                         kind="lines", max_length=MAX_TEXT)
     memories: tuple[str, ...] = setting(tuple(MEMORIES), "Memories", "each keeps N numbers", kind="json")
     rule: str = setting("bilinear", "Discretisation", "how the differential equation becomes steps",

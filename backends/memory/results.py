@@ -13,7 +13,7 @@ from backends.settings import UNPRINTED
 class Recall:
     """One memory at the play head.  `values`: what it makes of the samples at `Scope.at`, NaN where it keeps nothing;
     `error`: by age of the sample, root mean square over the signal's own; `total`: the same over all that it claims to
-    keep, `covered` samples."""
+    keep, `covered` samples; `newest`: over the `Scope.shared` newest ones."""
 
     name: str
     label: str
@@ -22,12 +22,13 @@ class Recall:
     error: tuple[float, ...]
     total: float
     covered: int
+    newest: float
 
 
 @dataclass(frozen=True)
 class Scope:
     """A signal of `length` samples and what is remembered of the first `head` ones.  `rule`: how the steps were made,
-    in words; `at`: samples that are drawn."""
+    in words; `at`: samples that are drawn; `shared`: newest samples, all of which every memory here keeps."""
 
     signal: str
     length: int
@@ -38,6 +39,7 @@ class Scope:
     at: tuple[int, ...]
     truth: tuple[float, ...]
     recalls: tuple[Recall, ...]
+    shared: int
 
 
 @dataclass(frozen=True)

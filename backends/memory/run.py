@@ -22,7 +22,7 @@ from backends.memory.params import LETTERS, MEMORIES, MOST, RULES, MemoryParams
 from backends.memory.results import Conditions, Course, Layer, Plane, Recall, Scope
 from backends.result import Check, Work, check
 
-DRAWN = 400                           # most samples of a signal that are drawn
+DRAWN = 1000                          # most samples of a signal that are drawn
 BINS = 40                             # of the ages
 SIZES = (2, 4, 8, 12, 16, 24, 32, 48, 64)
 TAPS = 256                            # of the kernels that both diagonalisations give
@@ -30,11 +30,8 @@ REPEATS = 3
 SMALL = 32                            # numbers of the LegT that is held against scipy
 
 
-def _recall(name: str, seen: np.ndarray, at: np.ndarray, params: MemoryParams) -> Recall | None:
-    """One memory of the samples `seen`; None when it has diverged."""
-    values = hippo.recall(name, seen, params.size, params.window, params.rule, params.seed)
-    if values is None:
-        return None
+def _recall(name: str, values: np.ndarray, seen: np.ndarray, at: np.ndarray, shared: int) -> Recall:
+    """One memory's `values` of the samples `seen`; `shared`: the newest ones that every memory keeps."""
     gap, kept = (values - seen) ** 2, ~np.isnan(values)
     scale = np.sqrt(np.mean(seen**2)) or 1.0
     ages = len(seen) - np.arange(len(seen))
@@ -43,28 +40,34 @@ def _recall(name: str, seen: np.ndarray, at: np.ndarray, params: MemoryParams) -
         (ages > low) & (ages <= high) & kept for low, high in pairwise(edges)) if part.any()]
     known = np.full(len(at), np.nan)
     known[at < len(seen)] = values[at[at < len(seen)]]
-    total = float(np.sqrt(gap[kept].mean()) / scale)
-    return Recall(name, MEMORIES[name], tuple(known.tolist()), *(tuple(c) for c in zip(*rows)), total, int(kept.sum()))
+    total, newest = (float(np.sqrt(part.mean()) / scale) for part in (gap[kept], gap[len(gap) - shared :]))
+    return Recall(name, MEMORIES[name], tuple(known.tolist()), *(tuple(c) for c in zip(*rows)), total, int(kept.sum()),
+                  newest)
 
 
 def _scope(params: MemoryParams) -> Work:
-    signal = signals.source(params)
+    signal, cut = signals.source(params)
     seen = signal[: max(1, round(params.head * len(signal)))]
     if not np.any(seen):
         raise ValueError("The signal is silent up to the play head: move it to the right.")
     at = np.unique(np.linspace(0, len(signal) - 1, min(DRAWN, len(signal))).round().astype(int))
-    found = {name: _recall(name, seen, at, params) for name in MEMORIES if name in params.memories}
+    found = {name: hippo.recall(name, seen, params.size, params.window, params.rule, params.seed)
+             for name in MEMORIES if name in params.memories}
+    left = {name: one for name, one in found.items() if one is not None}
+    shared = min((int((~np.isnan(one)).sum()) for one in left.values()), default=0)
     gone = [MEMORIES[name].split(":")[0] for name, one in found.items() if one is None]
     rule = RULES[params.rule][0].upper() + RULES[params.rule][1:]
     said = [f"{rule} diverges for {' and '.join(gone)}: the steps are too large."] if gone else []
     if params.text.strip():
         said.append("This is your own signal; empty its field for the chosen one.")
+        said += [cut.replace("They were", "Its samples were")] if cut else []
     if params.size % 2 == 0 and "fourier" in params.memories:
         said.append(f"The Fourier window uses {params.size - 1} of the {params.size} numbers: waves come in pairs "
                     "around the constant.")
     name = "your own" if params.text.strip() else params.signal
     body = Scope(name, len(signal), len(seen), params.size, params.window, RULES[params.rule], tuple(at.tolist()),
-                 tuple(signal[at].tolist()), tuple(one for one in found.values() if one is not None))
+                 tuple(signal[at].tolist()), tuple(_recall(name, one, seen, at, shared) for name, one in left.items()),
+                 shared)
     yield body, " ".join(said), _remembered(params, seen)
 
 

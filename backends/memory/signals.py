@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from scipy.io import wavfile
+from scipy.signal import fftconvolve, firwin
 
 from backends.memory.params import SAMPLES, MemoryParams
 
 MAX_FILE = 8_000_000                  # bytes
+MOST_KEPT = 0.95                      # share of a signal's variance that thinning must leave
+A_WAVE = 8                            # samples that are left of the fastest wave within that share
+QUIET = 0.01                          # of its loudest channel: a mix below this has cancelled
 
 
 def made(name: str, length: int, seed: int = 0) -> np.ndarray:
@@ -69,25 +73,71 @@ def checked(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def fitted(values: np.ndarray, length: int) -> np.ndarray:
-    """The signal scaled to a largest value of 1 on `length` samples: averaged down to them, or joined by straight
-    lines."""
-    values = values / max(np.abs(values).max(), 1e-300)       # before sums, which could overflow
-    if len(values) > length:
-        edges = np.linspace(0, len(values), length + 1)
-        sums = np.interp(edges, np.arange(len(values) + 1), np.concatenate([[0.0], np.cumsum(values)]))
-        values = np.diff(sums) / np.diff(edges)
-    elif len(values) < length:
+def fitted(values: np.ndarray, length: int) -> tuple[np.ndarray, str]:
+    """(the signal on `length` samples, scaled to a largest value of 1; how it was shortened, "" if it was not).
+
+    A longer one is thinned behind a low-pass filter, but by no more than leaves A_WAVE samples of each of its waves;
+    of what is still too long the loudest stretch is kept.  A shorter one is joined by straight lines."""
+    values, whole = values / max(np.abs(values).max(), 1e-300), len(values)       # sums could overflow
+    said = ""
+    if whole > length:
+        step = min(whole / length, max(1.0, 1 / (A_WAVE * band(values))))
+        values = thinned(values, step) if step > 1 else values
+        start = loudest(values, length)
+        said = _shortened(whole, step, start, length)
+        values = values[start : start + length]
+    if len(values) < length:
         values = np.interp(np.linspace(0, len(values) - 1, length), np.arange(len(values)), values)
     top = np.abs(values).max()
-    return values / top if top > 0 else values
+    return (values / top if top > 0 else values), said
 
 
-def source(params: MemoryParams) -> np.ndarray:
-    """The signal of the Memory tab, `params.length` samples: the user's own where there is one."""
+def band(values: np.ndarray) -> float:
+    """The frequency, in cycles per sample, below which MOST_KEPT of the variance lies, without the line from the first
+    sample to the last; 1e-9 for a line itself."""
+    rest = values - np.linspace(values[0], values[-1], len(values))
+    if np.var(rest) <= 1e-8 * np.var(values):
+        return 1e-9
+    power = np.abs(np.fft.rfft(rest - rest.mean())) ** 2
+    at = int(np.searchsorted(np.cumsum(power), MOST_KEPT * power.sum()))
+    return max(1, at) / len(values)
+
+
+def thinned(values: np.ndarray, step: float) -> np.ndarray:
+    """One of every `step` samples, behind a filter that lets nothing through that would come out as another wave: a
+    windowed sinc with its edge 20 % below the new Nyquist frequency.  A straight line stays one."""
+    half = 8 * int(np.ceil(step))
+    padded = np.pad(values, half, mode="reflect", reflect_type="odd")
+    low = fftconvolve(padded, firwin(2 * half + 1, 0.8 / step), "valid")
+    count = round(len(values) / step)
+    return np.interp((np.arange(count) + 0.5) * len(values) / count - 0.5, np.arange(len(values)), low)
+
+
+def loudest(values: np.ndarray, length: int) -> int:
+    """Where the stretch of `length` samples with the largest energy begins; the first of equals."""
+    sums = np.concatenate([[0.0], np.cumsum(np.square(values))])
+    if len(values) <= length:
+        return 0
+    energy = sums[length:] - sums[:-length]
+    return int(np.argmax(energy >= energy.max() * (1 - 1e-6)))
+
+
+def _shortened(whole: int, step: float, start: int, length: int) -> str:
+    thin = f"filtered and thinned to one in {step:.3g}" if step > 1 else "not thinned"
+    if round(whole / step) <= length:
+        return f"They were {thin}."
+    first, last = round(start * step), round((start + length) * step)
+    return (f"They were {thin}, since its fastest waves need {A_WAVE} samples each; kept is the loudest stretch, "
+            f"samples {first} to {min(last, whole)}.")
+
+
+def source(params: MemoryParams) -> tuple[np.ndarray, str]:
+    """(the signal of the Memory tab, `params.length` samples, the user's own where there is one; how that was
+    shortened)."""
     if params.text.strip():
-        return checked(fitted(parsed(params.text), params.length))
-    return made(params.signal, params.length, params.seed)
+        values, said = fitted(parsed(params.text), params.length)
+        return checked(values), said
+    return made(params.signal, params.length, params.seed), ""
 
 
 def read(path: Path, most: int = SAMPLES) -> tuple[np.ndarray, str]:
@@ -97,9 +147,8 @@ def read(path: Path, most: int = SAMPLES) -> tuple[np.ndarray, str]:
         raise ValueError(f"The file is larger than {MAX_FILE // 1_000_000} MB.")
     data = path.read_bytes()
     values, said = _wav(data) if data[:4] in (b"RIFF", b"RIFX", b"RF64") else _csv(data)
-    kept = fitted(checked(values), min(most, len(values)))
-    cut = f" They were averaged down to {most}." if len(values) > most else ""
-    return checked(kept), f"{len(values)} samples{said}, scaled to a largest value of 1.{cut}"
+    kept, cut = fitted(checked(values), min(most, len(values)))
+    return checked(kept), f"{len(values)} samples{said}, scaled to a largest value of 1. {cut}".strip()
 
 
 def _wav(data: bytes) -> tuple[np.ndarray, str]:
@@ -110,10 +159,20 @@ def _wav(data: bytes) -> tuple[np.ndarray, str]:
     except Exception as error:                      # scipy raises many kinds on broken files
         raise ValueError("This WAV file cannot be read: only uncompressed PCM or float WAV files are.") from error
     centred = values.astype(np.float64) - (128 if values.dtype == np.uint8 else 0)
-    channels = 1 if centred.ndim == 1 else centred.shape[1]
-    mixed = centred if channels == 1 and centred.ndim == 1 else centred.mean(1)
+    mixed, how = _mixed(centred)
     ends = ", where the file breaks off" if any("EOF" in str(one.message) for one in heard) else ""
-    return mixed, f" at {rate} Hz" + (f", {channels} channels mixed into one" if channels > 1 else "") + ends
+    return mixed, f" at {rate} Hz{how}{ends}"
+
+
+def _mixed(values: np.ndarray) -> tuple[np.ndarray, str]:
+    """(one signal of all channels, how): their mean, or the loudest where they cancel."""
+    if values.ndim == 1 or values.shape[1] == 1:
+        return values.reshape(-1), ""
+    mean, count = values.mean(1), values.shape[1]
+    loudness = np.sqrt(np.mean(np.square(values), 0)) if len(values) else np.zeros(count)
+    if len(values) and 0 < loudness.max() and np.sqrt(np.mean(np.square(mean))) < QUIET * loudness.max():
+        return values[:, int(loudness.argmax())], f", the loudest of {count} channels, which cancel when mixed"
+    return mean, f", {count} channels mixed into one"
 
 
 def _csv(data: bytes) -> tuple[np.ndarray, str]:

@@ -21,6 +21,8 @@ from backends.moe.views import LABELS
 
 SIZE, LENGTH, RATE = 16, 64, 4e-3      # of a live training: sequences, bytes of each, peak learning rate
 EVERY = 5                              # steps between two points
+SPEED = 0.01                           # of the bias: ten times that of arXiv 2408.15664, for trainings this short
+SWITCH = 0.01                          # weight of Switch's balance loss (arXiv 2101.03961, section 2.2)
 CURVES = "moe.json"                    # beside the shipped weights: their trainings' loss and loads
 
 
@@ -30,12 +32,16 @@ def config(k: int) -> Config:
 
 
 class Racer:
-    """One small model in training with one weight of the balance loss and one, `zeta`, of the z-loss."""
+    """One small model in training with one weight of the balance loss and one, `zeta`, of the z-loss; `biased`: its
+    choice has a bias that follows the loads."""
 
-    def __init__(self, weight: float, k: int, steps: int, seed: int, zeta: float = 0.0) -> None:
+    def __init__(self, weight: float, k: int, steps: int, seed: int, zeta: float = 0.0, biased: bool = False) -> None:
         torch.manual_seed(seed)
         self.weight, self.zeta, self.steps, self.done = weight, zeta, steps, 0
         self.model = hosted(Decoder)(config(k)).to(device.exact())
+        self.layer = self.model.blocks[0].mlp
+        if biased:
+            self.layer.bias = torch.zeros(EXPERTS, device=device.exact())
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -53,6 +59,9 @@ class Racer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.done += 1
+        if self.layer.bias is not None:
+            load = torch.bincount(routing.chosen.flatten(), minlength=EXPERTS).float()
+            self.layer.bias = self.layer.bias + SPEED * (load.mean() - load).sign()
         return told(loss, routing)
 
     def look(self, tokens: Tensor) -> tuple[Tensor, Routing]:
@@ -74,21 +83,32 @@ def loads(routing: Routing) -> tuple[float, ...]:
     return tuple((counts / (k * t)).tolist())
 
 
+def racer(name: str, params: MoeParams) -> Racer:
+    """One of `params.RACERS` at the start."""
+    weight = {"bias": 0.0, "top1": SWITCH}[name] if name in ("bias", "top1") else float(name)
+    return Racer(weight, 1 if name == "top1" else params.k, params.steps, params.seed, float(params.zeta),
+                 name == "bias")
+
+
+def label(name: str) -> str:
+    """What one of `params.RACERS` is called in a figure."""
+    return {"bias": "bias, no loss", "top1": f"top-1, α = {SWITCH}"}.get(name, f"α = {name}")
+
+
 def race(params: MoeParams) -> Iterator[Race]:
-    """The view "race": one small model for each weight, all on the same batches, a point before the first step and
+    """The view "race": one small model for each racer, all on the same batches, a point before the first step and
     every EVERY steps."""
-    racers = {alpha: Racer(float(alpha), params.k, params.steps, params.seed, float(params.zeta))
-              for alpha in params.alphas}
-    courses = {alpha: Course(alpha, f"α = {alpha}") for alpha in params.alphas}
+    racers = {name: racer(name, params) for name in params.alphas}
+    courses = {name: Course(name, label(name)) for name in params.alphas}
     with torch.enable_grad():
         for step in range(params.steps + 1):
             batch = corpus.windows(False, SIZE, LENGTH + 1, params.seed * 1_000_003 + step)
-            found = {alpha: racer.step(batch) if step else told(*racer.look(batch)) for alpha, racer in racers.items()}
+            found = {name: one.step(batch) if step else told(*one.look(batch)) for name, one in racers.items()}
             if step % EVERY:
                 continue
-            for alpha, (loss, z, load) in found.items():
-                old = courses[alpha]
-                courses[alpha] = replace(old, steps=(*old.steps, step), loss=(*old.loss, loss),
+            for name, (loss, z, load) in found.items():
+                old = courses[name]
+                courses[name] = replace(old, steps=(*old.steps, step), loss=(*old.loss, loss),
                                          loads=(*old.loads, (load,)), z=(*old.z, z))
             yield Race(True, params.steps, EXPERTS, params.k, tuple(courses.values()))
 

@@ -20,6 +20,8 @@ SHIPPED = {"moe": "Shipped byte model, balanced", "moe-free": "Shipped byte mode
 PUBLIC = ("Mixtral-8x7B", "Mixtral-8x22B", "Qwen1.5-MoE-A2.7B", "OLMoE-1B-7B", "Qwen3-30B-A3B", "Qwen3-235B-A22B",
           "DeepSeek-V3")
 ALPHAS = ("0", "0.001", "0.01", "0.1")
+RACERS = {**{alpha: alpha for alpha in ALPHAS}, "bias": "no loss, a bias", "top1": "top-1, 0.01"}
+"""Who can take part in the race: weights of the balance loss, DeepSeek-V3's bias, Switch's rule with its weight."""
 OPENING = '''def mean(values):
     """Arithmetic mean; 0.0 if there is none."""
     total = 0.0
@@ -43,15 +45,15 @@ class Counter:
 class Router:
     """One rule by which tokens get experts.
 
-    `k`: the number of experts per token that the rule fixes, 0 = free; `capacity`: whether experts take a limited
-    number of tokens; `causal`: whether no token's routing depends on later ones, served in text order; `note`: one
+    `k`: the number of experts per token that the rule fixes, 0 = free; `places`: an expert takes CF places t / e
+    tokens, 0 = all; `causal`: whether no token's routing depends on later ones, served in text order; `note`: one
     sentence with its source."""
 
     name: str
     label: str
     note: str
     k: int = 0
-    capacity: bool = False
+    places: int = 0
     causal: bool = True
 
 
@@ -59,13 +61,15 @@ ROUTERS: dict[str, Router] = {router.name: router for router in (
     Router("mixtral", "Mixtral top-k",
            "softmax over all, the k largest are renormalised; no token is dropped (arXiv 2401.04088)."),
     Router("switch", "Switch top-1",
-           "the largest p alone, not renormalised, with capacity CF t / e (arXiv 2101.03961).", 1, True),
+           "the largest p alone, not renormalised, with capacity CF t / e (arXiv 2101.03961).", 1, 1),
     Router("gshard", "GShard top-2",
            "the second expert is asked with probability min(1, 2 g2), after all first choices, those of later "
-           "tokens too, with capacity (arXiv 2006.16668, algorithm 1).", 2, True, False),
+           "tokens too, with capacity 2 CF t / e, counted as DeepSpeed does (arXiv 2006.16668, algorithm 1).", 2, 2,
+           False),
     Router("stmoe", "ST-MoE top-2",
-           "the second expert is asked with probability min(1, g2 / 0.2), after all first choices, with capacity; "
-           "trained with a z-loss (arXiv 2202.08906; 0.2 as in Mesh TensorFlow).", 2, True, False),
+           "the second expert is asked with probability min(1, g2 / 0.2), after all first choices, with capacity "
+           "CF t / e although k is 2; trained with a z-loss (arXiv 2202.08906; 0.2 and the places as in Mesh "
+           "TensorFlow).", 2, 1, False),
     Router("shazeer", "Noisy top-k",
            "normal noise on the logits, then softmax over the k largest (arXiv 1701.06538, equations 3-5); the "
            "models here have no W_noise, so one deviation serves all experts."),
@@ -76,7 +80,7 @@ ROUTERS: dict[str, Router] = {router.name: router for router in (
            "chosen by sigmoid(logit) + bias, weighted by the sigmoids alone, renormalised "
            "(arXiv 2408.15664; DeepSeek-V3, arXiv 2412.19437, with one group and without its scaling factor)."),
 )}
-LIMITED = tuple(name for name, router in ROUTERS.items() if router.capacity)
+LIMITED = tuple(name for name, router in ROUTERS.items() if router.places)
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,8 @@ class MoeParams:
     router: str = setting("mixtral", "Router", "how logits are used; it was trained with Mixtral's top 2",
                           choices=tuple(ROUTERS))
     k: int = setting(2, "Experts per token k", "where the rule leaves it free", (1, EXPERTS))
-    factor: float = setting(1.25, "Capacity factor CF", "an expert takes CF k t / e tokens, rounded down, at least 1",
-                            (0.25, 4.0), 0.05)
+    factor: float = setting(1.25, "Capacity factor CF", "an expert takes CF t / e tokens, in GShard 2 CF t / e, "
+                                                        "rounded down, at least 1", (0.25, 4.0), 0.05)
     order: Literal["text", "priority"] = setting("text", "Served first", "earlier tokens, or those with the larger p")
     scope: Literal["text", "window"] = setting("text", "Places are shared by",
                                                f"the whole text, or each window of {LENGTH} bytes")
@@ -141,7 +145,9 @@ class MoeParams:
     prototypes: tuple[tuple[float, float], ...] = setting(
         ((-0.55, 0.5), (0.5, 0.55), (0.55, -0.45), (-0.45, -0.55)), "Experts' places", "x, y of each", kind="json")
     steps: int = setting(150, "Steps", "of each live training", (25, 400), 25)
-    alphas: tuple[str, ...] = setting(ALPHAS, "Balance weights", "one small model is trained with each", kind="json")
+    alphas: tuple[str, ...] = setting(ALPHAS, "Balance weights",
+                                      "one small model is trained with each; bias: DeepSeek-V3's "
+                                      "instead of a loss; top-1: Switch's rule", kind="json")
     zeta: Literal["0", "0.001", "0.01"] = setting("0", "z-loss weight", "of all models of the race")
     public: str = setting("Mixtral-8x7B", "Public model", "whose memory and cost are worked out", choices=PUBLIC)
     batch: int = setting(1, "Sequences", "read side by side while generating", (1, 256))
@@ -161,8 +167,8 @@ class MoeParams:
             raise ValueError(f"There is no router called {self.router[:40]!r}.")
         if len(self.text.encode("utf-8", "replace")) > MAX_TEXT:
             raise ValueError(f"The text is longer than {MAX_TEXT} bytes.")
-        if not self.alphas or len(set(self.alphas)) < len(self.alphas) or set(self.alphas) - set(ALPHAS):
-            raise ValueError(f"Please choose at least one balance weight of {', '.join(ALPHAS)}, each once.")
+        if not self.alphas or len(set(self.alphas)) < len(self.alphas) or set(self.alphas) - set(RACERS):
+            raise ValueError(f"Please choose at least one balance weight of {', '.join(RACERS)}, each once.")
         if not 1 <= self.context <= 10_000_000:
             raise ValueError("The context must lie between 1 and 10000000 tokens.")
         _places(self.prototypes)

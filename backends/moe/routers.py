@@ -58,9 +58,10 @@ class Routed:
         return self.wanted & ~self.kept
 
 
-def places(tokens: int, experts: int, k: int, factor: float) -> int:
-    """Capacity of an expert: floor(CF k t / e), at least 1 (Switch, section 2.2)."""
-    return max(1, int(factor * k * tokens / experts + 1e-9))
+def places(tokens: int, experts: int, each: int, factor: float) -> int:
+    """Capacity of an expert: floor(CF each t / e), at least 1.  `each` is 1 in Switch (section 2.2) and in ST-MoE's
+    code, though its tokens ask two experts; 2 in GShard as DeepSpeed counts it."""
+    return max(1, int(factor * each * tokens / experts + 1e-9))
 
 
 def route(name: str, logits: Tensor, rules: Rules) -> Routed:
@@ -83,7 +84,7 @@ def route(name: str, logits: Tensor, rules: Rules) -> Routed:
         bias = balanced(p, k, rules)
     asked, weights = RULES[name](logits, k, rules, bias)
     wanted, first = (spread(asked[:, :most], logits.new_ones(t, min(most, k)), e) > 0 for most in (k, 1))
-    kept, capacity = fill(asked, p, k, rules) if ROUTERS[name].capacity else (wanted, None)
+    kept, capacity = fill(asked, p, each, rules) if (each := ROUTERS[name].places) else (wanted, None)
     gates = spread(asked, weights, e) * kept
     load = smooth(logits, k, rules) if name == "shazeer" else None
     return check(Routed(p, wanted, kept, gates, bias, losses(logits, wanted, gates, first, load), capacity))
@@ -182,14 +183,14 @@ def chosen(p: Tensor, each: int) -> Tensor:
     return torch.zeros_like(p, dtype=torch.bool).scatter(0, p.topk(min(each, len(p)), 0).indices, True)
 
 
-def fill(asked: Tensor, p: Tensor, k: int, rules: Rules) -> tuple[Tensor, tuple[int, ...]]:
+def fill(asked: Tensor, p: Tensor, each: int, rules: Rules) -> tuple[Tensor, tuple[int, ...]]:
     """(kept (t, e), capacity of each group): places are given to first choices, then to second ones, in the order of
     the rules."""
     t, e = p.shape
     size = rules.group or t
     kept, capacity = [], []
     for part, chance in zip(asked.split(size), p.split(size)):
-        capacity.append(places(len(part), e, k, rules.factor))
+        capacity.append(places(len(part), e, each, rules.factor))
         kept.append(_filled(part, chance, capacity[-1], rules.order))
     return torch.cat(kept), tuple(capacity)
 

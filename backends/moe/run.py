@@ -29,12 +29,15 @@ def notice(params: MoeParams, body: Any) -> str:
         said.append(f"{body.tokens} bytes of held-out Python, from the standard library.")
     if params.view == "capacity" and body.router != params.router:
         said.append(f"{router.label} limits no expert's places, so {ROUTERS[body.router].label} is shown.")
+    if params.view == "race" and 1 in (params.k, *(1 for name in params.alphas if name == "top1")):
+        said.append("With one expert per token its weight is the router's own probability, as in Switch: renormalised "
+                    "it would always be 1, and the loss would teach the router nothing.")
     if params.view in ("text", "plane") and params.touch != "force":
         said.append(f"{router.label}: {router.note}")
         if not router.causal:
             said.append("It is not causal: where a token goes depends on later tokens, so a decoder cannot "
                         "generate with it.")
-        elif router.capacity and params.order == "priority":
+        elif router.places and params.order == "priority":
             said.append("Served by priority it is not causal: a later token can take an earlier one's place.")
         if router.name == "free" and params.updates:
             said.append("The bias is fitted to these very tokens, later ones too; in training it follows past batches "

@@ -45,13 +45,13 @@ def seen(model: toy.Toy, tokens: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return hidden, model.mix[-1].logits, model(tokens)
 
 
-def moved(kind: str, width: int, params: ScaleParams) -> tuple[float, ...]:
-    """Root mean square change of each of `seen` after STEPS steps."""
+def moved(kind: str, width: int, params: ScaleParams, steps: int = STEPS) -> tuple[float, ...]:
+    """Root mean square change of each of `seen` after so many steps."""
     model, optimizer = started(kind, width, params.rate, params.seed)
     random = seeded(params.seed + 1)
     tokens, wanted = toy.batch(BATCH, random)
     before = seen(model, tokens)
-    for _ in range(STEPS):
+    for _ in range(steps):
         optimizer.zero_grad()
         toy.loss(model, tokens, wanted).backward()
         optimizer.step()

@@ -25,7 +25,7 @@ def pins(name):
 def used(*places):
     """Distribution names of the third-party packages that modules import."""
     tops = {top for p in modules(*places) for _, top, _ in imported(parsed(p))}
-    ours = {"ui", "backends", "app", "tests", "spaces", "."}
+    ours = {"ui", "backends", "app", "tests", "benchmarks", "spaces", "."}
     return {PACKAGES.get(top, top.replace("_", "-")).lower() for top in tops - ours - set(sys.stdlib_module_names)}
 
 

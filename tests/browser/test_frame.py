@@ -71,6 +71,29 @@ def test_a_link_restores_the_state_in_a_fresh_browser_and_on_another_server(star
         assert "6.9 billion" in page.inner_text("#moe-notice")
 
 
+def test_a_link_without_a_version_is_read_and_a_bare_tab_is_no_link(start, open_page, app_url):
+    page = open_page(f"{app_url}?tab=moe&view=calculator&public=OLMoE-1B-7B&batch=8")
+    page.wait_for_selector(DRAWN)
+    assert page.input_value("#moe-batch input[type=number]") == "8"
+    settled(page, "v=1")
+    bare = open_page(f"{app_url}?tab=moe&__theme=dark")
+    bare.wait_for_selector("#moe-stage .gb-byte")
+
+
+def test_a_word_of_the_glossary_opens_by_key_inside_the_window_and_closes(start):
+    page = start(viewport=PHONE)
+    page.wait_for_selector("#moe-explain .gb-en .gb-term")
+    for word in page.query_selector_all("#moe-explain .gb-en .gb-term, .gb-why .gb-en .gb-term"):
+        if word.is_visible():
+            word.focus()
+            page.keyboard.press("Enter")
+            box = page.wait_for_selector(".gb-meaning:popover-open").bounding_box()
+            assert 0 <= box["x"] and box["x"] + box["width"] <= PHONE["width"] and box["height"] < 200
+            page.keyboard.press("Escape")
+            page.wait_for_selector(".gb-meaning:popover-open", state="detached")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
 def test_hostile_text_is_shown_as_text_and_never_runs(start):
     page = start(MoeParams(text=TEXT))
     assert page.evaluate("window.hacked") is None and page.locator("#moe-stage img, #moe-table img").count() == 0

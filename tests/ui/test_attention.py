@@ -22,7 +22,7 @@ from ui.core.page import Page
 from ui.core.prose import prose
 from ui.parts import markup, packed, sources
 from ui.parts.uploads import MODELS
-from ui.tabs.attention import TAB
+from ui.tabs.attention import TAB, figures
 from ui.tabs.attention.scenes import cards, maps
 
 SMALL = AttentionParams(source="synthetic", n=24, dim=8)
@@ -264,3 +264,15 @@ def test_a_note_sets_the_step_for_the_link_and_nothing_else_and_computes_nothing
     new = {name: value for name, value in zip(tab.declared, out, strict=False) if value != gr.skip()}
     assert new == {"step": 9} and out[-1]["turn"] == 5
     assert permalink.decode(AttentionParams, out[-1]["link"]) == (replace(params, step=9), ())
+
+
+def test_random_features_are_drawn_and_tabled_by_their_true_number():
+    """Sin/cos and hyperbolic features come in twos; a link's m is a number of directions."""
+    result = run(replace(SMALL, kinds=("softmax",), lesson="favor"))
+    lesson, m = result.body.lesson, result.body.lesson.m
+    drawn = {trace.name: list(trace.x) for trace in figures.favor(lesson).data if trace.showlegend is not False}
+    assert drawn["positive"] == list(m) and drawn["sin/cos"] == drawn["hyperbolic"] == [2 * one for one in m]
+    rows = {row[:3] for row in figures.favor_table(lesson).rows}
+    assert ("positive", 64, 64) in rows and ("trigonometric", 64, 128) in rows
+    said = figures.favor_words(SMALL, result.body)
+    assert "positive" in said and "(m = 512); sin/cos" in said and f"by {100 * lesson.moved:.2g} %." in said

@@ -80,9 +80,23 @@ def test_only_the_maps_of_the_family_run_downwards():
 
 def test_words_say_what_is_lost_and_who_diverged():
     result = answer(replace(SMALL, rule="forward", memories=("legs", "legt")))
+    assert "newest 1000 samples" in figures.scope_words(SMALL, result.body)
     assert "LegS 17.4 %" in figures.scope_words(SMALL, result.body)
     assert "diverges for HiPPO-LegT: the steps" in result.notice
     assert figures.scope_words(SMALL, replace(result.body, recalls=())).startswith("None")
+
+
+def test_memories_are_compared_over_the_same_samples():
+    """LegT keeps 300: what is said beside it of LegS is its error on these, not on all 1000."""
+    body = answer(replace(SMALL, size=8, memories=("legs", "legt"))).body
+    legs, legt = body.recalls
+    alone = answer(replace(SMALL, size=8, memories=("legs",))).body.recalls[0]
+    gap = np.asarray(alone.values)[700:] - np.asarray(body.truth)[700:]
+    assert body.shared == legt.covered == 300 and legt.newest == legt.total and legs.covered == 1000
+    assert legs.newest == pytest.approx(np.sqrt(np.mean(gap**2) / np.mean(np.square(body.truth))), rel=1e-6)
+    said = figures.scope_words(SMALL, body)
+    assert f"LegS {100 * legs.newest:.3g} %; HiPPO-LegT {100 * legt.total:.3g} %" in said
+    assert f"Over all 1000 samples: HiPPO-LegS {100 * legs.total:.3g} %." in said
 
 
 def test_widgets_round_trip_and_links_leave_out_long_signals():

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ui.test_tab import TEXT, Wave
+from ui import TABS
 from ui.core import permalink
+from ui.core.problems import linked_to
 from ui.core.tab import ParamError, Tab, declared
 
 
@@ -137,3 +139,11 @@ def test_parameter_names_that_belong_to_the_page_are_refused():
 
     with pytest.raises(ValueError, match="reserved"):
         Tab("bad", "Bad", "?", Bad, run=lambda p: p)
+
+
+def test_a_link_may_lack_its_version_and_a_foreign_key_makes_none():
+    """By hand people write ?tab=attention&norm=2; the codec takes it, and so does the page."""
+    tab = next(one for one in TABS if one.slug == "attention")
+    bare, full = (linked_to(tab, f"?tab=attention{version}&norm=2") for version in ("", "&v=1"))
+    assert bare == full == tab.params(norm=2.0)
+    assert linked_to(tab, "?tab=attention&utm_source=letter") == tab.opening != tab.params()

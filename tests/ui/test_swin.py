@@ -165,8 +165,7 @@ def test_what_a_preset_observes_can_fail(name, change):
     assert not preset.holds(answer(replace(preset.params, **change)))
 
 
-def test_the_first_sentences_are_two_and_stand_beside_a_drawing():
-    assert TAB.intro.count(". ") == 1 and TAB.intro.endswith(".")
+def test_the_first_sentences_stand_beside_a_drawing():
     head = markup.head(TAB, layout.drawing(TAB))
     assert head.index("gb-intro") < head.index("gb-presets") and head.count("<figcaption>") == head.count("<svg") == 4
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui.core.prose import TABS, prose
+from ui.core.prose import UI, prose
 from ui.core.tab import Source, Tab
 from ui.parts import hiding, markup, pictures
 from ui.parts.canvas import BASE, Stage, piece
@@ -14,8 +14,8 @@ FOLDS = f"import(new URL('js/frame.js', {BASE})).then((m) => m.folds(element));"
 
 
 def drawing(tab: Tab) -> str:
-    """The drawing of the mechanism at the top of a tab, HTML in its room; nothing where there is none."""
-    path = TABS / tab.slug / "intro.html"
+    """The drawing beside the first sentences of a tab, HTML in its room; nothing where there is none."""
+    path = UI / "tabs" / tab.slug / "intro.html"
     return path.read_text("utf-8") if path.is_file() else ""
 
 

@@ -5,6 +5,7 @@ A parameter dataclass whose defaults have changed since its links went out says 
 each version from "1" on, which defaults were others then, so that an old link shows what it showed; its own version is
 the next number.
 Texts travel as they are (percent-encoded), everything else as JSON, so zeros, false, empty texts and unicode survive.
+A link without a version, as people write it by hand, is read as one of today.
 Reading never fails: an unknown key is ignored, a bad value costs one sentence and falls back to the default.
 """
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
@@ -33,7 +34,11 @@ def problems() -> Iterator[None]:
 
 
 def linked_to(tab: Tab, query: str) -> Any:
-    """The parameters that a link names; what cannot be used is said and falls back to the default."""
+    """The parameters that a link names; what cannot be used is said and falls back to the default. A query that names
+    none, such as one of a newsletter, is no link."""
+    given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+    if "v" not in given and not given.keys() & tab.declared.keys():
+        return tab.opening
     params, sentences = permalink.decode(tab.params, query)
     if sentences:
         warn(ValueError(" ".join(sentences)))

@@ -1,50 +1,88 @@
 """The prose of a tab: ``explain.md`` (English) and ``explain.zh.md`` (Chinese) in its room, both Markdown.
 
-What follows the ``###`` heading says what to look at. A section ``## <view>`` at the end belongs to the view of that
-name alone. The browser fetches the prose of a tab, in both languages, when the tab is opened, and shows one.
+A first paragraph that is quoted (``>``) says why one should care: it stands under the tab's question. What follows the
+``###`` heading says what to look at and comes before the rest. A section ``## <view>`` at the end belongs to the view
+of that name alone. ``{{name.key}}`` is a measured number (``ui.core.measured``); ``[[word]]`` or ``[[words|word]]`` a
+word of ``ui/glossary.json``, which opens its meaning. The browser fetches the prose of a tab, in both languages, when
+the tab is opened, and shows one.
 """
 
+import json
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from html import escape
+from itertools import count
 from pathlib import Path
 
-TABS = Path(__file__).resolve().parent.parent / "tabs"
+from ui.core.measured import filled
+
+UI = Path(__file__).resolve().parent.parent
 LANGUAGES = {"en": "explain.md", "zh": "explain.zh.md"}
+TERM = re.compile(r"\[\[([^]|]+)(?:\|([^]|]+))?\]\]")
 
 
 @dataclass(frozen=True)
 class Prose:
-    """One language of a tab: the Markdown with what to look at first, and the texts of single views."""
+    """One language of a tab: the Markdown with what to look at first, the texts of single views, and the lead."""
 
     text: str = ""
     views: dict[str, str] = field(default_factory=dict)
+    lead: str = ""
+
+
+@cache
+def glossary() -> dict[str, tuple[str, str]]:
+    """What each word means, in one sentence: in English and in Chinese."""
+    return {word: tuple(meaning) for word, meaning in json.loads((UI / "glossary.json").read_text("utf-8")).items()}
 
 
 @cache
 def prose(slug: str, language: str) -> Prose:
     """The text of a tab in "en" or "zh"; nothing where there is no file."""
-    path = TABS / slug / LANGUAGES[language]
-    return parse(path.read_text("utf-8")) if path.is_file() else Prose()
+    path = UI / "tabs" / slug / LANGUAGES[language]
+    return parse(filled(path.read_text("utf-8"))) if path.is_file() else Prose()
 
 
 def parse(text: str) -> Prose:
-    """Split Markdown into the text, what to look at first, and its sections ``## <view>``."""
+    """Split Markdown into its lead, the text with what to look at first, and its sections ``## <view>``."""
     main, *sections = re.split(r"^## ", text.strip() + "\n", flags=re.MULTILINE)
     body, mark, look = main.partition("### ")
+    lead, _, rest = body.strip().partition("\n\n") if body.startswith(">") else ("", "", body)
     views = dict(section.split("\n", 1) for section in sections)
-    return Prose("\n\n".join(filter(None, ((mark + look).strip(), body.strip()))),
-                 {k.strip(): v.strip() for k, v in views.items()})
+    return Prose("\n\n".join(filter(None, ((mark + look).strip(), rest.strip()))),
+                 {k.strip(): v.strip() for k, v in views.items()}, re.sub(r"^> ?", "", lead, flags=re.MULTILINE))
+
+
+def rendered(text: str, language: str, name: str) -> str:
+    """Markdown with tables and words of the glossary as HTML; ``name`` begins the ids of its meanings."""
+    from markdown_it import MarkdownIt
+
+    numbers = count()
+
+    def term(found: re.Match[str]) -> str:
+        shown, word = found[1], found[2] or found[1].lower()
+        meaning, here = glossary()[word][language == "zh"], f"{name}-{next(numbers)}"
+        return (f'<button type="button" class="gb-term" popovertarget="{here}">{escape(shown)}</button>'
+                f'<span class="gb-meaning" id="{here}" popover role="note">{escape(meaning)}</span>')
+
+    return MarkdownIt().enable("table").render(TERM.sub(term, text))
+
+
+def leads(slug: str) -> str:
+    """Why one should care, in both languages, as HTML; nothing where there is no lead."""
+    found = {language: prose(slug, language).lead for language in LANGUAGES}
+    return "".join(f'<div class="gb-{language}">{rendered(lead, language, f"{slug}-{language}-lead")}</div>'
+                   for language, lead in found.items() if lead)
 
 
 def html(slug: str, of_views: bool = False) -> bytes:
     """The prose of a tab as HTML, both languages; or the texts of its views, each in an element of the class
     ``<slug>-prose-<view>``."""
-    from markdown_it import MarkdownIt
-
     parts = []
     for language in LANGUAGES:
         found = prose(slug, language)
         texts = {f" {slug}-prose-{view}": text for view, text in found.views.items()} if of_views else {"": found.text}
-        parts += [f'<div class="gb-{language}{kind}">{MarkdownIt().render(text)}</div>' for kind, text in texts.items()]
+        parts += [f'<div class="gb-{language}{kind}">{rendered(text, language, f"{slug}-{language}{kind.strip()}")}'
+                  "</div>" for kind, text in texts.items()]
     return "\n".join(parts).encode()

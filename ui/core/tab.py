@@ -146,8 +146,7 @@ class Tab:
     By parameter: ``uses``, the views that it, or a source's field, matters in (all when it is not named); ``needs``,
     choices (parameter, value) of which one must be made besides; ``titles``, its values' labels (a tuple of such values
     becomes boxes). ``held`` have no widget: the stage changes them. ``folded`` stand in a closed accordion.
-    ``intro``: two sentences on why one should care, before anything is measured; the drawing beside them is
-    ``intro.html`` in the room. ``snippet(params)`` replaces the exported script;
+    ``snippet(params)`` replaces the exported script;
     ``page(tab)`` draws a page of its own, ``portable`` and ``caveat`` go with it (the Segment tab alone).
     """
 
@@ -166,7 +165,6 @@ class Tab:
     held: tuple[str, ...] = ()
     folded: tuple[str, ...] = ()
     first: Any = None
-    intro: str = ""
     snippet: Callable[[Any], str] | None = None
     page: Callable[["Tab"], Any] | None = None
     caveat: Callable[[Any], str] | None = None

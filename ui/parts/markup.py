@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from ui.core import prose
 from ui.core.tab import Preset, Source, Tab, Table
 
 ROWS, COLUMNS = 40, 12
@@ -105,19 +106,19 @@ def says(message: dict[str, Any]) -> str:
 
 
 def head(tab: Tab, drawing: str = "") -> str:
-    """Title, question, *copy link* and *copy Python*, the first sentences beside a drawing (HTML of ours), and a button
-    for each preset."""
+    """Title, question, *copy link* and *copy Python*, why one should care, beside a drawing (HTML of ours) where there
+    is one, and a button for each preset."""
     copies = "".join(f'<button type="button" id="{tab.slug}-{kind}" class="gb-quiet" '
                      f'{says({"kind": kind})}>{label}</button>'
                      for kind, label in (("link", "Copy link"), ("python", "Copy Python")))
     return (f'<div class="gb-head"><div class="gb-heading"><h2 class="gb-title">{escape(tab.title)}</h2>'
             f'<p class="gb-question">{escape(tab.question)}</p></div>{copies}</div>'
-            f'{_intro(tab, drawing)}{presets(tab)}')
+            f'{_intro(tab.slug, drawing)}{presets(tab)}')
 
 
-def _intro(tab: Tab, drawing: str) -> str:
+def _intro(slug: str, drawing: str) -> str:
     drawn = f'<div class="gb-intro-drawing">{drawing}</div>' if drawing else ""
-    return f'<div class="gb-intro"><p>{escape(tab.intro)}</p>{drawn}</div>' if tab.intro else ""
+    return f'<div class="gb-intro"><div class="gb-why">{prose.leads(slug)}</div>{drawn}</div>'
 
 
 def presets(tab: Tab) -> str:

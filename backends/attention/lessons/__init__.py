@@ -36,6 +36,9 @@ def checks(lesson: Any) -> tuple[Check, ...]:
     name = type(lesson).__name__
     if name == "Bracket":
         return (check("both orders agree", lesson.difference, 1e-4, "the two products, relative to their size"),)
+    if name == "Favor":
+        return (check("the stabiliser cancels", lesson.same, 1e-6,
+                      "performer-pytorch's features with epsilon 0 against plain ones: change of the output"),)
     if name == "State":
         closed = "the closed form of the delta rule" if lesson.delta else "the chunked form"
         return (check("recurrent form", lesson.residual, 1e-5, f"its output against {closed}"),)

@@ -77,5 +77,11 @@ def matrix(kind, q, k, v, p, w=None, drawn=None):
 def _efficient(q, k, i, j, see):
     if not see[i][j]:
         return 0.0
-    share, seen = softmax(list(q[i])), [t for t in range(len(k)) if see[i][t]]
-    return sum(share[c] * math.exp(k[j, c]) / sum(math.exp(k[t, c]) for t in seen) for c in range(q.shape[1]))
+    share = softmax(list(q[i]))
+
+    def score(t):
+        return sum(share[c] * math.exp(k[t, c]) for c in range(q.shape[1]))
+
+    if all(map(all, see)):                      # nothing is hidden: a softmax over the tokens, channel by channel
+        return sum(share[c] * math.exp(k[j, c]) / sum(math.exp(row[c]) for row in k) for c in range(q.shape[1]))
+    return score(j) / sum(score(t) for t in range(len(k)) if see[i][t])

@@ -117,6 +117,19 @@ def test_efficient_attention_in_chunks(n, chunk):
     assert torch.allclose(efficient.attend(q, k, v, True, chunk), efficient.matrix(q, k, True) @ v, atol=1e-5)
 
 
+def test_causal_efficient_attention_is_performer_pytorch_s_path():
+    """Its lines for `no_projection`, causal: q.softmax(-1), k.exp(), one division for each row; and not a running
+    softmax for each channel, which is another map."""
+    q, k, v = torch.randn(3, 2, 33, 6, generator=torch.Generator().manual_seed(2)).double() * 2
+    fq, fk = q.softmax(-1), k.exp()
+    inverse = 1 / torch.einsum("hnd,hnd->hn", fq, fk.cumsum(-2))
+    context = torch.einsum("hnd,hne->hnde", fk, v).cumsum(-3)
+    theirs = torch.einsum("hnde,hnd,hn->hne", context, fq, inverse)
+    assert torch.allclose(efficient.attend(q, k, v, True), theirs, atol=1e-10)
+    by_channel = torch.einsum("hnde,hnd->hne", context / fk.cumsum(-2)[..., None], fq)
+    assert (theirs - by_channel).norm() > 0.05 * theirs.norm()
+
+
 def test_efficient_attention_holds_keys_of_any_size():
     """exp(900) is no number in float64, exp(-900) is 0."""
     q, k, v = torch.randn(3, 1, 40, 6, generator=torch.Generator().manual_seed(1))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backends import weights
-from backends.attention import answer, inputs, lessons, linear
+from backends.attention import answer, features, inputs, kernels, lessons, linear
 from backends.attention.lessons import bracket, dilution, favor, gradient, state
 from backends.attention.params import AttentionParams
 from backends.lm import shelf
@@ -168,6 +168,35 @@ def test_dilution_of_known_matrices(monkeypatch):
     assert torch.allclose(own, torch.ones(20, dtype=torch.float64)) and torch.allclose(alike, found.uniform)
     assert first.tolist() == pytest.approx([min(40, int(r * 40 + 1e-9) + 1) / 40 for r in dilution.SHARES])
     assert found.uniform[1].item() == pytest.approx(sum((min(i, 4) + 1) / (i + 1) for i in range(40)) / 40)
+
+
+def test_performer_pytorch_s_epsilon_is_what_moves_the_output():
+    """Its `softmax_kernel`, line by line, on the drawn head; with epsilon 0 its maxima cancel."""
+    params = AttentionParams(source="synthetic", n=48, dim=32, m=64, lesson="favor")
+    given = inputs.load(params)
+    q, k, v = (x[0].double() for x in (given.q, given.k, given.v))
+    w = kernels.directions(64, 32, params.seed, True)
+
+    def feature(x, eps, query):
+        dash, diag = (x * 32**-0.25) @ w.T, (x**2).sum(-1, keepdim=True) / 2 * 32**-0.5
+        top = dash.max(-1, keepdim=True).values if query else dash.max()
+        return 64**-0.5 * ((dash - diag - top).exp() + eps)
+
+    def output(eps):
+        fq, fk = feature(q, eps, True), feature(k, eps, False)
+        return (fq @ fk.T).tril() / (fq @ fk.T).tril().sum(-1, keepdim=True) @ v
+
+    moved = ((output(1e-4) - output(0.0)).norm() / output(0.0).norm()).item()
+    lesson = favor.measure(params, given)
+    assert lesson.moved == pytest.approx(moved, rel=1e-6) and lesson.same < 1e-9 and moved > 0.1
+
+
+def test_a_direction_makes_the_features_that_are_said():
+    lesson = favor.measure(AttentionParams(source="synthetic", n=16, dim=8, lesson="favor"),
+                           inputs.load(AttentionParams(source="synthetic", n=16, dim=8)))
+    x = torch.randn(1, 3, 8, dtype=torch.float64)
+    w = kernels.directions(4, 8, 0, True)
+    assert lesson.features == tuple(getattr(features, kind)(x, w).shape[-1] // 4 for kind in favor.KINDS) == (1, 2, 2)
 
 
 def test_the_race_ends_where_the_manifest_says():

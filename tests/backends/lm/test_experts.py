@@ -13,6 +13,26 @@ def test_gates_are_a_softmax_over_the_kept_logits():
     assert torch.equal(routing.chosen, logits.topk(3, -1).indices)
 
 
+def test_with_one_expert_the_gate_is_its_probability_and_teaches_the_router():
+    """Switch's rule. Renormalised the gate is 1 whatever the logits are, and its gradient is nothing but rounding."""
+    logits = torch.randn(50, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    routing = route(logits, 1)
+    assert torch.equal(routing.gates[:, 0], logits.softmax(-1).amax(-1))
+    [taught] = torch.autograd.grad(routing.gates.square().sum(), logits, retain_graph=True)
+    [idle] = torch.autograd.grad((routing.gates / routing.gates.sum(-1, keepdim=True)).square().sum(), logits)
+    assert taught.norm() > 0.1 > 1e-5 > idle.norm()
+
+
+def test_a_bias_chooses_by_sigmoids_and_does_not_weigh():
+    logits = torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
+    bias = torch.linspace(0, 1, 8)
+    routing, scores = route(logits, 2, bias), logits.sigmoid()
+    assert torch.equal(routing.chosen, (scores + bias).topk(2, -1).indices)
+    kept = scores.gather(1, routing.chosen)
+    assert torch.allclose(routing.gates, kept / kept.sum(-1, keepdim=True))
+    assert not torch.equal(routing.chosen, route(logits, 2).chosen)
+
+
 @pytest.mark.parametrize("k", [1, 2, 4])
 def test_the_balance_loss_is_one_at_perfect_balance_and_grows_when_one_expert_takes_all(k):
     turns = torch.stack([torch.roll(torch.arange(8.0), i) for i in range(8)])

@@ -6,6 +6,7 @@ import torch
 
 from backends.lm import ssd
 from backends.memory import family, poles
+from tests.conftest import ROOT
 
 torch.manual_seed(0)
 
@@ -39,6 +40,19 @@ def test_mamba_is_transformers_selective_scan(n):
     a = torch.tensor(-(np.arange(family.KEY) + 1.0), dtype=torch.float32).repeat(family.VALUE, 1)
     theirs = mamba_selective_scan(tensor(x.v.T), tensor(x.dt.T), a, tensor(x.k.T), tensor(x.q.T))
     assert np.allclose(theirs[0].T, family.mamba(x, 0).y, atol=1e-5)
+
+
+def test_mamba_holds_a_and_takes_euler_s_step_for_b():
+    """What explain.md says of its steps: after one token the state is dt B v, under a hold it would be less."""
+    x, s = family.drawn(1, 2), np.arange(family.KEY) + 1.0
+    euler, held = (x.q[0] @ (step * x.k[0]) * x.v[0, 0] for step in (x.dt[0, 0], (1 - np.exp(-x.dt[0, 0] * s)) / s))
+    assert family.mamba(x, 0).y[0, 0] == pytest.approx(euler) and abs(euler - held) > 0.05 * abs(euler)
+    two = family.drawn(2, 2)
+    left = two.q[1] @ (np.exp(-two.dt[1, 0] * s) * two.dt[0, 0] * two.k[0])
+    assert family.mamba(two, 0).matrix[1, 0] == pytest.approx(left)
+    for name in ("explain.md", "explain.zh.md"):
+        [line] = [one for one in (ROOT / "ui/tabs/memory" / name).read_text("utf-8").splitlines() if "exp(Δ A)" in one]
+        assert "Δ B" in line and "S4D, Mamba" not in line and "S4D、Mamba" not in line
 
 
 @pytest.mark.parametrize("n", [1, 17, 32])

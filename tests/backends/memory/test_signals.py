@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from backends.memory import signals
+from backends.memory import answer, signals
 from backends.memory.params import MemoryParams
 
 
@@ -50,10 +50,11 @@ def test_wav_files_of_any_plain_format_are_read(tmp_path, dtype):
     assert np.abs(found - tone / np.abs(tone).max()).max() < 0.02 and "400 samples at 8000 Hz" in said
 
 
-def test_channels_are_mixed_and_long_files_averaged(tmp_path):
+def test_channels_are_mixed_and_long_files_thinned(tmp_path):
     stereo = np.stack([np.linspace(-1, 1, 9000)] * 2, 1).astype(np.float32)
     found, said = signals.read(wav(tmp_path, stereo))
-    assert len(found) == 2000 and "2 channels" in said and "averaged down" in said and np.all(np.diff(found) > 0)
+    assert len(found) == 2000 and "2 channels" in said and np.all(np.diff(found) > 0)
+    assert "filtered and thinned to one in 4.5" in said
 
 
 @pytest.mark.parametrize(("values", "said"), [(np.zeros(50, np.int16), "silent"), (np.ones(1, np.int16), "One sample"),
@@ -112,6 +113,49 @@ def test_a_24_bit_wav_file_is_read(tmp_path):
 
 
 def test_an_own_signal_is_scaled_and_fits():
-    assert signals.source(MemoryParams(text="0, 2, -4", length=5)).tolist() == [0, 0.25, 0.5, -0.25, -1]
-    assert signals.source(MemoryParams(text="1 3 5 7 9 11 13 15", length=4)).tolist() == pytest.approx(
+    assert signals.source(MemoryParams(text="0, 2, -4", length=5))[0].tolist() == [0, 0.25, 0.5, -0.25, -1]
+    assert signals.source(MemoryParams(text="1 3 5 7 9 11 13 15", length=4))[0].tolist() == pytest.approx(
         [2 / 14, 6 / 14, 10 / 14, 1])
+
+
+def pitch(values):
+    """The strongest frequency, in cycles per sample."""
+    return np.abs(np.fft.rfft(values * np.hanning(len(values)), 16 * len(values))).argmax() / (16 * len(values))
+
+
+@pytest.mark.parametrize("seconds", [1, 10])
+def test_a_tone_keeps_its_pitch_however_long_the_file(tmp_path, seconds):
+    """At one sample in 220 a tone of 440 Hz would come out as another wave, filtered first it would be gone."""
+    tone = np.sin(2 * np.pi * 440 * np.arange(44100 * seconds) / 44100).astype(np.float32)
+    found, said = signals.read(wav(tmp_path, tone, 44100))
+    first, last = (int(word) for word in said.removesuffix(".").split(", samples ")[1].split(" to "))
+    assert pitch(found) * 44100 * len(found) / (last - first) == pytest.approx(440, rel=0.01)
+    text = ", ".join(f"{v:.4g}" for v in found)
+    again, cut = signals.source(MemoryParams(text=text, length=300))
+    assert pitch(again) == pytest.approx(pitch(found), rel=0.02) and "loudest stretch" in cut
+    assert "loudest stretch" in answer(MemoryParams(text=text, length=300)).notice
+
+
+def test_what_thinning_cannot_hold_is_filtered_out_and_does_not_fold_back():
+    slow, fast = (np.sin(2 * np.pi * f * np.arange(8000)) for f in (0.002, 0.11))
+    found = signals.thinned(slow + 0.2 * fast, 8)
+    wanted, careless = np.sin(2 * np.pi * 0.002 * (8 * np.arange(1000) + 3.5)), 0.2 * fast[4::8]
+    assert np.abs(found - wanted)[20:-20].max() < 0.002 < 0.15 < np.abs(careless).max()
+    line = np.linspace(-1, 1, 900)
+    assert np.abs(np.diff(signals.thinned(line, 4.5), 2)).max() < 1e-9
+
+
+def test_of_what_is_too_long_the_loudest_stretch_is_kept():
+    noise = np.random.default_rng(0).standard_normal(5000) * np.where(np.arange(5000) // 1000 == 3, 2.0, 1.0)
+    found, said = signals.fitted(noise, 1000)
+    start = int(said.split(", samples ")[1].split(" to ")[0])
+    assert "not thinned" in said and abs(start - 3000) < 60
+    assert found.tolist() == pytest.approx((noise / np.abs(noise[start : start + 1000]).max())[start : start + 1000])
+
+
+def test_channels_that_cancel_are_not_silence(tmp_path):
+    tone = np.sin(np.arange(400) / 9).astype(np.float32)
+    found, said = signals.read(wav(tmp_path, np.stack([tone, -tone], 1)))
+    assert np.abs(found - tone / np.abs(tone).max()).max() < 1e-6 and "which cancel when mixed" in said
+    with pytest.raises(ValueError, match="silent"):
+        signals.read(wav(tmp_path, np.zeros((400, 2), np.float32)))

@@ -13,6 +13,7 @@ from backends.moe.routers import balanced, noisy, places, route, smooth
 from tests.backends.moe import naive
 
 T, E = 64, 8
+EACH = {"switch": 1, "gshard": 2, "stmoe": 1}
 
 
 def logits(seed=0, t=T, e=E, scale=2.0):
@@ -55,7 +56,7 @@ def test_places_are_filled_as_by_loops(name, order, factor, group):
         for t in part:
             ranked = [e for e in p[t].argsort(descending=True).tolist() if routed.wanted[t, e]]
             asked.append(ranked + [-1] * (2 - len(ranked)))
-        capacity = max(1, int(factor * ROUTERS[name].k * len(part) / E + 1e-9))
+        capacity = max(1, int(factor * EACH[name] * len(part) / E + 1e-9))
         found = naive.limited(asked, p[list(part)].amax(-1).tolist(), capacity, order == "priority")
         kept |= {(t + at, e) for t, e in found}
         assert capacity in routed.capacity
@@ -67,6 +68,14 @@ def test_places_are_filled_as_by_loops(name, order, factor, group):
 def test_capacity_is_rounded_down_and_never_zero():
     assert [places(64, 8, 1, f) for f in (1.0, 1.25, 0.99, 0.01)] == [8, 10, 7, 1]
     assert places(10, 10, 1, 0.1 * 3) == 1 and places(100, 10, 1, 0.3) == 3 and places(7, 8, 2, 1.0) == 1
+
+
+def test_st_moe_has_the_places_of_its_code_and_gshard_twice_as_many():
+    """Mesh TensorFlow: int(group * capacity_factor / experts), whatever k; DeepSpeed's top-2 gate: twice that."""
+    capacity = {name: route(name, logits(), Rules(factor=1.25)).capacity for name in LIMITED}
+    assert capacity == {"switch": (10,), "gshard": (20,), "stmoe": (10,)}
+    two, one = (route(name, logits(), Rules(factor=0.75, seed=1)) for name in ("gshard", "stmoe"))
+    assert two.kept.sum(0).max() == 12 and one.kept.sum(0).max() == 6
 
 
 def test_expert_choice_is_the_loop_and_every_load_is_equal():
@@ -83,7 +92,8 @@ def test_expert_choice_and_priority_look_at_later_tokens_and_the_others_do_not()
     other[-1] = other[-1].flip(0) * 10
     changed = {}
     for name, router in ROUTERS.items():
-        a, b = (route(name, z, Rules(factor=0.5, updates=0)).gates[:-1] for z in (x, other))
+        rules = Rules(factor=1 / EACH.get(name, 1), updates=0)
+        a, b = (route(name, z, rules).gates[:-1] for z in (x, other))
         changed[name] = not torch.equal(a, b)
         assert changed[name] is not router.causal
     assert not torch.equal(*(balanced(z.sigmoid(), 2, Rules(updates=30)) for z in (x, other)))

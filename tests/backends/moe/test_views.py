@@ -193,6 +193,23 @@ def test_the_z_loss_and_not_the_balance_loss_keeps_the_logits_small():
     assert found[0.0, 0.01] < 0.4 * min(found[0.0, 0.0], found[0.1, 0.0])
 
 
+def test_top_1_and_the_bias_race_by_their_own_rules():
+    """Top-1 is Switch's, so its router learns from the loss alone; the bias follows the loads and nothing else."""
+    params, batch = MoeParams(view="race", steps=25), corpus.windows(False, 4, 65, 0)
+    top = collapse.racer("top1", params)
+    top.weight = 0.0
+    loss, routing = top.look(batch)
+    loss.backward()
+    assert routing.gates.shape[1] == 1 and routing.gates.max() < 1 and top.weight == 0
+    assert top.layer.router.weight.grad.norm() > 1e-3 and collapse.racer("top1", params).weight == collapse.SWITCH
+    free = collapse.racer("bias", params)
+    _, routing = free.look(batch)
+    load = torch.bincount(routing.chosen.flatten(), minlength=EXPERTS).float()
+    free.step(batch)
+    assert free.weight == 0 and torch.equal(free.layer.bias, collapse.SPEED * (load.mean() - load).sign())
+    assert "Switch" in next(answer.stream(replace(params, alphas=("top1",)))).notice
+
+
 def test_a_race_grows_and_can_be_left():
     race = answer.stream(MoeParams(view="race", steps=25, alphas=("0", "0.1")))
     first, second = next(race), next(race)
@@ -213,7 +230,7 @@ def test_kept_and_dropped_are_all_that_was_asked(name, model):
     result = answer(replace(SHORT, router=name, model=model, factor=0.5, scope="window"))
     assert all(check.ok for check in result.checks)
     for layer in result.body.layers:
-        assert sum(layer.asked) - sum(layer.kept) > 0 if ROUTERS[name].capacity else layer.asked == layer.kept
+        assert sum(layer.asked) - sum(layer.kept) > 0 if ROUTERS[name].places else layer.asked == layer.kept
         assert layer.lost == int((layer.state == 2).sum()) == int((layer.main == views.NONE).sum())
 
 

@@ -48,27 +48,43 @@ def bracket_table(lesson: Any) -> Table:
 
 
 def favor(lesson: Any) -> "go.Figure":
-    """Relative kernel error against m with its closed form, and the share of rows without a positive sum."""
+    """Relative kernel error against the number of features with its closed form, and the share of rows without a
+    positive sum."""
     ys = ("relative error of exp(q·k)", "rows with sum ≤ 0")
-    figure = stacked("random features m", ys, lesson.m, log_y=(True, False))
+    every = sorted({each * m for each in lesson.features for m in lesson.m})
+    figure = stacked("random features", ys, every, log_y=(True, False))
     names = ("error", "low", "high", "theory", "non_positive")
     error, low, high, theory, share = (np.asarray(getattr(lesson, name)) for name in names)
     for k, kind in enumerate(lesson.kinds):
-        name = NAMES.get(kind, kind)
-        band(figure, lesson.m, low[k], high[k], k)
-        line(figure, lesson.m, error[k], name, k)
-        line(figure, lesson.m, theory[k], f"{name}: closed form", k, 0, "dash")
-        line(figure, lesson.m, share[k], name, k, 1, shown=False)
+        name, counts = NAMES.get(kind, kind), [lesson.features[k] * m for m in lesson.m]
+        band(figure, counts, low[k], high[k], k)
+        line(figure, counts, error[k], name, k)
+        line(figure, counts, theory[k], f"{name}: closed form", k, 0, "dash")
+        line(figure, counts, share[k], name, k, 1, shown=False)
     return figure.update_yaxes(tickformat=".0%", rangemode="tozero", row=2, col=1)
 
 
 def favor_table(lesson: Any) -> Table:
     """One row for each kind and m."""
     arrays = [np.asarray(getattr(lesson, name)) for name in ("error", "low", "high", "theory", "non_positive")]
-    rows = ((kind, m, *(float(a[k, at]) for a in arrays))
+    rows = ((kind, m, lesson.features[k] * m, *(float(a[k, at]) for a in arrays))
             for k, kind in enumerate(lesson.kinds) for at, m in enumerate(lesson.m))
-    columns = ("kind", "m", "relative error", "lowest draw", "highest draw", "closed form", "rows with sum <= 0")
+    columns = ("kind", "directions m", "features", "relative error", "lowest draw", "highest draw", "closed form",
+               "rows with sum <= 0")
     return Table(columns, tuple(rows))
+
+
+def favor_words(params: Any, body: Any) -> str:
+    """The errors at equal cost, and what an epsilon inside the features does."""
+    lesson = body.lesson
+    if lesson is None:
+        return ""
+    error, most = np.asarray(lesson.error), lesson.m[-1]
+    at = [lesson.m.index(most // each) for each in lesson.features]
+    said = "; ".join(f"{NAMES.get(kind, kind)} {error[k, at[k]]:.2g} (m = {lesson.m[at[k]]})"
+                     for k, kind in enumerate(lesson.kinds))
+    return (f"Error at {most} features each: {said}. performer-pytorch adds 1e-4 to every feature: here, with m = "
+            f"{params.m}, that moves the output by {100 * lesson.moved:.2g} %.")
 
 
 def gradient(lesson: Any) -> "go.Figure":
@@ -212,7 +228,7 @@ FIGURES = {name: partial(_once, draw) for name, draw in CHARTS.items()} | {"cost
 TABLES = {"none": scenes.figures_table} | {name: partial(_rows, rows) for name, rows in LESSONS.items()}
 PARTS = dict.fromkeys(TABLES, scenes.part)
 TABLES |= {"heads": scenes.heads_table, "cost": cost_table}
-WORDS = {"cost": cost_words}
+WORDS = {"cost": cost_words, "favor": favor_words}
 STAGES = {"none": scenes.cards, "heads": scenes.heads, "state": partial(_beside, scenes.state),
           "mask": partial(_beside, scenes.mask)}
 STAGES |= dict.fromkeys(CHARTS, _above)

@@ -59,12 +59,13 @@ def _crosses(result: Any) -> bool:
 def _root_law(result: Any) -> bool:
     lesson = result.body.lesson
     sine = lesson.error[1] / lesson.theory[1]
-    return all(-0.6 < slope < -0.4 for slope in lesson.slope) and float((sine - 1).abs().max()) < 0.05
+    wide = all(-0.65 < slope < -0.2 for slope in lesson.slope)
+    return wide and -0.55 < lesson.slope[1] < -0.45 and float((sine - 1).abs().max()) < 0.05
 
 
 def _tail(result: Any) -> bool:
     lesson = result.body.lesson
-    return float((lesson.error[0] / lesson.theory[0]).max()) < 0.01 and float(lesson.non_positive[1].min()) > 0.2
+    return float((lesson.error[0] / lesson.theory[0]).max()) < 0.05 and float(lesson.non_positive[1].min()) > 0.15
 
 
 def _explodes(result: Any) -> bool:
@@ -256,15 +257,16 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "FAVOR+ error against m",
         replace(RANDOM, norm=0.5, orthogonal=False, kinds=("softmax", "performer", "performer_trig"), lesson="favor"),
-        "Short q and k: errors fall like m to the power −1/2 (slopes from −0.6 to −0.4), and sin/cos is within 5 % of "
-        "its closed form.",
+        "Short q and k: errors fall like m to the power −1/2. The slope of sin/cos lies between −0.55 and −0.45, those "
+        "of the others, which rare features make uncertain, between −0.65 and −0.2; sin/cos is within 5 % of its "
+        "closed form.",
         _root_law,
     ),
     Preset(
         "A tail that is never drawn",
         replace(RANDOM, orthogonal=False, kinds=("softmax", "performer", "performer_trig"), lesson="favor"),
-        "Unit-normal q and k: 12 draws of positive features see less than 1 % of the closed form, whose average lives "
-        "in a tail that is never drawn; at every m over a fifth of the sin/cos rows have no positive sum.",
+        "Unit-normal q and k: 12 draws of positive features see less than 5 % of the closed form, whose average lives "
+        "in a tail that is never drawn; at every m over 15 % of the sin/cos rows have no positive sum.",
         _tail,
     ),
     Preset(

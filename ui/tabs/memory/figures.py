@@ -55,11 +55,15 @@ def scope(body: Any) -> "go.Figure":
 
 
 def scope_words(params: Any, body: Any) -> str:
-    """How much is lost by each memory."""
-    said = (f"{one.label.split(':')[0]} {100 * min(one.total, 99.99):.3g} %" for one in body.recalls)
-    lost = (f"Off by, over all that each claims to keep: {'; '.join(said)} of the signal" if body.recalls
-            else "None can be read back")
-    return f"{lost} ({body.size} numbers, {body.rule})."
+    """How much is lost by each memory, of the same samples."""
+    if not body.recalls:
+        return f"None can be read back ({body.size} numbers, {body.rule})."
+    said = "; ".join(f"{one.label.split(':')[0]} {100 * min(one.newest, 99.99):.3g} %" for one in body.recalls)
+    lost = f"Off by, over the newest {body.shared} samples, which all of them keep: {said} of the signal"
+    rest = [f"{one.label.split(':')[0]} {100 * min(one.total, 99.99):.3g} %" for one in body.recalls
+            if one.covered > body.shared]
+    older = f" Over all {body.head} samples: {'; '.join(rest)}." if rest else ""
+    return f"{lost} ({body.size} numbers, {body.rule}).{older}"
 
 
 def scope_scene(params: Any, body: Any) -> dict[str, Any]:
@@ -71,9 +75,10 @@ def scope_scene(params: Any, body: Any) -> dict[str, Any]:
 
 def scope_table(body: Any) -> Table:
     """One row for each memory and age."""
-    rows = ((one.label, age, error, one.total, one.covered) for one in body.recalls
+    rows = ((one.label, age, error, one.newest, one.total, one.covered) for one in body.recalls
             for age, error in zip(one.ages, one.error, strict=True))
-    return Table(("memory", "age, samples", "error / signal", "error over all it keeps", "samples it keeps"),
+    return Table(("memory", "age, samples", "error / signal", f"error over the newest {body.shared}",
+                  "error over all it keeps", "samples it keeps"),
                  tuple(rows))
 
 

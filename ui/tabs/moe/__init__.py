@@ -2,7 +2,7 @@
 
 from backends import models
 from backends.moe import answer
-from backends.moe.params import ALPHAS, KINDS, LENGTH, LIMITED, MAX_TEXT, PUBLIC, ROUTERS, SHIPPED, MoeParams
+from backends.moe.params import KINDS, LENGTH, LIMITED, MAX_TEXT, PUBLIC, RACERS, ROUTERS, SHIPPED, MoeParams
 from ui.core.tab import Source, Tab, views
 from ui.tabs.moe import figures
 from ui.tabs.moe.presets import PRESETS
@@ -72,7 +72,7 @@ TAB = Tab(
         "layer": {"both": "both", "2": "2", "4": "4"},
         "counted": {"modules": "held-out modules", "text": "the text"},
         "touch": {"leave": "leave all", "disable": "disable one", "force": "all through one"},
-        "alphas": {alpha: alpha for alpha in ALPHAS},
+        "alphas": RACERS,
         "public": {name: name for name in PUBLIC},
     },
     held=("prototypes",),

@@ -34,7 +34,7 @@ def _shares(result: Any) -> tuple[list[list[float]], ...]:
 
 def _worse(result: Any) -> bool:
     plain, squeezed = ([row[-1] for row in rows] for rows in _shares(result))
-    return result.body.lengths[-1] == 512 and sum(plain) / 5 > 0.25 and sum(squeezed) / 5 < 0.1
+    return result.body.lengths[-1] == 512 and sum(plain) / 5 > 0.2 and sum(squeezed) / 5 < 0.15
 
 
 def _forgets(result: Any) -> bool:
@@ -127,8 +127,8 @@ PRESETS = (
     Preset(
         "Worse than doing nothing",
         RopeParams(view="passkey", left="none", right="pi", samples=8, longest=2),
-        "At twice the trained length RoPE untouched still finds more than 25 % of the keys, position interpolation "
-        "less than 10 %.",
+        "At twice the trained length RoPE untouched still finds more than 20 % of the keys, position interpolation "
+        "less than 15 %.",
         _worse,
     ),
     Preset(

@@ -22,10 +22,6 @@ TAB = Tab(
     slug="swin",
     title="Swin",
     question="Why may two neighbours in a window not see each other?",
-    intro="A photograph has thousands of patches, and letting each look at all others costs the square of their "
-          "number; Swin cuts it into small windows, so that detectors and segmenters can afford a high resolution. To "
-          "let news pass between windows every second block moves the cut, and here you see what that trick does to "
-          "your picture, and what breaks without its mask.",
     params=SwinParams,
     run=answer,
     views=views(TITLES, figures, streamed=("cost",)),
