@@ -21,9 +21,9 @@ from ui.core.gate import visitor_of
 from ui.core.lanes import Place
 from ui.core.problems import linked_to, problems
 from ui.core.tab import Tab
-from ui.parts import markup, sources, texts
+from ui.parts import hiding, markup, sources, texts
 from ui.parts.canvas import Stage, Wire, piece
-from ui.parts.widgets import event_of, from_widget, to_widget
+from ui.parts.widgets import event_of, from_widget, menu, to_widget
 
 FREE = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """Events wait in our own lanes, never in gradio's queue."""
@@ -118,9 +118,9 @@ class Page:
                 yield self.out()                          # an answer without any would empty every component
                 return
             params, shown = self.read(*given), self.frame.kept.get(request.session_hash, self.tab.slug)
-            if self.tab.view(params).streamed:
+            if (plan := await self.plan(params))["streamed"]:
                 old = self.begun.get(request.session_hash) != params
-                yield self.out(**self.state(params), streamed=True, stale=old)
+                yield self.out(**self.state(params), **plan, stale=old)
             elif shown is None or shown.params != params:
                 async for out in self.answered(request, params):
                     yield out
@@ -150,12 +150,17 @@ class Page:
         # in the same answer as what is shown: of two in one flush the browser sees the last
         async for offers in self.offered(params):
             wire["offers"] = offers
-        if self.tab.view(params).streamed:
-            yield self.out(new, streamed=True, begin=True, **wire)
+        if (plan := await self.plan(params))["streamed"]:
+            yield self.out(new, **plan, begin=True, **wire)
             return
         async for shown in self.frame.lanes.now(partial(self.steps, request.session_hash, params, wire.get("turn"))):
-            yield self.out(new, shown, streamed=False, **wire)
+            yield self.out(new, shown, **plan, **wire)
             new = None
+
+    async def plan(self, params: Any) -> dict[str, Any]:
+        """What the browser is told of how the view is worked out."""
+        view = self.tab.view(params)
+        return await self.frame.lanes.one(partial(view.plan, params)) if view.looks else view.plan(params)
 
     def steps(self, session: str, params: Any, turn: int | None) -> Iterator[list[Any]]:
         """Growing results, drawn and kept; nothing but a sentence where a file is missing. ValueError, one sentence."""
@@ -192,7 +197,7 @@ class Page:
         plot = gr.skip() if plot is None and not other else plot
         below = view.below(params, body) if view.below else ""
         table = markup.table(view.table(body), "What is drawn")
-        checks = markup.checks(result.checks) if result.finished or view.streamed else gr.skip()
+        checks = markup.checks(result.checks) if result.finished or view.streamed is True else gr.skip()
         return [markup.note(result.notice) + words + seen, stage, plot, below, checks, table]
 
     # --- long runs ---
@@ -202,7 +207,7 @@ class Page:
         session = request.session_hash
         with problems():
             params = self.read(*given)
-            if not self.tab.view(params).streamed:
+            if not (await self.plan(params))["streamed"]:
                 yield self.out()
                 return
             self.begun[session] = params
@@ -226,8 +231,8 @@ class Page:
         """The tab is seen for the first time; a long run starts by itself only when a link asked for it."""
         linked = message.get("link")
         params = linked_to(self.tab, linked) if linked else self.read(*given)
-        if self.tab.view(params).streamed and not linked:
-            yield self.out(**self.state(params), streamed=True)
+        if not linked and (plan := await self.plan(params))["streamed"]:
+            yield self.out(**self.state(params), **plan)
             return
         async for out in self.answered(request, params, bool(linked), turn=message["turn"]):
             yield out
@@ -332,6 +337,9 @@ def wired(tab: Tab, frame: Frame, made: dict[str, Any], **more: Any) -> Page:
         heard = [getattr(one, name) for one in values if event_of(one) == name]
         if heard:
             gr.on(heard, page.changed, values, outputs, trigger_mode="always_last", **FREE)
+    for name, one in made["widgets"].items():
+        if menu(tab, tab.declared[name]):
+            one.change(None, one, None, js=hiding.told(tab, name), **FREE)
     parts.wire.said(page.said, values, outputs, trigger_mode="multiple", **FREE)
     parts.wire.begin(page.begin, values, outputs, trigger_mode="multiple", **FREE)
     parts.wire.stop(page.stop, None, None, queue=False, **FREE)

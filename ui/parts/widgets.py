@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ui.core import permalink
-from ui.core.tab import Param, ParamError, Tab
+from ui.core.tab import Param, ParamError, Tab, pairs
 
 
 class Slider(gr.Slider):
@@ -24,6 +24,11 @@ class Slider(gr.Slider):
 def boxes(tab: Tab, param: Param) -> bool:
     """Whether the parameter is a choice of several."""
     return param.name in tab.titles and param.control.kind == "json"
+
+
+def menu(tab: Tab, param: Param) -> bool:
+    """Whether the parameter is a menu of what was found when the process began, such as the models of the shelf."""
+    return param.name in tab.titles and param.control.kind == "dropdown" and not param.control.choices
 
 
 def widget(tab: Tab, param: Param) -> Any:
@@ -51,8 +56,9 @@ def _titled(tab: Tab, param: Param, common: dict[str, Any]) -> Any:
     options = [(title, choice) for choice, title in tab.titles[param.name].items()]
     if boxes(tab, param):
         return gr.CheckboxGroup(options, elem_classes="gb-kinds", **common)
-    owner = any(param.name == name for choices in tab.needs.values() for name, _ in choices)
-    if owner or (len(options) <= 4 and param.control.kind != "dropdown"):
+    owner = any(param.name == name for choices in tab.needs.values() for name, _ in pairs(choices))
+    few = len(options) <= 4 and param.control.kind != "dropdown"
+    if not menu(tab, param) and (owner or few):
         return gr.Radio(options, **common)
     return gr.Dropdown(options, allow_custom_value=not param.control.choices, **common)
 

@@ -16,6 +16,7 @@ TITLES = {
 CARDS = tuple(name for name in LESSONS if name not in ("heads", "cost"))
 READING = (("source", "text"), ("source", "model"))
 WHOLE = (("lesson", "heads"), ("lesson", "cost"))
+LAYER = (*((("lesson", "!cost"), one) for one in READING), (("lesson", "cost"), ("scope", "layer")))
 PERFORMERS = (("kinds", "performer"), ("kinds", "performer_trig"), ("kinds", "performer_hyp"))
 KIND = ("m", "orthogonal", "window", "stride", "block", "globals", "blocks", "rank")
 TAB = Tab(
@@ -37,12 +38,12 @@ TAB = Tab(
     ),
     chooser="lesson",
     uses={
-        **dict.fromkeys(("reading", "norm", "causal", "radius", "head", "tensors"), CARDS), "scope": ("cost",),
-        **dict.fromkeys(("layer", "kinds", *KIND), (*CARDS, "cost")),
+        **dict.fromkeys(("reading", "norm", "causal", "radius", "head", "tensors", "n", "dim"), CARDS),
+        "scope": ("cost",), **dict.fromkeys(("layer", "kinds", *KIND), (*CARDS, "cost")),
     },
     needs={
         "own-model": (("source", "model"),), "typed": (*READING, ("lesson", "dilution"), *WHOLE),
-        "own-tensors": (("source", "file"),), "layer": (*READING, ("lesson", "cost")),
+        "own-tensors": (("source", "file"),), "layer": LAYER,
         "n": (("source", "synthetic"),), "dim": (("source", "synthetic"),),
         "m": PERFORMERS, "orthogonal": (*PERFORMERS, ("lesson", "favor")),
         "window": (("kinds", "local"), ("kinds", "longformer")), "stride": (("kinds", "strided"), ("kinds", "fixed")),

@@ -26,6 +26,7 @@ MODEL = ("head_dim", "base", "trained", "target")
 RULES = ("scale", "leak", "group", "tau", "beta_fast", "beta_slow", "mix", "factor")
 MODELLED = ("live", "passkey")
 GRID = {name: METHODS[name].label for name in ON_ROPE}
+SHORT = (("model", models.BYTES), *(("view", view) for view in ("tax", "sinks")))
 TAU = {32.0: "Turns tau is now 32, YaRN's usual value for such lengths.",
        8.0: "Turns tau is now 8, as for the short models of this page."}
 OTHER = "yarn_hf"       # whose block is shown when the model's own cannot be
@@ -67,6 +68,8 @@ TAB = Tab(
         **dict.fromkeys(("model", "reads"), MODELLED), "tokens": ("live",), "lengths": ("passkey",),
         **dict.fromkeys((*MODEL, "config", "own"), INSTANT), **dict.fromkeys(("partial", "method"), ("calculator",)),
     },
+    needs={**dict.fromkeys(("reads", "tokens"), (("model", f"!{models.BYTES}"),)),
+           **dict.fromkeys(("repeat", "longest"), SHORT), "seed": (*SHORT, ("view", "passkey"))},
     titles={
         "methods": {name: method.label + ("" if method.runs else " (drawn only)") for name, method in METHODS.items()},
         "left": GRID, "right": GRID,
