@@ -132,10 +132,15 @@ def load(name: str) -> Checkpoint:
     return _loaded().get_or_compute((name, str(default())), lambda: _read(one))[0]
 
 
+def loaded(name: str) -> bool:
+    """Whether the model is in memory now."""
+    return _loaded().get((name, str(default()))) is not None
+
+
 def _read(one: Shelved) -> tuple[Checkpoint, int]:
     device = default()
     dtype, room = precision(device), _loaded().limit
-    if (size := _weights(one.where) * dtype.itemsize) > room:
+    if (size := numbers(one.where) * dtype.itemsize) > room:
         raise ValueError(f"{one.title} takes {size / 1e9:.1f} GB, more than the {room / 1e9:.1f} GB that models may "
                          "take here.")
     found = stop.imported("backends.checkpoints").load(one.where, device, dtype)
@@ -146,7 +151,7 @@ def _files(where: Path) -> list[Path]:
     return [where] if where.is_file() else [*where.glob("*.safetensors")] or [*where.glob("pytorch_model*.bin")]
 
 
-def _weights(where: Path) -> float:
+def numbers(where: Path) -> float:
     """About how many numbers a model has, by the bytes that one takes in the kind of file: two at least, or half of one
     in GGUF; safetensors say it."""
     from safetensors import safe_open

@@ -9,6 +9,8 @@ import gradio as gr
 from ui.core import permalink
 from ui.core.tab import Param, ParamError, Tab, pairs
 
+NUMBERS = tuple[int, ...]
+
 
 class Slider(gr.Slider):
     """A slider that takes what is typed beyond its ends as the end, as its number box then shows; Gradio's answers with
@@ -64,9 +66,11 @@ def _titled(tab: Tab, param: Param, common: dict[str, Any]) -> Any:
 
 
 def to_widget(tab: Tab, param: Param, value: Any) -> Any:
-    """A parameter as its component shows it: JSON for structured types."""
+    """A parameter as its component shows it: whole numbers with commas between, JSON for other structured types."""
     if param.name in tab.held or boxes(tab, param):
         return permalink.plain(value)
+    if param.type == NUMBERS:
+        return ", ".join(map(str, value))
     return value if _direct(param) else json.dumps(permalink.plain(value), ensure_ascii=False)
 
 
@@ -74,10 +78,21 @@ def from_widget(tab: Tab, param: Param, value: Any) -> Any:
     """A component's value as the parameter's plain value; ``ParamError`` when a JSON field is not readable."""
     if param.name in tab.held or boxes(tab, param) or _direct(param):
         return value
+    if param.type == NUMBERS:
+        return _numbers(param, value)
     try:
         return json.loads(value)
     except (TypeError, ValueError) as error:
         raise ParamError(f"{param.control.label} must be written as JSON, for example [1, 2].") from error
+
+
+def _numbers(param: Param, value: str) -> list[int]:
+    """Whole numbers as people write several: with commas or spaces between, in brackets or not."""
+    try:
+        return [int(part) for part in value.strip(" []()").replace(",", " ").split()]
+    except ValueError as error:
+        raise ParamError(f"{param.control.label} must be whole numbers with commas between, for example 2048, 8192."
+                         ) from error
 
 
 def _direct(param: Param) -> bool:

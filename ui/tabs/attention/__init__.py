@@ -1,7 +1,7 @@
 """The Attention tab: one q, k, v through many kinds of attention, side by side, and lessons on what is seen there."""
 
 from backends import models
-from backends.attention import answer, own
+from backends.attention import answer, forecast, own
 from backends.attention.params import KINDS, LESSONS, MAX_TEXT, AttentionParams
 from ui.core.tab import Source, Tab, views
 from ui.tabs.attention import figures
@@ -25,7 +25,8 @@ TAB = Tab(
     question="What does another kind of attention do with the same q, k and v?",
     params=AttentionParams,
     run=answer,
-    views=views(TITLES, figures, streamed=("bracket", "cost")),
+    views=views(TITLES, figures, dict.fromkeys((*CARDS, "heads"), forecast.long) | {"bracket": True, "cost": True},
+                dict.fromkeys((*CARDS, "heads", "cost"), forecast.sentence)),
     presets=PRESETS,
     first=PRESETS[0].params,
     sources=(
