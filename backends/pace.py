@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from backends import device, models, stop
@@ -46,20 +47,19 @@ def size(name: str) -> Size | None:
     config = json.loads((one.where / "config.json").read_text("utf-8"))
     heads = int(config["num_attention_heads"])
     d = config.get("head_dim") or int(config["hidden_size"]) // heads
-    return Size(numbers - _resting(config), int(config["num_hidden_layers"]), heads * int(d))
+    return Size(numbers - _resting(one.where, config), int(config["num_hidden_layers"]), heads * int(d))
 
 
-def _resting(config: dict) -> float:
+def _resting(where: Path, config: dict) -> float:
     """Numbers of the experts that do not work on a token."""
     e, k = (next((int(config[key]) for key in keys if config.get(key)), 0) for keys in (EXPERTS, CHOSEN))
-    inner = config.get("moe_intermediate_size") or config.get("intermediate_size") or 0
-    return 3.0 * config["hidden_size"] * inner * max(0, e - k) * config["num_hidden_layers"]
+    return models.numbers(where, ".experts.") * (1 - k / e) if e else 0.0
 
 
 def seconds(model: Size, n: int, looks: float = 1.0) -> float:
     """What reading n tokens takes; `looks`: how much longer than torch's own kernel the attention takes."""
     products, pairs = speeds()
-    return 2 * max(0.0, model.numbers) * n / products + looks * 2 * model.layers * model.width * n * n / pairs
+    return 2 * model.numbers * n / products + looks * 2 * model.layers * model.width * n * n / pairs
 
 
 def minutely(measured: Callable[[], T]) -> Callable[[], T]:

@@ -1,8 +1,7 @@
 """From a ``Tab`` to its page: widgets, events, downloads, the link and the exported script.
 
-All that a tab says and hears goes through its ``Wire``. Three events are heard: ``said`` (a preset, a stage, a button,
-a file) and changes of widgets, which are answered at once, and ``begin``, which starts the long run of a streamed view.
-Each answer fills the same outputs: the widgets, what is shown, and the wire.
+All goes through the tab's ``Wire``. Three events are heard: ``said`` (a preset, a stage, a button, a file) and changes
+of widgets, which are answered at once, and ``begin``, which starts a long run. Each answer fills the same outputs.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from ui.core import export, layout, permalink
+from ui.core.again import again
 from ui.core.echoes import Echoes
 from ui.core.endpoint import publish
 from ui.core.frame import Frame
@@ -153,14 +153,16 @@ class Page:
         if (plan := await self.plan(params))["streamed"]:
             yield self.out(new, **plan, begin=True, **wire)
             return
-        async for shown in self.frame.lanes.now(partial(self.steps, request.session_hash, params, wire.get("turn"))):
+        shown = None
+        async for item in self.frame.lanes.now(partial(self.steps, request.session_hash, params, wire.get("turn"))):
+            shown = again(shown, item)
             yield self.out(new, shown, **plan, **wire)
             new = None
 
     async def plan(self, params: Any) -> dict[str, Any]:
         """What the browser is told of how the view is worked out."""
-        view = self.tab.view(params)
-        return await self.frame.lanes.one(partial(view.plan, params)) if view.looks else view.plan(params)
+        plan, looks = partial(self.tab.view(params).plan, params), self.tab.view(params).looks
+        return await self.frame.lanes.one(plan) if looks else plan()
 
     def steps(self, session: str, params: Any, turn: int | None) -> Iterator[list[Any]]:
         """Growing results, drawn and kept; nothing but a sentence where a file is missing. ValueError, one sentence."""
@@ -204,7 +206,7 @@ class Page:
 
     async def begin(self, request: gr.Request, *given: Any) -> Answer:
         """The long run of a streamed view: its place while it waits, then its results."""
-        session = request.session_hash
+        session, shown = request.session_hash, None
         with problems():
             params = self.read(*given)
             if not (await self.plan(params))["streamed"]:
@@ -218,8 +220,9 @@ class Page:
                 if isinstance(item, Place):
                     yield self.out(running=True, place={"ahead": item.ahead, "seconds": item.seconds})
                 else:
-                    yield self.out(None, item, running=True, place=None)
-        yield self.out(running=False, place=None)
+                    shown = again(shown, item)
+                    yield self.out(None, shown, running=True, place=None)
+        yield self.out(None, shown, running=False, place=None)
 
     def stop(self, request: gr.Request) -> None:
         """End the visitor's long runs."""
@@ -275,8 +278,9 @@ class Page:
         with problems():
             async for words in self.frame.lanes.long(session, visitor_of(request, session), "download", make):
                 yield self.out(held={str(message["source"]): words}) if isinstance(words, str) else self.out()
-            async for out in self.answered(request, params, turn=message["turn"]):
+            async for out in self.answered(request, params, turn=message["turn"], running=False):
                 yield out
+            return
         yield self.out(running=False)
 
     async def _link(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:

@@ -44,7 +44,7 @@ def test_what_is_forecast_is_what_is_read(params, monkeypatch):
     for module in (real, lengths):
         monkeypatch.setattr(module, "losses", counted)
     for change in ({"view": "curve"}, {"view": "curve", "samples": 2}, {"view": "live", "tokens": 300},
-                   {"view": "passkey", "lengths": (256, 300), "samples": 2}):
+                   {"view": "passkey", "lengths": (600, 700), "samples": 2}):
         asked = RopeParams(**{"model": params.model, "text": TEXT, "methods": ("none", "pi"), "lengths": (128, 256)}
                            | change)
         work = forecast.WORK[asked.view](asked, 64, jobs.DEFAULT, 503)
