@@ -132,10 +132,15 @@ def load(name: str) -> Checkpoint:
     return _loaded().get_or_compute((name, str(default())), lambda: _read(one))[0]
 
 
+def loaded(name: str) -> bool:
+    """Whether the model is in memory now."""
+    return _loaded().get((name, str(default()))) is not None
+
+
 def _read(one: Shelved) -> tuple[Checkpoint, int]:
     device = default()
     dtype, room = precision(device), _loaded().limit
-    if (size := _weights(one.where) * dtype.itemsize) > room:
+    if (size := numbers(one.where) * dtype.itemsize) > room:
         raise ValueError(f"{one.title} takes {size / 1e9:.1f} GB, more than the {room / 1e9:.1f} GB that models may "
                          "take here.")
     found = stop.imported("backends.checkpoints").load(one.where, device, dtype)
@@ -146,16 +151,16 @@ def _files(where: Path) -> list[Path]:
     return [where] if where.is_file() else [*where.glob("*.safetensors")] or [*where.glob("pytorch_model*.bin")]
 
 
-def _weights(where: Path) -> float:
+def numbers(where: Path, of: str = "") -> float:
     """About how many numbers a model has, by the bytes that one takes in the kind of file: two at least, or half of one
-    in GGUF; safetensors say it."""
+    in GGUF; safetensors say it.  `of`: in tensors with that in their names, which safetensors alone tell."""
     from safetensors import safe_open
     found = 0.0
     for file in _files(where):
         if file.suffix == ".safetensors":
             with safe_open(file, "np") as opened:
-                found += sum(math.prod(opened.get_slice(key).get_shape()) for key in opened.keys())  # noqa: SIM118
-        else:
+                found += sum(math.prod(opened.get_slice(key).get_shape()) for key in opened.keys() if of in key)  # noqa: SIM118
+        elif not of:
             found += file.stat().st_size / (0.5 if file.suffix == ".gguf" else 2)
     return found
 

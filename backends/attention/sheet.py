@@ -16,7 +16,7 @@ from torch import Tensor
 from backends import device, metrics, shapes, stop
 from backends.attention import readers
 from backends.attention.inputs import Tensors
-from backends.attention.params import AttentionParams
+from backends.attention.params import REPEATED, AttentionParams
 from backends.attention.readers import Reader
 from backends.attention.results import Sheet
 from backends.lm.pretrained import Heads, attended, weights
@@ -24,7 +24,6 @@ from backends.result import Check, Work, check
 
 SIDE = 24                           # cells of a small map, at most
 CELLS = 80_000                      # of all maps below their diagonals, at most
-REPEATED = 64                       # random tokens that are read twice
 Look = Callable[[Tensor], Tensor]
 
 

@@ -25,6 +25,7 @@ from backends.rope.results import Curve, Line, Live, Price, Tax, Track
 
 TAIL = 64
 LENGTHS = (64, 128, 256, 512, 1024, 2048, 3072, 4096)
+MOST = 16_384               # tokens of a named length
 TOGETHER = 4096             # tokens of all texts that are read at once: more is slower, and takes more memory
 PIECE = 1024                # bytes that are read at once along a long text
 # bytes of a long text times methods that are read side by side: 4 KB of keys and values each
@@ -94,17 +95,27 @@ def runnable(params: RopeParams, models: tuple[str, ...] = BYTE_MODELS) -> tuple
     return names
 
 
+def wanted(params: RopeParams, usual: tuple[int, ...] = LENGTHS) -> tuple[int, ...]:
+    """Lengths that a small model shall read, short ones first.  ValueError for one beyond its memory."""
+    found = tuple(sorted(set(params.lengths))) or tuple(n for n in usual if n <= params.longest * params.rules.trained)
+    if found[-1] > MOST:
+        raise ValueError(f"The small models of this page read at most {MOST} tokens; please name shorter lengths.")
+    return found
+
+
 def texts(params: RopeParams) -> tuple[Tensor, tuple[int, ...], str]:
     """(tokens (b, longest + 1), context lengths, where they are from).  Raises ValueError for a text shorter than the
     tail."""
-    wanted = tuple(n for n in LENGTHS if n <= params.longest * params.rules.trained)
+    lengths = wanted(params)
     if not params.text:
-        return held_out(params, params.samples, wanted[-1] + 1), wanted, source(params)
+        return held_out(params, params.samples, lengths[-1] + 1), lengths, source(params)
     own = shelf.tokens(params.text)
     if len(own) <= TAIL:
         raise ValueError(f"Your text has {len(own)} bytes; at least {TAIL + 1} are needed: the last {TAIL} are what "
                          "is predicted.")
-    lengths = tuple(n for n in wanted if n < len(own))
+    lengths = tuple(n for n in lengths if n < len(own))
+    if not lengths:
+        raise ValueError(f"Your text has {len(own)} bytes, fewer than all lengths that are named.")
     return tails(own, lengths[-1], params.samples), lengths, OWN
 
 
@@ -137,7 +148,7 @@ def curve(params: RopeParams) -> Iterator[Curve]:
         n, name = at
         return last_losses(shelf.model(METHODS[name].model), tokens[:, -n - 1 :], name, params.rules)
 
-    own = means(point((max(n for n in lengths if n <= params.rules.trained), "none")))
+    own = means(point((max([n for n in lengths if n <= params.rules.trained], default=lengths[0]), "none")))
     for (n, name), found in zip(points, threads.each(point, points)):
         lines[name] = extended(lines[name], n, means(found), own)
         yield Curve(params.rules.trained, TAIL, len(tokens), origin, lengths, tuple(lines.values()))
@@ -208,7 +219,7 @@ def tax(params: RopeParams) -> Iterator[Tax]:
     untouched model's."""
     names, trained = runnable(params, ("rope-lm",)), params.rules.trained
     if params.text:
-        short = replace(params, longest=1)
+        short = replace(params, longest=1, lengths=())
         tokens, lengths, _ = texts(short)
         if lengths[-1] < trained:
             raise ValueError(f"Your text is shorter than the trained length, {trained} bytes, which this view reads.")

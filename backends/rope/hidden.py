@@ -17,10 +17,12 @@ from torch import Tensor
 from backends import models
 from backends.checkpoints import Checkpoint
 from backends.result import Work
+from backends.rope import forecast, jobs, real
+from backends.rope.jobs import DEPTHS
 from backends.rope.methods import METHODS
 from backends.rope.params import RopeParams
-from backends.rope.passkey import DEPTHS, filled
-from backends.rope.real import SHARES, Setup, all_losses, checks, setup
+from backends.rope.passkey import filled
+from backends.rope.real import Setup, all_losses, checks, setup
 from backends.rope.results import Grid, Passkey
 
 TASK = ("There is important information hidden inside a lot of irrelevant text. Find it and memorize it. I will quiz "
@@ -59,14 +61,19 @@ def answered(chosen: Setup, name: str, length: int, depth: float, seeds: range) 
 
 def grids(params: RopeParams) -> Work:
     """The view "passkey" on a real model, a cell of both grids more each time, short texts first."""
-    chosen = setup(models.load(params.model), params.rules, params.reads)
-    lengths = params.lengths or tuple(int(share * chosen.rules.trained) for share in SHARES[:4])
+    chosen = setup(models.load(params.model), params.reads, **params.shared)
+    trained = chosen.rules.trained
+    lengths = jobs.lengths(trained, params.lengths, 4)
     empty = tuple((None,) * len(lengths) for _ in DEPTHS)
     pair = tuple(Grid(name, METHODS[name].label, empty, empty, empty) for name in (params.left, params.right))
-    body = Passkey(chosen.rules.trained, DEPTHS, lengths, params.samples, 10.0**-DIGITS, pair)
-    said = f"{models.titles()[params.model]}: L = {chosen.rules.trained}, w = {chosen.rules.window}."
-    for grown in _filled(params, chosen, body):
-        yield grown, said, None
+    body = Passkey(trained, DEPTHS, lengths, params.samples, 10.0**-DIGITS, pair)
+    clock = forecast.Clock(forecast.seconds(params.model, forecast.passkey(params, trained, real.kind(chosen), 0)))
+    said, work, done = f"{models.titles()[params.model]}: L = {trained}, w = {chosen.rules.window}.", sum(
+        map(forecast.cost, lengths)), 0.0
+    yield body, f"{said} {clock.left(0)}".strip(), None
+    for k, grown in enumerate(_filled(params, chosen, body), 1):
+        done += forecast.cost(lengths[(k - 1) // len(DEPTHS)]) / len(DEPTHS)
+        yield grown, f"{said} {clock.left(done / work)}".strip(), None
     tokens, _ = text(chosen.checkpoint, lengths[0], 0.5, params.seed)
     yield grown, said, checks(chosen, [params.left, params.right], tokens)
 

@@ -18,6 +18,7 @@ Family = Literal["none", "frequencies", "distances", "logits", "bias", "cache", 
 MAX_TEXT = 65_536                   # bytes
 MAX_OWN = 16_384                    # characters
 BASE, TRAINED = 10_000.0, 256       # of the shipped models
+MODEL = ("base", "trained")         # numbers of the rules that are a model's own
 
 
 @dataclass(frozen=True)
@@ -173,11 +174,12 @@ class RopeParams:
     repeat: int = setting(0, "Repeat", "0: plain; else each held-out text is its first so many bytes over and over",
                           (0, 240))
     scale: float = setting(0.0, "Scale s", "0: from the length, tested over trained; else at least 1", (0.0, 64.0), 0.5)
-    window: int = setting(64, "Window w", "tokens: ReRoPE, Leaky, Self-Extend, window, sinks", (1, 4096))
+    window: int = setting(0, "Window w", "tokens: ReRoPE, Leaky, Self-Extend, window, sinks; 0: a quarter of the "
+                          "trained length", (0, 4096))
     leak: float = setting(0.0, "Leak k", "Leaky ReRoPE beyond w; 0: 2s", (0.0, 64.0), 0.5)
     group: int = setting(0, "Group G", "Self-Extend beyond w; 0: 2s", (0, 64))
-    tau: float = setting(8.0, "Turns tau", "pairs of more trained turns are left alone: NTK-by-parts, YaRN",
-                         (1.05, 64.0), 0.05)
+    tau: float = setting(0.0, "Turns tau", "pairs of more trained turns are left alone: NTK-by-parts, YaRN; 0: 32, or "
+                         "8 where fewer than 1024 tokens were trained", (0.0, 64.0), 0.05)
     beta_fast: float = setting(32.0, "beta fast", "the same in transformers' YaRN", (1.05, 64.0), 0.05)
     beta_slow: float = setting(1.0, "beta slow", "turns below which a pair is interpolated: transformers' YaRN",
                                (0.05, 8.0), 0.05)
@@ -200,8 +202,8 @@ class RopeParams:
                        max_length=MAX_OWN)
     seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
     model: str = setting("bytes", "Model", "that reads the text", kind="dropdown", max_length=200)
-    lengths: tuple[int, ...] = setting((), "Lengths", "that a real model reads, in tokens, such as [2048, 8192]; []: "
-                                       "parts of its trained length", kind="json")
+    lengths: tuple[int, ...] = setting((), "Lengths", "of the context, in tokens, such as 2048, 8192; empty: by the "
+                                       "trained length", kind="json")
     tokens: int = setting(12_288, "Tokens", "of the text that a real model reads, at most", kind="number")
     reads: int = setting(0, "Model's trained length", "tokens; 0: what its config.json says", kind="number")
 
@@ -211,7 +213,7 @@ class RopeParams:
             if low is not None and not low <= getattr(self, entry.name) <= high:
                 raise ValueError(f"{entry.metadata['label']} must lie between {low} and {high}.")
         if len(self.lengths) > 8 or not all(64 <= n <= 1 << 20 for n in self.lengths):
-            raise ValueError("Please name at most 8 lengths of 64 to 1048576 tokens.")
+            raise ValueError("Please name at most 8 lengths, each of 64 to 1048576 tokens.")
         if not 64 <= self.tokens <= 1 << 20 or not 0 <= self.reads <= 1 << 20:
             raise ValueError("A real model reads 64 to 1048576 tokens.")
         unknown = [str(name)[:40] for name in (*self.methods, self.left, self.right) if name not in METHODS]
@@ -249,8 +251,20 @@ class RopeParams:
 
         return configured(self.own)
 
-    def _rules(self, **model: Any) -> Rules:
-        return Rules(**{entry.name: getattr(self, entry.name) for entry in fields(Rules)} | model)
+    @property
+    def shared(self) -> dict[str, Any]:
+        """The settings of the rules without the model's own numbers."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(Rules) if entry.name not in MODEL}
+
+    def _rules(self, base: float, trained: int) -> Rules:
+        return rules_for(base, trained, **self.shared)
+
+
+def rules_for(base: float, trained: int, **given: Any) -> Rules:
+    """The rules for a model.  A w and a tau that are 0, or not given, are the usual ones of its length."""
+    usual = {"window": max(1, trained // 4), "tau": usual_tau(trained)}
+    return Rules(**given | {name: given.get(name) or value for name, value in usual.items()}, base=base,
+                 trained=trained)
 
 
 def usual_tau(trained: int) -> float:

@@ -11,17 +11,17 @@ from dataclasses import replace
 
 from backends import threads
 from backends.lm import shelf, tasks
-from backends.rope.evaluate import last_losses
+from backends.rope.evaluate import last_losses, wanted
+from backends.rope.jobs import DEPTHS
 from backends.rope.params import METHODS, RopeParams
 from backends.rope.results import Grid, Passkey
 
 LENGTHS = (128, 256, 512, 1024, 2048, 4096)
-DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def grids(params: RopeParams) -> Iterator[Passkey]:
     """The view "passkey", a cell of both grids more each time, short texts first."""
-    lengths = tuple(n for n in LENGTHS if n <= params.longest * params.rules.trained)
+    lengths = wanted(params, LENGTHS)
     cells = [(a, b) for b in range(len(lengths)) for a in range(len(DEPTHS))]
     empty = tuple((None,) * len(lengths) for _ in DEPTHS)
     pair = tuple(Grid(name, METHODS[name].label, empty) for name in (params.left, params.right))

@@ -8,12 +8,9 @@ Letters: n tokens of context, L trained length.
 from __future__ import annotations
 
 import json
-import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,26 +21,19 @@ from backends.checkpoints import Checkpoint
 from backends.device import HOST
 from backends.lm.pretrained import Heads, Turn, Way, attended, attending, wide
 from backends.result import Check, Work, check
+from backends.rope import forecast, jobs
 from backends.rope.attend import attend
 from backends.rope.config import Model, read_config
 from backends.rope.evaluate import scored
+from backends.rope.jobs import ANEW, CONFIGURED, GROWING, REFERENCE
 from backends.rope.methods import METHODS, ON_ROPE, Keep, Plan, Rules, plan
-from backends.rope.params import RopeParams, usual_tau
+from backends.rope.params import RopeParams, rules_for
 from backends.rope.results import Live, Track
 
-SHARES = (0.25, 0.5, 1, 1.5, 2)  # of the trained length: texts whose lengths nobody named
 PIECE = 512
 TAIL = 1024                     # last tokens, whose mean loss is compared
 POINTS = 96                     # of a curve, at most
 PROBE = 96                      # tokens of the checks
-SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "texts" / "licences.txt"
-RULES = Rules()                 # of the small models
-CACHED, ANEW = "dynamic_cached", "dynamic_anew"
-GROWING = {CACHED: "Dynamic NTK, growing, keys kept under old clocks",
-           ANEW: "Dynamic NTK, growing, all keys turned anew"}
-"""Dynamic NTK whose base follows the text that is read so far: as libraries do it with a cache (transformers issue
-25104), and as it is meant."""
-CONFIGURED, REFERENCE = "configured", "reference"
 
 
 @dataclass(frozen=True)
@@ -128,16 +118,10 @@ def padded(made: Plan, d: int) -> Plan:
     return replace(made, theta=torch.cat([made.theta, still]))
 
 
-def setup(checkpoint: Checkpoint, rules: Rules = RULES, trained: int = 0, window: int = 0) -> Setup:
-    """A model with the rules for it.  A w and a tau that are those of the small models become the usual ones of its
-    length: a quarter of it, and `usual_tau`."""
+def setup(checkpoint: Checkpoint, trained: int = 0, **given: Any) -> Setup:
+    """A model with the rules for it; `given`: settings of the rules, and a trained length in place of its own."""
     described = read_config(json.dumps(checkpoint.config, default=str))
-    own: dict[str, Any] = {"base": described.base, "trained": trained or described.trained}
-    if window or rules.window == RULES.window:
-        own["window"] = window or max(1, own["trained"] // 4)
-    if rules.tau == RULES.tau:
-        own["tau"] = usual_tau(own["trained"])
-    return Setup(checkpoint, described, replace(rules, **own))
+    return Setup(checkpoint, described, rules_for(described.base, trained or described.trained, **given))
 
 
 def losses(chosen: Setup, tokens: Tensor, name: str, piece: int = 0) -> Iterator[Tensor]:
@@ -163,11 +147,11 @@ def _checked(way: Way, heads: Heads) -> Tensor:
     return way(heads)
 
 
-def read(params: RopeParams, chosen: Setup) -> tuple[Tensor, str]:
-    """(tokens (n + 1,), where they are from): your text, else the one that ships."""
-    text = params.text or SHIPPED.read_text("utf-8")
+def read(params: RopeParams, chosen: Setup, most: int | None = None) -> tuple[Tensor, str]:
+    """(tokens, at most `most`, where they are from): your text, else the one that ships."""
+    text = params.text or jobs.SHIPPED.read_text("utf-8")
     source = "your own text" if params.text else "the GNU GPL 3 and the GNU FDL 1.3"
-    found = chosen.checkpoint.encoded(text)[: params.tokens + 1]
+    found = chosen.checkpoint.encoded(text)[:most]
     if len(found) < 65:
         raise ValueError(f"Your text has {len(found)} tokens; at least 65 are needed.")
     return found.to(chosen.checkpoint.device), source
@@ -176,19 +160,14 @@ def read(params: RopeParams, chosen: Setup) -> tuple[Tensor, str]:
 def live(params: RopeParams) -> Work:
     """The view "live" on a real model: each method along the whole text, laid out for its length; past the trained
     length also the last tokens with no more context than that."""
-    chosen = setup(models.load(params.model), params.rules, params.reads)
-    tokens, source = read(params, chosen)
+    chosen = setup(models.load(params.model), params.reads, **params.shared)
+    tokens, source = read(params, chosen, params.tokens + 1)
     n, trained = len(tokens) - 1, chosen.rules.trained
-    runs = [(name, METHODS[name].label, 0) for name in _names(params)]
-    if "dynamic" in params.methods:
-        runs += [(name, label, 0) for name, label in GROWING.items()]
-    if not _plain(chosen):
-        runs.append((CONFIGURED, f"as configured: {chosen.described.block['rope_type']}", 0))
-    if n > trained:
-        runs.append((REFERENCE, f"untouched, {trained} tokens of context", n - trained))
-    smooth, tail = max(64, -(-n // POINTS)), min(TAIL, n // 4)
+    runs, smooth, tail = jobs.along(params, trained, kind(chosen), n), max(64, -(-n // POINTS)), min(TAIL, n // 4)
     body = Live(trained, n, smooth, source, tuple(Track(name, label) for name, label, _ in runs), "tokens", tail)
-    began, work, done = time.perf_counter(), sum(_cost(n - first) for *_, first in runs), 0.0
+    clock = forecast.Clock(forecast.seconds(params.model, [(n - first, name) for name, _, first in runs]))
+    work, done = sum(forecast.cost(n - first) for *_, first in runs), 0.0
+    yield body, said(params, chosen, clock.left(0)), None
     for index, (name, _, first) in enumerate(runs):
         parts: list[Tensor] = []
         for part in losses(chosen, tokens[first:], "none" if name == REFERENCE else name):
@@ -196,37 +175,23 @@ def live(params: RopeParams) -> Work:
             values = torch.cat(parts, 1)
             track = _track(body.tracks[index], values, first, smooth, tail, n)
             body = replace(body, tracks=(*body.tracks[:index], track, *body.tracks[index + 1 :]))
-            left = (time.perf_counter() - began) * (work / (done + _cost(values.shape[1])) - 1)
-            yield body, _said(params, chosen, left), None
-        done += _cost(n - first)
-    yield body, _said(params, chosen, 0.0), checks(chosen, _names(params), tokens)
+            yield body, said(params, chosen, clock.left((done + forecast.cost(values.shape[1])) / work)), None
+        done += forecast.cost(n - first)
+    yield body, said(params, chosen), checks(chosen, jobs.named(params), tokens)
 
 
-def _names(params: RopeParams) -> list[str]:
-    """The chosen methods that run on a model that was trained with RoPE.  ValueError when there is none."""
-    found = [name for name in params.methods if name in ON_ROPE]
-    if not found:
-        raise ValueError("None of the chosen methods can be run on this model.")
-    return found
+def kind(chosen: Setup) -> str:
+    """The rope_type of the model's own rule."""
+    return chosen.described.block.get("rope_type", jobs.DEFAULT)
 
 
-def _plain(chosen: Setup) -> bool:
-    """Whether the model's own RoPE is untouched."""
-    return chosen.described.block.get("rope_type", "default") == "default"
-
-
-def _cost(n: int) -> float:
-    """How long n tokens take, in tokens at the start of a text: attention grows with what is behind (measured)."""
-    return n * (1 + n / 9000)
-
-
-def _said(params: RopeParams, chosen: Setup, left: float) -> str:
+def said(params: RopeParams, chosen: Setup, *more: str) -> str:
+    """The numbers of the model, what is left out, and `more`, in sentences."""
     rules = chosen.rules
     said = [f"{models.titles()[params.model]}: L = {rules.trained}, w = {rules.window}, tau = {rules.tau:g}."]
     gone = [METHODS[name].label for name in params.methods if name not in ON_ROPE]
     said += [f"Left out, since no such model was trained: {', '.join(gone)}."] if gone else []
-    said += [f"About {math.ceil(left)} s are left."] if left >= 1 else []
-    return " ".join(said)
+    return " ".join([*said, *filter(None, more)])
 
 
 def _track(track: Track, values: Tensor, first: int, smooth: int, tail: int, n: int) -> Track:
@@ -250,7 +215,7 @@ def checks(chosen: Setup, names: list[str], tokens: Tensor) -> tuple[Check, ...]
     text = "the mean difference of a token's loss"
     found = (check("pieces are the whole", pieces, bound, f"{text} between reading in pieces and at once"),
              check("the past stays", past, bound / 100, f"{text} before the last token, when that changes"))
-    if not _plain(chosen):
+    if kind(chosen) != jobs.DEFAULT:
         return found
     gap = _gap(all_losses(chosen, tokens, "none")[0], all_losses(chosen, tokens, CONFIGURED)[0])
     return check("untouched is the model itself", gap, bound, f"{text} to the model's own attention"), *found

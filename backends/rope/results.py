@@ -29,8 +29,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """The same last `tail` bytes of `samples` texts, predicted from ever more context; `plan`: all lengths that are to
-    come."""
+    """The same last `tail` bytes or tokens (`unit`) of `samples` texts, predicted from ever more context; `plan`: all
+    lengths that are to come."""
 
     trained: int
     tail: int
@@ -38,6 +38,7 @@ class Curve:
     source: str
     plan: tuple[int, ...]
     lines: tuple[Line, ...]
+    unit: str = "bytes"
 
 
 @dataclass(frozen=True)

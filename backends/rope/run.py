@@ -15,7 +15,19 @@ from backends import device, models
 from backends.drawn import normal, seeded
 from backends.lm import rotary, shelf, tasks
 from backends.result import Check, Work, check
-from backends.rope import blocks, calculator, described, distances, evaluate, frequencies, hidden, passkey, real, sinks
+from backends.rope import (
+    blocks,
+    calculator,
+    described,
+    distances,
+    evaluate,
+    frequencies,
+    hidden,
+    lengths,
+    passkey,
+    real,
+    sinks,
+)
 from backends.rope.attend import attend
 from backends.rope.config import Model
 from backends.rope.evaluate import Reader
@@ -40,7 +52,7 @@ def notice(params: RopeParams) -> str:
     said += _own_notice(params) if params.view in ("clocks", "distance", "calculator") else []
     if params.view == "curve" and params.text:
         own = len(shelf.tokens(params.text))
-        gone = [n for n in evaluate.LENGTHS if own <= n <= params.longest * params.rules.trained]
+        gone = [n for n in evaluate.wanted(params) if own <= n]
         said += [f"Contexts longer than your text, {own} bytes, are left out."] if gone else []
     return " ".join(said)
 
@@ -135,8 +147,8 @@ def _sunk(params: RopeParams, body: Any) -> tuple[Check, ...]:
     tokens, _ = tasks.backcopy(1, PROBE, seed=params.seed)
     other, model = tokens.clone(), shelf.model("sink")
     other[:, 0] = 1
-    rules, late = (replace(params.rules, trained=body.trained, window=min(params.window, PROBE // 2)),
-                   min(params.window, PROBE // 2))
+    late = min(body.window, PROBE // 2)
+    rules = replace(params.rules, trained=body.trained, window=late)
     old, new = (Reader(model, "window", PROBE, rules).read(x)[:, late:] for x in (tokens, other))
     rows = max(abs(sum(row) - 1) for row in body.weights)
     return (_untouched("sink", tokens),
@@ -181,7 +193,8 @@ def _drawn(params: RopeParams, body: Any) -> tuple[Check, ...]:
     tokens."""
     random = seeded(params.seed)
     q, k, v = (normal(1, 1, FEW, params.head_dim, random=random).to(device.exact()) for _ in range(3))
-    rules, gap = replace(params.real, window=min(params.window, FEW // 3), trained=min(params.trained, FEW // 2)), 0.0
+    window = min(params.real.window, FEW // 3)
+    rules, gap = replace(params.real, window=window, trained=min(params.trained, FEW // 2)), 0.0
     ran = [name for name in params.methods if METHODS[name].runs]
     for name in ran:
         p = plan(name, FEW, params.head_dim, rules)
@@ -209,7 +222,8 @@ def _by_model(shipped: Callable[[RopeParams], Work],
 
 
 VIEWS: dict[str, Callable[[RopeParams], Work]] = {
-    "curve": _view(evaluate.curve, _read), "live": _by_model(_view(evaluate.live, _read), real.live),
+    "curve": _by_model(_view(evaluate.curve, _read), lengths.view),
+    "live": _by_model(_view(evaluate.live, _read), real.live),
     "tax": _view(evaluate.tax, _taxed),
     "passkey": _by_model(_view(passkey.grids, _found), hidden.grids),
     "sinks": _view(sinks.lab, _sunk), "clocks": _view(_calculated, _laid_out),

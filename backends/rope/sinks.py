@@ -45,19 +45,20 @@ def drained(model: Decoder) -> float:
 def lab(params: RopeParams) -> Iterator[Sinks]:
     """The view "sinks", one regime more each time.  Raises ValueError for a window that nothing lies beyond."""
     model, trained = shelf.model("sink"), shelf.LENGTHS["sink"].length
-    if params.window >= trained:
+    window = params.window or trained // 4
+    if window >= trained:
         raise ValueError(f"The window must be smaller than {trained} tokens here, the length that the toy was "
                          "trained on.")
     tokens, targets = tasks.backcopy(params.samples, trained, seed=(1 << 41) + params.seed)
-    idle, busy, weights = masses(model, tokens, params.window)
+    idle, busy, weights = masses(model, tokens, window)
     words = tokens[0, :SHOWN].tolist()
-    uniform = (1 / torch.arange(params.window + 1, trained + 1, device=HOST)).mean().item()
-    found = Sinks(trained, trained, params.window, params.samples, idle, busy, uniform, drained(model), tuple(words),
+    uniform = (1 / torch.arange(window + 1, trained + 1, device=HOST)).mean().item()
+    found = Sinks(trained, trained, window, params.samples, idle, busy, uniform, drained(model), tuple(words),
                   tuple(0 < w <= tasks.TRIGGERS for w in words), tuple(map(tuple, weights[0, :SHOWN, :SHOWN].tolist())))
     whole = torch.cat([tokens, targets[:, -1:]], 1)
     for name, label, kept in _regimes(params.sinks):
-        rules = replace(params.rules, trained=trained, sinks=kept)
-        loss = last_losses(model, whole, name, rules, trained - params.window)[0].mean(1)
+        rules = replace(params.rules, trained=trained, window=window, sinks=kept)
+        loss = last_losses(model, whole, name, rules, trained - window)[0].mean(1)
         made = Regime(name, label, *(f(loss).item() for f in (torch.mean, torch.min, torch.max)))
         found = replace(found, regimes=(*found.regimes, made))
         yield replace(found, verdict=_verdict(found))

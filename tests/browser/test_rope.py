@@ -191,3 +191,42 @@ def test_a_link_restores_the_view_and_an_own_text_in_a_fresh_browser(start):
 def test_a_phone_needs_no_sideways_scrolling(start):
     page = start(RopeParams(view="curve", longest=1, samples=1, methods=("none", "rerope")), viewport=PHONE)
     narrow(page, "rope", "curve", "passkey", "clocks", "distance", "calculator")
+
+
+def settings(page):
+    """Which of the settings that depend on the model are on screen."""
+    names = ("repeat", "longest", "seed", "reads", "tokens", "lengths", "samples")
+    return [name for name in names if page.locator(f"#rope-{name}").is_visible()]
+
+
+def test_settings_follow_the_menu_of_models(start, open_page, app_url):
+    """Chosen by hand, set by a message, and brought by a link; no answer has to come first."""
+    page = start(RopeParams(view="curve", **QUICK))
+    assert settings(page) == ["repeat", "longest", "seed", "lengths", "samples"]
+    page.click("#rope-model input")
+    page.get_by_role("option", name="SmolLM2-135M-Instruct").click()
+    page.wait_for_selector("#rope-repeat", state="hidden")
+    assert settings(page) == ["reads", "lengths", "samples"]
+    pick(page, "tax")
+    page.wait_for_selector("#rope-repeat", state="visible")
+    assert settings(page) == ["repeat", "longest", "seed", "samples"]
+    page.evaluate("import(new URL('glass/js/wire.js', location)).then((m) => m.say('rope', { kind: 'set', values: "
+                  "{ view: 'clocks', model: 'bytes' } }))")
+    page.wait_for_selector("#rope-model[data-chosen=bytes]", state="attached")
+    link = permalink.encode("rope", RopeParams(view="live", model="smollm2-135m"))
+    page = open_page(f"{app_url}?{link}")
+    page.wait_for_selector("#rope-tokens", state="visible")
+    assert settings(page) == ["reads", "tokens"]
+
+
+def test_lengths_are_typed_freely_and_a_wrong_one_is_said(start):
+    page = start(RopeParams(view="curve", **QUICK))
+    page.fill("#rope-lengths textarea, #rope-lengths input", "300 100, 200")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => location.search.includes('lengths')")
+    page.click("#rope-go")
+    page.click("#rope-twin button")
+    page.wait_for_function("() => document.querySelector('#rope-table tbody')?.innerText.includes('300')")
+    page.fill("#rope-lengths textarea, #rope-lengths input", "300, many")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".toast-body >> text=Lengths must be whole numbers with commas between")

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -25,7 +26,7 @@ def publish(tab: Tab, lanes: Lanes) -> None:
         try:
             params = permalink.make(tab.params, given)
             found = sources.inputs(tab, "", params)
-            if tab.view(params).streamed:
+            if (await lanes.one(partial(tab.view(params).plan, params)))["streamed"]:
                 kind = f"{tab.slug} {getattr(params, tab.chooser)}"
                 grown = lambda: (numbers(result) for result in tab.run.stream(params, **found))  # noqa: E731
                 items = lanes.long(session, visitor_of(request, session), kind, grown)

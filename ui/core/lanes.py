@@ -67,6 +67,11 @@ class Lanes:
         while (item := await loop.run_in_executor(self._quick, context.run, next, items, END)) is not END:
             yield item
 
+    async def one(self, find: Callable[[], Any]) -> Any:
+        """What a function that is instant work gives."""
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._quick, context.run, find)
+
     async def long(self, session: str, visitor: str, kind: str,
                    make: Callable[[], Iterator[Any]]) -> AsyncIterator[Any]:
         """The run's ``Place`` while it waits, whenever that changes; then its items. ValueError: the line is full."""

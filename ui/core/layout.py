@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from ui.core.prose import UI, prose
-from ui.core.tab import Source, Tab
+from ui.core.tab import Source, Tab, pairs
 from ui.parts import hiding, markup, pictures
 from ui.parts.canvas import BASE, Stage, piece
 from ui.parts.widgets import widget
@@ -29,7 +29,7 @@ def chooser(tab: Tab) -> gr.Radio:
 def settings(tab: Tab, widgets: dict[str, Any]) -> None:
     """What decides about a source, the sources, then the settings in their order; the folded ones last, the seed at the
     end."""
-    deciding = {name for source in tab.sources for name, _ in tab.needs.get(source.id, ())} - {tab.chooser}
+    deciding = {name for source in tab.sources for name, _ in pairs(tab.needs.get(source.id, ()))} - {tab.chooser}
     widgets |= {name: widget(tab, param) for name, param in tab.declared.items() if name in deciding}
     for source in tab.sources:
         _source(tab, source, widgets)

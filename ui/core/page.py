@@ -1,9 +1,8 @@
 """From a ``Tab`` to its page: widgets, events, downloads, the link and the exported script.
 
-All that a tab says and hears goes through its ``Wire``. Three events are heard: ``said`` (a preset, a stage, a button,
-a file) and changes of widgets, which are answered at once, and ``begin``, which starts the long run of a streamed view.
-Each answer fills the same outputs: the widgets, what is shown, and what the browser is told, which comes on the wire
-for messages, and on an element of its own for changes and for runs, since their answers can meet a message's.
+All goes through the tab's ``Wire``. Three events are heard: ``said`` (a preset, a stage, a button, a file) and changes
+of widgets, which are answered at once, and ``begin``, which starts a long run. Each answer fills the same outputs;
+what changes and runs tell the browser comes on elements of their own, since they can meet a message's answer.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import gradio as gr
 
 from ui.core import export, layout, permalink
+from ui.core.again import again
 from ui.core.echoes import Echoes
 from ui.core.endpoint import publish
 from ui.core.frame import Frame
@@ -22,9 +22,9 @@ from ui.core.gate import visitor_of
 from ui.core.lanes import Place
 from ui.core.problems import linked_to, problems
 from ui.core.tab import Tab
-from ui.parts import markup, sources, texts
+from ui.parts import hiding, markup, sources, texts
 from ui.parts.canvas import Aside, Stage, Wire, piece
-from ui.parts.widgets import event_of, from_widget, to_widget
+from ui.parts.widgets import event_of, from_widget, menu, to_widget
 
 FREE = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """Events wait in our own lanes, never in gradio's queue."""
@@ -120,9 +120,9 @@ class Page:
                 yield self.out()                          # an answer without any would empty every component
                 return
             params, shown = self.read(*given), self.frame.kept.get(request.session_hash, self.tab.slug)
-            if self.tab.view(params).streamed:
+            if (plan := await self.plan(params))["streamed"]:
                 old = self.begun.get(request.session_hash) != params
-                yield self.out(**self.state(params), streamed=True, stale=old)
+                yield self.out(**self.state(params), **plan, stale=old)
             elif shown is None or shown.params != params:
                 async for out in self.answered(request, params):
                     yield out
@@ -152,12 +152,19 @@ class Page:
         # in the same answer as what is shown: of two in one flush the browser sees the last
         async for offers in self.offered(params):
             wire["offers"] = offers
-        if self.tab.view(params).streamed:
-            yield self.out(new, streamed=True, begin=True, **wire)
+        if (plan := await self.plan(params))["streamed"]:
+            yield self.out(new, **plan, begin=True, **wire)
             return
-        async for shown in self.frame.lanes.now(partial(self.steps, request.session_hash, params, wire.get("turn"))):
-            yield self.out(new, shown, streamed=False, **wire)
+        shown = None
+        async for item in self.frame.lanes.now(partial(self.steps, request.session_hash, params, wire.get("turn"))):
+            shown = again(shown, item)
+            yield self.out(new, shown, **plan, **wire)
             new = None
+
+    async def plan(self, params: Any) -> dict[str, Any]:
+        """What the browser is told of how the view is worked out."""
+        plan, looks = partial(self.tab.view(params).plan, params), self.tab.view(params).looks
+        return await self.frame.lanes.one(plan) if looks else plan()
 
     def steps(self, session: str, params: Any, turn: int | None) -> Iterator[list[Any]]:
         """Growing results, drawn and kept; nothing but a sentence where a file is missing. ValueError, one sentence."""
@@ -194,17 +201,17 @@ class Page:
         plot = gr.skip() if plot is None and not other else plot
         below = view.below(params, body) if view.below else ""
         table = markup.table(view.table(body), "What is drawn")
-        checks = markup.checks(result.checks) if result.finished or view.streamed else gr.skip()
+        checks = markup.checks(result.checks) if result.finished or view.streamed is True else gr.skip()
         return [markup.note(result.notice) + words + seen, stage, plot, below, checks, table]
 
     # --- long runs ---
 
     async def begin(self, request: gr.Request, *given: Any) -> Answer:
         """The long run of a streamed view: its place while it waits, then its results."""
-        session = request.session_hash
+        session, shown = request.session_hash, None
         with problems():
             params = self.read(*given)
-            if not self.tab.view(params).streamed:
+            if not (await self.plan(params))["streamed"]:
                 yield self.out()
                 return
             self.begun[session] = params
@@ -215,8 +222,9 @@ class Page:
                 if isinstance(item, Place):
                     yield self.out(running=True, place={"ahead": item.ahead, "seconds": item.seconds})
                 else:
-                    yield self.out(None, item, running=True, place=None)
-        yield self.out(running=False, place=None)
+                    shown = again(shown, item)
+                    yield self.out(None, shown, running=True, place=None)
+        yield self.out(None, shown, running=False, place=None)
 
     def stop(self, request: gr.Request) -> None:
         """End the visitor's long runs."""
@@ -228,8 +236,8 @@ class Page:
         """The tab is seen for the first time; a long run starts by itself only when a link asked for it."""
         linked = message.get("link")
         params = linked_to(self.tab, linked) if linked else self.read(*given)
-        if self.tab.view(params).streamed and not linked:
-            yield self.out(**self.state(params), streamed=True)
+        if not linked and (plan := await self.plan(params))["streamed"]:
+            yield self.out(**self.state(params), **plan)
             return
         async for out in self.answered(request, params, bool(linked), turn=message["turn"]):
             yield out
@@ -272,8 +280,9 @@ class Page:
         with problems():
             async for words in self.frame.lanes.long(session, visitor_of(request, session), "download", make):
                 yield self.out(held={str(message["source"]): words}) if isinstance(words, str) else self.out()
-            async for out in self.answered(request, params, turn=message["turn"]):
+            async for out in self.answered(request, params, turn=message["turn"], running=False):
                 yield out
+            return
         yield self.out(running=False)
 
     async def _link(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
@@ -333,6 +342,8 @@ def wired(tab: Tab, frame: Frame, made: dict[str, Any], **more: Any) -> Page:
         heard = [getattr(one, name) for one in values if event_of(one) == name]
         if heard:
             gr.on(heard, page.changed, values, page.outputs(parts.changes), trigger_mode="always_last", **FREE)
+    for name in (name for name, param in tab.declared.items() if menu(tab, param)):
+        made["widgets"][name].change(None, made["widgets"][name], None, js=hiding.told(tab, name), **FREE)
     parts.wire.said(page.said, values, page.outputs(parts.wire), trigger_mode="multiple", **FREE)
     parts.wire.begin(page.begin, values, page.outputs(parts.runs), trigger_mode="multiple", **FREE)
     parts.wire.stop(page.stop, None, None, queue=False, **FREE)

@@ -10,7 +10,7 @@ Control(...)]``.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 RESERVED = frozenset({"tab", "v"})
 """Query keys that belong to the page; no parameter may use them."""
+
+Choice = tuple[str, str] | tuple[tuple[str, str], ...]
+"""(parameter, value), or several such pairs together: see ``Tab.needs``."""
 
 
 class ParamError(ValueError):
@@ -83,7 +86,8 @@ class View:
     above them, ``below(params, body)`` HTML under them, made by ``ui.parts.markup``. ``part(body, name)`` gives the
     rows of one thing on the stage, which offers them by a message {kind: "rows", format, of: name}. A figure or stage
     of None leaves what is on screen. A streamed view is a long run: it is started, grows and can be stopped; any other
-    answers each move of a setting at once.
+    answers each move of a setting at once; ``streamed`` may also be a function of the params, where a model's size
+    decides. ``forecast(params)`` says in a sentence, before a long run is begun, how long it may take, or nothing.
     """
 
     title: str
@@ -93,7 +97,18 @@ class View:
     words: Callable[[Any, Any], str] | None = None
     below: Callable[[Any, Any], str] | None = None
     part: Callable[[Any, str], Table] | None = None
-    streamed: bool = False
+    streamed: bool | Callable[[Any], bool] = False
+    forecast: Callable[[Any], str] | None = None
+
+    @property
+    def looks(self) -> bool:
+        """Whether its plan takes a look at files or at the machine."""
+        return callable(self.streamed) or self.forecast is not None
+
+    def plan(self, params: Any) -> dict[str, Any]:
+        """Whether it is a long run with these params, and what is known before it of its time."""
+        long = self.streamed(params) if callable(self.streamed) else self.streamed
+        return {"streamed": long, "forecast": self.forecast(params) if long and self.forecast else ""}
 
 
 @dataclass(frozen=True)
@@ -144,10 +159,10 @@ class Tab:
     ``params()``).
 
     By parameter: ``uses``, the views that it, or a source's field, matters in (all when it is not named); ``needs``,
-    choices (parameter, value) of which one must be made besides; ``titles``, its values' labels (a tuple of such values
-    becomes boxes). ``held`` have no widget: the stage changes them. ``folded`` stand in a closed accordion.
-    ``snippet(params)`` replaces the exported script;
-    ``page(tab)`` draws a page of its own, ``portable`` and ``caveat`` go with it (the Segment tab alone).
+    choices of which one must be made besides: (parameter, value), where "!value" is any other, or several such pairs
+    that must be made together; ``titles``, its values' labels (a tuple of such values becomes boxes). ``held`` have no
+    widget: the stage changes them. ``folded`` stand in a closed accordion. ``snippet(params)`` replaces the exported
+    script; ``page(tab)`` draws a page of its own, ``portable`` and ``caveat`` go with it (the Segment tab alone).
     """
 
     slug: str
@@ -160,7 +175,7 @@ class Tab:
     sources: tuple[Source, ...] = ()
     chooser: str = "view"
     uses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    needs: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    needs: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
     titles: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     held: tuple[str, ...] = ()
     folded: tuple[str, ...] = ()
@@ -201,6 +216,12 @@ class Tab:
         return next((s for s in self.sources if s.kind == kind), None)
 
 
+def pairs(choices: Iterable[Choice]) -> Iterator[tuple[str, str]]:
+    """Every (parameter, value) that stands in some choices."""
+    for choice in choices:
+        yield from [choice] if isinstance(choice[0], str) else choice
+
+
 @cache
 def declared(params: type) -> tuple[Param, ...]:
     """The fields of a parameter dataclass, in order, with their types, defaults and controls."""
@@ -228,11 +249,13 @@ def _kind(hint: Any, control: Control) -> str:
     return {bool: "checkbox", str: "text"}.get(hint, "json")
 
 
-def views(titles: Mapping[str, str], drawn: Any, streamed: tuple[str, ...] = ()) -> dict[str, View]:
+def views(titles: Mapping[str, str], drawn: Any, streamed: Collection[str] = (),
+          forecasts: Mapping[str, Callable[[Any], str]] | None = None) -> dict[str, View]:
     """Views by name, from a room's module of figures: its TABLES by view, and FIGURES, STAGES, WORDS, BELOW, PARTS
-    where it has them."""
+    where it has them. ``streamed``: names, or what decides by name."""
     parts = {"figure": "FIGURES", "stage": "STAGES", "words": "WORDS", "below": "BELOW", "part": "PARTS"}
-    found = {part: getattr(drawn, name, {}) for part, name in parts.items()}
-    return {name: View(title, drawn.TABLES[name], streamed=name in streamed,
+    found = {part: getattr(drawn, name, {}) for part, name in parts.items()} | {"forecast": forecasts or {}}
+    long = streamed if isinstance(streamed, Mapping) else dict.fromkeys(streamed, True)
+    return {name: View(title, drawn.TABLES[name], streamed=long.get(name, False),
                        **{p: f.get(name) for p, f in found.items()})
             for name, title in titles.items()}

@@ -3,29 +3,42 @@ can come late."""
 
 from collections.abc import Mapping, Sequence
 
-from ui.core.tab import Tab
+from ui.core.tab import Choice, Tab
+from ui.parts.widgets import boxes, menu
 
 
-def style(tab: Tab, owners: Mapping[str, Sequence[tuple[str, str]]]) -> str:
-    """Style rules for the page of ``tab``. By element (a parameter, a part, or a class with its dot): the choices
-    (parameter, value) of which one must be made; without any of them the element is not shown."""
+def style(tab: Tab, owners: Mapping[str, Sequence[Choice]]) -> str:
+    """Style rules for the page of ``tab``. By element (a parameter, a part, or a class with its dot): the choices of
+    which one must be made (``Tab.needs``); without any of them the element is not shown."""
     places: dict[str, list[str]] = {}
     for name, choices in owners.items():
         place = name if name.startswith(".") else f"#{tab.slug}-{name}"
-        places.setdefault(_made(tab, choices), []).append(place)
-    return "\n".join(f".gb-tab-{tab.slug}:not(:has({made})) :is({', '.join(found)}) {{ display: none; }}"
-                     for made, found in places.items())
+        places.setdefault(_missed(tab, choices), []).append(place)
+    return "\n".join(f".gb-tab-{tab.slug}{missed} :is({', '.join(found)}) {{ display: none; }}"
+                     for missed, found in places.items())
 
 
-def _made(tab: Tab, choices: Sequence[tuple[str, str]]) -> str:
-    """A selector of the inputs that are checked when one of these choices is made."""
-    values: dict[str, list[str]] = {}
-    for field, value in choices:
-        values.setdefault(field, []).append(f"[{_told(tab, field)}='{value}']")
-    return ", ".join(f"#{tab.slug}-{field} input:is({', '.join(sorted(found))}):checked"
-                     for field, found in sorted(values.items()))
+def told(tab: Tab, name: str) -> str:
+    """A script that writes what a menu's value is on its element, where style finds it: its input says a title."""
+    return f"(value) => {{ document.getElementById('{tab.slug}-{name}').dataset.chosen = value; return []; }}"
 
 
-def _told(tab: Tab, field: str) -> str:
-    """Radios are told by their inputs' values, boxes by their inputs' names."""
-    return "name" if field in tab.titles and tab.declared[field].control.kind == "json" else "value"
+def _missed(tab: Tab, choices: Sequence[Choice]) -> str:
+    """The end of a selector of the page on which none of these choices is made."""
+    alone = [choice for choice in choices if isinstance(choice[0], str)]
+    groups = [choice for choice in choices if not isinstance(choice[0], str)]
+    found = [f":has({', '.join(sorted(_made(tab, *pair) for pair in alone))})"] if alone else []
+    found += ["".join(f":has({_made(tab, *pair)})" for pair in group) for group in groups]
+    return "".join(f":not({made})" for made in found)
+
+
+def _made(tab: Tab, name: str, value: str) -> str:
+    """A selector of what is on the page when this choice is made."""
+    value, other = value.removeprefix("!"), value.startswith("!")
+    place, param = f"#{tab.slug}-{name}", tab.declared[name]
+    if menu(tab, param):
+        said = f":not([data-chosen='{value}'])[data-chosen]" if other else f"[data-chosen='{value}']"
+        opens = (str(getattr(tab.opening, name)) == value) != other
+        return f"{place}:is({said}{', :not([data-chosen])' if opens else ''})"
+    mark = f"[{'name' if boxes(tab, param) else 'value'}='{value}']"       # boxes are told by their inputs' names
+    return f"{place} input{f':not({mark})' if other else mark}:checked"

@@ -130,12 +130,13 @@ def presets(tab: Tab) -> str:
 
 
 def running(slug: str) -> str:
-    """Run, Stop, and the place of a run that waits, above a streamed view."""
+    """Run, Stop, the place of a run that waits, and what is known of its time before, above a streamed view."""
     return (f'<div class="gb-run" id="{slug}-going"><button type="button" id="{slug}-go" class="gb-primary" '
             'data-long="begin">Run</button>'
             f'<button type="button" id="{slug}-stop" class="gb-quiet" data-long="stop">Stop</button>'
             f'<p class="gb-note" id="{slug}-stale" hidden>The settings have changed: Run shows what they do.</p>'
-            f'<p class="gb-note" id="{slug}-place" role="status"></p></div>')
+            f'<p class="gb-note" id="{slug}-place" role="status"></p>'
+            f'<p class="gb-note" id="{slug}-forecast"></p></div>')
 
 
 def downloads(slug: str) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 import gradio as gr
 
 from ui.core import permalink
-from ui.core.tab import Param, ParamError, Tab
+from ui.core.tab import Param, ParamError, Tab, pairs
+
+NUMBERS = tuple[int, ...]
 
 
 class Slider(gr.Slider):
@@ -24,6 +26,11 @@ class Slider(gr.Slider):
 def boxes(tab: Tab, param: Param) -> bool:
     """Whether the parameter is a choice of several."""
     return param.name in tab.titles and param.control.kind == "json"
+
+
+def menu(tab: Tab, param: Param) -> bool:
+    """Whether the parameter is a menu of what was found when the process began, such as the models of the shelf."""
+    return param.name in tab.titles and param.control.kind == "dropdown" and not param.control.choices
 
 
 def widget(tab: Tab, param: Param) -> Any:
@@ -51,16 +58,19 @@ def _titled(tab: Tab, param: Param, common: dict[str, Any]) -> Any:
     options = [(title, choice) for choice, title in tab.titles[param.name].items()]
     if boxes(tab, param):
         return gr.CheckboxGroup(options, elem_classes="gb-kinds", **common)
-    owner = any(param.name == name for choices in tab.needs.values() for name, _ in choices)
-    if owner or (len(options) <= 4 and param.control.kind != "dropdown"):
+    owner = any(param.name == name for choices in tab.needs.values() for name, _ in pairs(choices))
+    few = len(options) <= 4 and param.control.kind != "dropdown"
+    if not menu(tab, param) and (owner or few):
         return gr.Radio(options, **common)
     return gr.Dropdown(options, allow_custom_value=not param.control.choices, **common)
 
 
 def to_widget(tab: Tab, param: Param, value: Any) -> Any:
-    """A parameter as its component shows it: JSON for structured types."""
+    """A parameter as its component shows it: whole numbers with commas between, JSON for other structured types."""
     if param.name in tab.held or boxes(tab, param):
         return permalink.plain(value)
+    if param.type == NUMBERS:
+        return ", ".join(map(str, value))
     return value if _direct(param) else json.dumps(permalink.plain(value), ensure_ascii=False)
 
 
@@ -68,10 +78,21 @@ def from_widget(tab: Tab, param: Param, value: Any) -> Any:
     """A component's value as the parameter's plain value; ``ParamError`` when a JSON field is not readable."""
     if param.name in tab.held or boxes(tab, param) or _direct(param):
         return value
+    if param.type == NUMBERS:
+        return _numbers(param, value)
     try:
         return json.loads(value)
     except (TypeError, ValueError) as error:
         raise ParamError(f"{param.control.label} must be written as JSON, for example [1, 2].") from error
+
+
+def _numbers(param: Param, value: str) -> list[int]:
+    """Whole numbers as people write several: with commas or spaces between, in brackets or not."""
+    try:
+        return [int(part) for part in value.strip(" []()").replace(",", " ").split()]
+    except ValueError as error:
+        raise ParamError(f"{param.control.label} must be whole numbers with commas between, for example 2048, 8192."
+                         ) from error
 
 
 def _direct(param: Param) -> bool:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM
 
 from backends import checkpoints
-from backends.rope import calculator, local, real
+from backends.rope import calculator, jobs, lengths, local, real
 from backends.rope.methods import METHODS, ON_ROPE, Rules
 from tests.families import FAMILIES, TOKENS, written
 
@@ -23,7 +23,7 @@ def llama(tmp_path_factory):
 
 
 def chosen(folder, window=16, **rules):
-    return real.setup(checkpoints.load(folder), Rules(**rules), window=window)
+    return real.setup(checkpoints.load(folder), window=window, **rules)
 
 
 def theirs(folder, tokens, block=None, positions=None):
@@ -42,7 +42,7 @@ def theirs(folder, tokens, block=None, positions=None):
 def test_a_method_gives_what_transformers_makes_of_its_block(llama, name):
     rules = Rules(trained=L, tau=4.0, window=16)
     row = calculator.calculate(D, 10_000.0, L, N, (name,), rules).rows[0]
-    loss, right = local.last_losses(chosen(llama, tau=4.0), TOKENS, name)
+    loss, right = lengths.last_losses(chosen(llama, tau=4.0), TOKENS, name)
     truth = theirs(llama, TOKENS, row.block, row.positions)
     assert right.shape == (2, 64) and (loss - truth).abs().max() < 2e-3
     assert name == "none" or (truth - theirs(llama, TOKENS)).abs().max() > 0.02
@@ -50,19 +50,19 @@ def test_a_method_gives_what_transformers_makes_of_its_block(llama, name):
 
 @pytest.mark.parametrize("name", [name for name in ON_ROPE if name not in calculator.CALCULATED])
 def test_what_no_block_can_say_runs_and_changes_nothing_within_the_window(llama, name):
-    far, inside = (local.last_losses(chosen(llama, window=24), TOKENS[:, -n:], name)[0] for n in (N + 1, L + 1))
+    far, inside = (lengths.last_losses(chosen(llama, window=24), TOKENS[:, -n:], name)[0] for n in (N + 1, L + 1))
     assert (far - theirs(llama, TOKENS)).abs().max() > 0.02
-    wide = local.last_losses(chosen(llama, window=L), TOKENS[:, -L - 1 :], name)[0]
+    wide = lengths.last_losses(chosen(llama, window=L), TOKENS[:, -L - 1 :], name)[0]
     assert (wide - theirs(llama, TOKENS[:, -L - 1 :])).abs().max() < 2e-3 and inside.isfinite().all()
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_reads_as_configured(tmp_path, name):
     setup = chosen(written(tmp_path, name))
-    loss, _ = local.last_losses(setup, TOKENS, real.CONFIGURED)
+    loss, _ = lengths.last_losses(setup, TOKENS, jobs.CONFIGURED)
     assert (loss - theirs(tmp_path, TOKENS)).abs().max() < 2e-3
     with pytest.raises(ValueError, match="caps its scores") if name not in UNCAPPED else memoryview(b""):
-        assert local.last_losses(setup, TOKENS, "rerope")[0].isfinite().all()
+        assert lengths.last_losses(setup, TOKENS, "rerope")[0].isfinite().all()
 
 
 @pytest.mark.parametrize("name", [name for name in UNCAPPED if name not in ("llama-llama3", "llama-linear")])
@@ -72,9 +72,9 @@ def test_keys_that_are_kept_unrotated_are_turned_as_the_family_turns_them(tmp_pa
     more = {} if name != "deepseek_v3" else {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4}}
     setup = chosen(written(tmp_path, name, **more), window=N + 1)
     for method in ("none", "rerope"):
-        loss, _ = local.last_losses(setup, TOKENS, method)
+        loss, _ = lengths.last_losses(setup, TOKENS, method)
         assert (loss - theirs(tmp_path, TOKENS)).abs().max() < 2e-3
-    changed = (local.last_losses(setup, TOKENS, "pi")[0] - loss).abs().max() > 0.01
+    changed = (lengths.last_losses(setup, TOKENS, "pi")[0] - loss).abs().max() > 0.01
     assert changed or name == "mistral-windowed"          # no layer of it sees past what it was trained on
 
 
@@ -84,9 +84,9 @@ def test_dynamic_ntk_grows_with_the_text(tmp_path, name, monkeypatch):
     trained length, and where keys can be kept rotated."""
     setup = chosen(written(tmp_path, name))
     monkeypatch.setattr(real, "PIECE", 40)
-    anew, old = (real.all_losses(setup, TOKENS[0], one)[0] for one in (real.ANEW, real.CACHED))
+    anew, old = (real.all_losses(setup, TOKENS[0], one)[0] for one in (jobs.ANEW, jobs.CACHED))
     assert torch.allclose(anew[:40], old[:40], atol=1e-4)
-    by_hand = real.all_losses(setup, TOKENS[0, :161], real.ANEW)[0]
+    by_hand = real.all_losses(setup, TOKENS[0, :161], jobs.ANEW)[0]
     assert torch.allclose(by_hand, anew[:160], atol=1e-4)
     assert ((anew - old)[80:].abs().max() > 0.01) == (name == "llama")
 
@@ -100,12 +100,15 @@ def test_the_curve_grows_over_the_same_tokens(llama):
     setup = real.setup(checkpoints.load(llama))
     assert (setup.rules.window, setup.rules.trained, setup.rules.base, setup.rules.tau) == (16, 64, 10_000.0, 8.0)
     text = TOKENS.flatten()
-    steps = list(local.curve(setup, text, ("none", "rerope"), (64, 128, 192), samples=2))
-    assert [sum(len(line.lengths) for line in step.lines) for step in steps] == list(range(1, 7))
+    found = list(lengths.curve(setup, text, ("none", "rerope"), (192, 64, 128), samples=2))
+    shares = [share for *_, share in found]
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == pytest.approx(1)
+    steps = list({sum(len(line.lengths) for line in step.lines): step for step, *_ in found}.values())
+    assert [sum(len(line.lengths) for line in step.lines) for step in steps] == list(range(7))
     last = steps[-1]
-    assert last.plan == (64, 128, 192) and last.samples == 2 and local._newest(steps[1])["method"] == "rerope"
+    assert last.plan == (64, 128, 192) and last.samples == 2 and local._newest(steps[2])["method"] == "rerope"
     ends = [len(text), 193]
-    by_hand, plain = ([local.last_losses(setup, text[None, e - size - 1 : e], name)[0].mean().item() for e in ends]
+    by_hand, plain = ([lengths.last_losses(setup, text[None, e - size - 1 : e], name)[0].mean().item() for e in ends]
                       for name, size in (("rerope", 128), ("none", 64)))
     effects = [found - own for found, own in zip(by_hand, plain)]
     assert last.lines[1].loss[1] == pytest.approx(sum(by_hand) / 2, abs=1e-5)
@@ -134,9 +137,9 @@ def test_missing_files_and_wrong_wishes_are_said_in_a_sentence(llama, tmp_path):
         checkpoints.load(tmp_path)
     setup = chosen(llama)
     with pytest.raises(ValueError, match="'keynorm' cannot be run on this model; known are configured, none, pi"):
-        next(local.curve(setup, TOKENS[0], ("keynorm",)))
+        next(lengths.curve(setup, TOKENS[0], ("keynorm",)))
     with pytest.raises(ValueError, match="40 tokens"):
-        next(local.curve(setup, TOKENS[0, :40], ("none",)))
+        next(lengths.curve(setup, TOKENS[0, :40], ("none",)))
 
 
 def test_plain_pickles_load_and_others_do_not(llama, tmp_path):

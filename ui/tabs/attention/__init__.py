@@ -1,7 +1,7 @@
 """The Attention tab: one q, k, v through many kinds of attention, side by side, and lessons on what is seen there."""
 
 from backends import models
-from backends.attention import answer, own
+from backends.attention import answer, forecast, own
 from backends.attention.params import KINDS, LESSONS, MAX_TEXT, AttentionParams
 from ui.core.tab import Source, Tab, views
 from ui.tabs.attention import figures
@@ -16,6 +16,7 @@ TITLES = {
 CARDS = tuple(name for name in LESSONS if name not in ("heads", "cost"))
 READING = (("source", "text"), ("source", "model"))
 WHOLE = (("lesson", "heads"), ("lesson", "cost"))
+LAYER = (*((("lesson", "!cost"), one) for one in READING), (("lesson", "cost"), ("scope", "layer")))
 PERFORMERS = (("kinds", "performer"), ("kinds", "performer_trig"), ("kinds", "performer_hyp"))
 KIND = ("m", "orthogonal", "window", "stride", "block", "globals", "blocks", "rank")
 TAB = Tab(
@@ -24,7 +25,8 @@ TAB = Tab(
     question="What does another kind of attention do with the same q, k and v?",
     params=AttentionParams,
     run=answer,
-    views=views(TITLES, figures, streamed=("bracket", "cost")),
+    views=views(TITLES, figures, dict.fromkeys((*CARDS, "heads"), forecast.long) | {"bracket": True, "cost": True},
+                dict.fromkeys((*CARDS, "heads", "cost"), forecast.sentence)),
     presets=PRESETS,
     first=PRESETS[0].params,
     sources=(
@@ -37,12 +39,12 @@ TAB = Tab(
     ),
     chooser="lesson",
     uses={
-        **dict.fromkeys(("reading", "norm", "causal", "radius", "head", "tensors"), CARDS), "scope": ("cost",),
-        **dict.fromkeys(("layer", "kinds", *KIND), (*CARDS, "cost")),
+        **dict.fromkeys(("reading", "norm", "causal", "radius", "head", "tensors", "n", "dim"), CARDS),
+        "scope": ("cost",), **dict.fromkeys(("layer", "kinds", *KIND), (*CARDS, "cost")),
     },
     needs={
         "own-model": (("source", "model"),), "typed": (*READING, ("lesson", "dilution"), *WHOLE),
-        "own-tensors": (("source", "file"),), "layer": (*READING, ("lesson", "cost")),
+        "own-tensors": (("source", "file"),), "layer": LAYER,
         "n": (("source", "synthetic"),), "dim": (("source", "synthetic"),),
         "m": PERFORMERS, "orthogonal": (*PERFORMERS, ("lesson", "favor")),
         "window": (("kinds", "local"), ("kinds", "longformer")), "stride": (("kinds", "strided"), ("kinds", "fixed")),

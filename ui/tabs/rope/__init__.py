@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from backends import models
-from backends.rope import answer
-from backends.rope.params import CALCULATED, MAX_OWN, MAX_TEXT, METHODS, ON_ROPE, OWN, RopeParams, usual_tau
+from backends.rope import answer, forecast
+from backends.rope.params import CALCULATED, MAX_OWN, MAX_TEXT, METHODS, ON_ROPE, OWN, RopeParams
 from ui.core.tab import Source, Tab, views
 from ui.tabs.rope import figures
 from ui.tabs.rope.presets import PRESETS
@@ -24,10 +24,9 @@ READING = ("curve", "live", "tax")
 SHAPED = (*READING, "passkey", "clocks", "distance")
 MODEL = ("head_dim", "base", "trained", "target")
 RULES = ("scale", "leak", "group", "tau", "beta_fast", "beta_slow", "mix", "factor")
-MODELLED = ("live", "passkey")
+MODELLED = ("curve", "live", "passkey")
 GRID = {name: METHODS[name].label for name in ON_ROPE}
-TAU = {32.0: "Turns tau is now 32, YaRN's usual value for such lengths.",
-       8.0: "Turns tau is now 8, as for the short models of this page."}
+SHORT = (("model", models.BYTES), *(("view", view) for view in ("tax", "sinks")))
 OTHER = "yarn_hf"       # whose block is shown when the model's own cannot be
 
 
@@ -36,13 +35,12 @@ def model_of(path: Path) -> tuple[dict[str, Any], str]:
     from backends.rope.config import compact, read_config
 
     found = read_config(path)
-    own, tau = compact(found), usual_tau(found.trained)
+    own = compact(found)
     values = {name: getattr(found, name) for name in (*MODEL, "partial")}
-    values |= {"tau": tau, "own": own, "method": OWN if own else OTHER}
+    values |= {"own": own, "method": OWN if own else OTHER}
     said = (f"The config.json: {found.head_dim} rotated channels, trained on {found.trained} tokens.", found.notice,
             f"What it says of its own rule is longer than {MAX_OWN} characters and is left out."
-            if found.known and not own else "",
-            TAU[tau])
+            if found.known and not own else "")
     return values, " ".join(filter(None, said))
 
 
@@ -52,7 +50,7 @@ TAB = Tab(
     question="What does a model trained on short texts make of long ones?",
     params=RopeParams,
     run=answer,
-    views=views(TITLES, figures, streamed=RUN),
+    views=views(TITLES, figures, RUN, dict.fromkeys(MODELLED, forecast.sentence)),
     presets=PRESETS,
     sources=(Source("shelf", "model", wanted=lambda params: params.view in MODELLED,
                     fetch=lambda params: models.fetch(params.model), offer=lambda params: models.offer(params.model)),
@@ -64,9 +62,12 @@ TAB = Tab(
         "samples": ("curve", "passkey", "tax", "sinks"), "seed": RUN, "left": ("passkey",), "right": ("passkey",),
         "window": (*SHAPED, "sinks"), "sinks": (*READING, "passkey", "sinks", "distance"),
         **dict.fromkeys(RULES, (*SHAPED, "calculator")), **dict.fromkeys(("leak", "group"), SHAPED),
-        **dict.fromkeys(("model", "reads"), MODELLED), "tokens": ("live",), "lengths": ("passkey",),
+        **dict.fromkeys(("model", "reads"), MODELLED), "tokens": ("live",),
+        "lengths": ("curve", "passkey"),
         **dict.fromkeys((*MODEL, "config", "own"), INSTANT), **dict.fromkeys(("partial", "method"), ("calculator",)),
     },
+    needs={**dict.fromkeys(("reads", "tokens"), (("model", f"!{models.BYTES}"),)),
+           **dict.fromkeys(("repeat", "longest"), SHORT), "seed": (*SHORT, ("view", "passkey"))},
     titles={
         "methods": {name: method.label + ("" if method.runs else " (drawn only)") for name, method in METHODS.items()},
         "left": GRID, "right": GRID,

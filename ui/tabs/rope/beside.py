@@ -26,15 +26,16 @@ def compare(params: Any, curve: Any) -> str:
     known = {row.method: row for row in PUBLISHED if row.method}
     over = cells([""]) + cells(["measured here"], "th", across=2) + GAP
     over += cells(["published elsewhere"], "th", "gb-theirs", 4)
-    head = cells(("method", f"{near} bytes", f"{far} bytes"), "th") + GAP + cells(THEIRS, "th", "gb-theirs")
-    ours = note(f"Left: accuracy of the last {curve.tail} bytes in %, {curve.source}.")
+    head = cells(("method", *(f"{n} {curve.unit}" for n in (near, far))), "th") + GAP
+    head += cells(THEIRS, "th", "gb-theirs")
+    ours = note(f"Left: accuracy of the last {curve.tail} {curve.unit} in %, {curve.source}.")
     rows = [_pair(line, near, far, known.get(line.method)) for line in curve.lines]
     return ruled([over, head], rows) + ours + note(f"Right: {SU_SOURCE}. {WARNING}") + _all() + rules(params, curve)
 
 
 def _pair(line: Any, near: int, far: int, published: Any) -> str:
     found = dict(zip(line.lengths, line.accuracy, strict=True))
-    ours = (METHODS[line.method].label, *("" if found.get(n) is None else f"{100 * found[n]:.1f}" for n in (near, far)))
+    ours = (line.label, *("" if found.get(n) is None else f"{100 * found[n]:.1f}" for n in (near, far)))
     theirs = (published.label, *_figures(published)) if published else (BLANK,) * 4
     return cells(ours) + GAP + cells(theirs, kind="gb-theirs")
 

@@ -44,9 +44,9 @@ def _height(figure: "go.Figure", lines: Any) -> int:
 
 
 def curve(body: Any) -> "go.Figure":
-    """Loss and accuracy of the same last bytes against the context, with the range over texts."""
-    ys = (f"nats per byte, last {body.tail}", "right next bytes")
-    figure = stacked("bytes of context", ys, body.plan)
+    """Loss and accuracy of the same last bytes or tokens against the context, with the range over texts."""
+    ys = (f"nats per {body.unit[:-1]}, last {body.tail}", f"right next {body.unit}")
+    figure = stacked(f"{body.unit} of context", ys, body.plan)
     for index, one in enumerate(body.lines):
         colour, dash = _style(index)
         for panel, name in enumerate(("loss", "accuracy")):
@@ -65,7 +65,7 @@ def curve_table(body: Any) -> Table:
     names = ("loss", "loss_low", "loss_high", "accuracy", "accuracy_low", "accuracy_high")
     rows = ((one.label, n, *(getattr(one, name)[k] for name in names))
             for one in body.lines for k, n in enumerate(one.lengths))
-    head = ("method", "bytes of context", "nats per byte", "lowest text", "highest text")
+    head = ("method", f"{body.unit} of context", f"nats per {body.unit[:-1]}", "lowest text", "highest text")
     return Table((*head, "accuracy", "lowest text ", "highest text "), tuple(rows))
 
 

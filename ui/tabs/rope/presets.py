@@ -9,8 +9,8 @@ from typing import Any
 from backends.rope.params import RopeParams
 from ui.core.tab import Preset
 
-LLAMA = {"head_dim": 128, "base": 10_000.0, "trained": 4096, "target": 32_768, "tau": 32.0}
-LLAMA3 = {"head_dim": 128, "base": 500_000.0, "trained": 8192, "target": 131_072, "tau": 32.0, "method": "own",
+LLAMA = {"head_dim": 128, "base": 10_000.0, "trained": 4096, "target": 32_768}
+LLAMA3 = {"head_dim": 128, "base": 500_000.0, "trained": 8192, "target": 131_072, "method": "own",
           "own": '{"head_dim":128,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,'
                  '"high_freq_factor":4.0,"original_max_position_embeddings":8192},"max_position_embeddings":131072,'
                  '"rope_theta":500000.0}'}

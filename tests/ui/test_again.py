@@ -1,0 +1,62 @@
+"""A browser that is behind with what it was sent still gets the figure: gradio's client writes each difference into the
+objects that components were given."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+import plotly.graph_objects as go
+import pytest
+from gradio.utils import diff
+
+from backends.attention.params import AttentionParams
+from tests.conftest import played
+from ui.core.again import again
+from ui.core.frame import Frame
+from ui.core.page import Page
+from ui.tabs.attention import TAB
+
+
+def sent(value):
+    """As it travels."""
+    return {"type": "plotly", "plot": value.to_json()} if isinstance(value, go.Figure) else value
+
+
+def behind(answers):
+    """What a component finds that looks at all answers only after the last: those of one output, as the client keeps
+    them."""
+    base, seen = dict(answers[0]), []
+    before, seen = answers[0], [base]
+    for now in answers[1:]:
+        for what, path, value in diff(before, now):
+            if not path:
+                base = value
+            elif what == "delete":
+                del base[path[-1]]
+            else:
+                base[path[-1]] = base[path[-1]] + value if what == "append" else value
+        before = now
+        seen.append(base)
+    return seen
+
+
+def run(page, params):
+    async def collect():
+        request = SimpleNamespace(session_hash="ann", client=None)
+        return [out async for out in page.begin(request, *page.write(params))]
+
+    return played(collect())
+
+
+def test_a_late_browser_finds_the_last_figure_of_a_run():
+    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6))
+    answers = run(page, AttentionParams(lesson="cost", kinds=("softmax", "elu1"), text="a cat"))
+    plots = [sent(out[len(TAB.declared) + 2]) for out in answers]
+    assert plots[0] == gr.skip() and answers[-1][-1] == {"running": False, "place": None}
+    assert behind(plots)[-1] == plots[-1] and plots[-1]["type"] == "plotly" and plots[-1]["plot"].count("elu + 1") == 1
+    assert behind([*plots, gr.skip()])[-2] == gr.skip()         # the client is as it is described
+
+
+@pytest.mark.parametrize("before", [None, [{"turn": 1}, "words", go.Figure()]])
+def test_what_is_left_alone_is_given_again(before):
+    now = [gr.skip(), "new", gr.skip()]
+    assert again(before, now) == ([before[0], "new", before[2]] if before else now)
