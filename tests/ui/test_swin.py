@@ -156,7 +156,7 @@ def test_the_seed_of_a_preset_does_not_matter():
 
 @pytest.mark.parametrize(("name", "change"), [
     ("A window as high as the picture", {"order": "torchvision"}), ("The norm after the branch", {"gain": 1.0}),
-    ("Padding is computed too", {"pixels": 224}), ("The whole network", {"picture": "rocket"}),
+    ("Padding is computed too", {"pixels": 224}), ("The whole network", {"picture": "astronaut"}),
     ("Rollout is mostly geometry", {"picture": "horse", "y": 0.3, "x": 0.75}),
     ("14 is", {"rows": 16}),
 ])
