@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import device, images
+from backends import device, images, models, stop
 from ui import TABS
 
 FEW = 3
@@ -74,8 +74,26 @@ def asked() -> Iterator[tuple[str, str, Callable[[int], Any]]]:
                 *_, last = islice(tab.run.stream(replace(params, **_seed(params, shift))), few)
                 return last.body
             yield tab.slug, view, answer
+    yield from _modelled()
     yield "segment", "click", _clicked
     yield "segment", "everything", _found
+
+
+def _modelled() -> Iterator[tuple[str, str, Callable[[int], Any]]]:
+    """The views of the first real model of the shelf that is here, in float32 on both, so that the device alone
+    differs; none where no model is."""
+    name = next((name for name, one in models.offered().items() if one.here), "")
+    if not name:
+        return
+    models.precision = lambda at: stop.imported("torch").float32
+    by = {tab.slug: tab for tab in TABS}
+    for slug, view, more in (("attention", "heads", {"source": "model"}), ("attention", "cost", {"source": "model"}),
+                             ("rope", "live", {"tokens": 2048, "methods": ("none", "yarn_hf", "rerope")})):
+        params = replace(by[slug].params(), **{by[slug].chooser: view, "model": name, **more})
+
+        def answer(shift: int, run: Any = by[slug].run, params: Any = params) -> Any:
+            return run(replace(params, **_seed(params, shift))).body
+        yield slug, f"{view}, {name}", answer
 
 
 def _seed(params: Any, shift: int) -> dict[str, int]:

@@ -20,9 +20,9 @@ GAP = cells([""], kind="gb-gap")
 
 
 def compare(params: Any, curve: Any) -> str:
-    """Measured rows at the trained and the longest length; on the right, set apart, the row of Su Jianlin's that is
-    nearest to each."""
-    near, far = curve.trained, curve.plan[-1]
+    """Measured rows at the trained, else the shortest, and the longest length; on the right, set apart, the row of Su
+    Jianlin's that is nearest to each."""
+    near, far = curve.trained if curve.trained in curve.plan else curve.plan[0], curve.plan[-1]
     known = {row.method: row for row in PUBLISHED if row.method}
     over = cells([""]) + cells(["measured here"], "th", across=2) + GAP
     over += cells(["published elsewhere"], "th", "gb-theirs", 4)
