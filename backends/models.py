@@ -159,7 +159,8 @@ def numbers(where: Path, of: str = "") -> float:
     for file in _files(where):
         if file.suffix == ".safetensors":
             with safe_open(file, "np") as opened:
-                found += sum(math.prod(opened.get_slice(key).get_shape()) for key in opened.keys() if of in key)  # noqa: SIM118
+                named = [key for key in opened.keys() if of in key]  # noqa: SIM118
+                found += sum(math.prod(opened.get_slice(key).get_shape()) for key in named)
         elif not of:
             found += file.stat().st_size / (0.5 if file.suffix == ".gguf" else 2)
     return found

@@ -40,7 +40,11 @@ def test_what_is_forecast_is_what_is_read(params, monkeypatch):
     """Tokens through the network, by view: the jobs that a time is estimated for."""
     read = []
     plain = real.losses
-    counted = lambda chosen, tokens, name, piece=0: read.append(len(tokens) - 1) or plain(chosen, tokens, name, piece)  # noqa: E731
+
+    def counted(chosen, tokens, name, piece=0):
+        read.append(len(tokens) - 1)
+        return plain(chosen, tokens, name, piece)
+
     for module in (real, lengths):
         monkeypatch.setattr(module, "losses", counted)
     for change in ({"view": "curve"}, {"view": "curve", "samples": 2}, {"view": "live", "tokens": 300},
