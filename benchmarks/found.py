@@ -188,3 +188,22 @@ def width() -> dict[str, str]:
     sizes, params = [32, 64, 128, 256], ScaleParams(view="width")
     return {key: f"{-check.slope(sizes, [check.moved('mup', size, params, steps)[1] for size in sizes]):.2f}"
             for key, steps in (("four", 4), ("many", 128))}
+
+
+def regions() -> dict[str, str]:
+    """What the shipped Swin reached, as the manifest has it: `backends.train.swin_tiny --measure`."""
+    of = next(one for one in weights.manifest() if one.name == "swin-regions").measured
+    ious = {key: f"{of[f'iou_{key}']:.2f}" for key in ("best", "colour", "untrained")}
+    return ious | {"lift": f"{max(of['lift']):.1f}", "plain_low": f"{min(of['lift_untrained']):.2f}",
+                   "plain_high": f"{max(of['lift_untrained']):.2f}"}
+
+
+def bent() -> dict[str, str]:
+    """What the three deformable layers and their twin reached, as the manifest has it: `backends.train.deform_tiny
+    --measure`."""
+    of = next(one for one in weights.manifest() if one.name == "deform-looks").measured
+    values = {"right": _percent(of["strong"]["accuracy"]), "twin": _percent(of["strong"]["plain"])}
+    for bend in ("mild", "strong"):
+        for key, name in (("own", "inside weighted"), ("grid", "inside grid"), ("wide", "inside wide grid")):
+            values[f"{bend}_{key}"] = _percent(of[bend][name])
+    return values

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from backends.settings import setting
 
@@ -206,6 +206,7 @@ class RopeParams:
                                        "trained length", kind="json")
     tokens: int = setting(12_288, "Tokens", "of the text that a real model reads, at most", kind="number")
     reads: int = setting(0, "Model's trained length", "tokens; 0: what its config.json says", kind="number")
+    FORMER: ClassVar[tuple[dict[str, Any], ...]] = ({"window": 64, "tau": 8.0},)
 
     def __post_init__(self) -> None:
         for entry in fields(self):

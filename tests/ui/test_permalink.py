@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.ui.test_tab import TEXT, Wave
 from ui import TABS
+from ui import TABS
 from ui.core import permalink
 from ui.core.problems import linked_to
 from ui.core.tab import ParamError, Tab, declared
@@ -147,3 +148,12 @@ def test_a_link_may_lack_its_version_and_a_foreign_key_makes_none():
     bare, full = (linked_to(tab, f"?tab=attention{version}&norm=2") for version in ("", "&v=1"))
     assert bare == full == tab.params(norm=2.0)
     assert linked_to(tab, "?tab=attention&utm_source=letter") == tab.opening != tab.params()
+
+
+@pytest.mark.parametrize(("slug", "query", "before"), [
+    ("rope", "trained=512", {"trained": 512, "window": 64, "tau": 8.0}),
+    ("deformable", "view=stack", {"view": "stack", "seed": 14})])
+def test_a_link_of_version_one_keeps_the_defaults_of_its_time(slug, query, before):
+    params = next(tab.params for tab in TABS if tab.slug == slug)
+    assert permalink.decode(params, f"v=1&{query}") == (params(**before), ())
+    assert permalink.encode(slug, params()) == f"tab={slug}&v=2"
