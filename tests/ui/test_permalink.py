@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tests.ui.test_tab import TEXT, Wave
 from ui import TABS
-from ui import TABS
 from ui.core import permalink
 from ui.core.problems import linked_to
 from ui.core.tab import ParamError, Tab, declared
