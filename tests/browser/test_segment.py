@@ -13,7 +13,7 @@ from PIL import Image
 
 from backends.segment import rle
 from tests.browser.board import Board, quadrants, saved
-from tests.browser.conftest import reload
+from tests.browser.conftest import quiet, reload
 from tests.conftest import serving
 from ui.core import permalink
 from ui.tabs.segment.state import Params
@@ -217,6 +217,7 @@ def test_two_browsers_never_see_each_others_picture(start, tmp_path):
 
 def test_a_sentence_that_comes_before_the_canvas_is_shown_all_the_same(start, url):
     board = start()
+    quiet(board.page)
     board.page.route("**/tabs/segment/wire.js", lambda route: (time.sleep(3), route.continue_()))
     board.page.goto(f"{url}?tab=segment&v=1&picture=own-0123456789abcdef")
     assert "own picture" in error_text(board)

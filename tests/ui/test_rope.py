@@ -309,7 +309,7 @@ def test_an_observation_can_fail(name, change):
 
 @pytest.mark.timeout(1200)
 def test_a_real_model_breaks_past_its_end_and_a_method_mends_it(smollm_home):
-    """The preset with one of its two methods; `python -m benchmarks.rope --real` runs the whole one."""
+    """The preset with one of its two methods; `benchmarks.presets` runs the whole one."""
     preset = next(p for p in TAB.presets if p.params.view == "live")
     *grown, result = TAB.run.stream(replace(preset.params, methods=("none", "ntk")))
     assert preset.holds(result) and all(check.ok for check in result.checks)
