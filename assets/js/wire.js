@@ -1,6 +1,6 @@
 // One wire a tab: messages to Python carry a number, answers carry it back. One message is under way at a time; of several that set
 // the same thing only the last is sent. An answer says: turn, link, view, marks, streamed, forecast, stale, begin, running, place, held, offers, share, save.
-import { remember, share, save } from './frame.js';
+import { fetched, remember, share, save } from './frame.js';
 
 const PATIENCE = 20000;                    // ms after which an answer is no longer waited for
 const READS = ['link', 'python', 'rows', 'note'];  // messages after which the same is drawn
@@ -114,6 +114,8 @@ export function connect(element, props, trigger, upload, watch) {
   const { slug } = element.querySelector('.gb-wire').dataset;
   const wire = new Wire(slug, props, trigger, upload);
   wires.set(slug, wire);
+  const opening = document.getElementById(`${slug}-opening`);
+  if (opening) fetched(opening, `prose/${slug}.opening.html`);
   watch('value', () => wire.heard(props.value));
   for (const message of waiting.get(slug) || []) wire.say(message);
   waiting.delete(slug);
@@ -170,10 +172,11 @@ async function give(slug, source, file) {
 const room = (node) => node.closest('[id^="tab-"]')?.id.slice(4);
 
 document.addEventListener('click', async (event) => {
-  const node = event.target.closest?.('[data-say], [data-long], [data-picture]');
+  const node = event.target.closest?.('[data-say], [data-preset], [data-long], [data-picture]');
   const slug = node && room(node);
   if (!slug) return;
   if (node.dataset.say) say(slug, JSON.parse(node.dataset.say));
+  else if (node.dataset.preset) say(slug, { kind: 'preset', index: Number(node.dataset.preset) });
   else if (node.dataset.long) wires.get(slug)?.[node.dataset.long === 'begin' ? 'begin' : 'halt']();
   else (await import('./picture.js')).picture(slug, node.dataset.picture);
 });

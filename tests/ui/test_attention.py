@@ -20,6 +20,7 @@ from ui.core import export, permalink
 from ui.core.frame import Frame
 from ui.core.page import Page
 from ui.core.prose import prose
+from ui.core.tab import pairs
 from ui.parts import markup, packed, sources
 from ui.parts.uploads import MODELS
 from ui.tabs.attention import TAB, figures
@@ -89,8 +90,9 @@ def test_settings_survive_the_widgets_and_the_link():
 def test_a_setting_belongs_to_choices_that_exist():
     found = TAB.needs
     assert {"typed", "n", "m", "window", "delta", "depth", "own-tensors"} <= found.keys() and "norm" not in found
-    choices = {"source": {"text", "model", "synthetic", "file"}, "kinds": set(KINDS), "lesson": set(LESSONS)}
-    assert all(value in choices[field] for owned in found.values() for field, value in owned)
+    choices = {"source": {"text", "model", "synthetic", "file"}, "kinds": set(KINDS), "lesson": set(LESSONS),
+               "scope": {"all", "layer"}}
+    assert all(value.removeprefix("!") in choices[name] for owned in found.values() for name, value in pairs(owned))
     assert set(found) - {source.id for source in TAB.sources} < set(TAB.declared)
     assert set(TAB.views) == set(LESSONS) == set(TAB.declared["lesson"].control.choices)
 
@@ -105,7 +107,7 @@ def test_each_lesson_says_what_to_look_at_in_both_languages(lesson, language):
 def test_the_cards_come_first_and_each_lesson_is_drawn_with_its_rows_beside_it(lesson):
     params, view = replace(SMALL, lesson=lesson), TAB.views[lesson]
     *early, last = TAB.run.stream(params)
-    assert len(early) == (lesson != "none") and not view.streamed
+    assert len(early) == (lesson != "none") and not view.plan(params)["streamed"]
     for result in early:
         assert "cards" in json.dumps(view.stage(params, result.body), allow_nan=False) and not (
             view.figure and view.figure(result.body)

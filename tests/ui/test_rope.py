@@ -159,8 +159,10 @@ def test_links_leave_out_long_texts_and_say_so():
 def test_links_of_earlier_versions_open_the_same_view():
     old = "tab=rope&v=1&view=passkey&methods=%5B%22none%22%2C%22rerope%22%5D&window=32&samples=2&right=pi&seed=3"
     params, said = permalink.decode(RopeParams, old)
-    assert params == RopeParams(view="passkey", methods=("none", "rerope"), window=32, samples=2, right="pi", seed=3)
-    assert said == () and permalink.encode("rope", params) == old
+    assert params == RopeParams(view="passkey", methods=("none", "rerope"), window=32, tau=8.0, samples=2, right="pi",
+                                seed=3)
+    again = old.replace("v=1", "v=2").replace("&samples", "&tau=8.0&samples")
+    assert said == () and permalink.encode("rope", params) == again
 
 
 def test_widgets_round_trip_and_every_widget_has_its_views():

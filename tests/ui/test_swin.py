@@ -17,7 +17,7 @@ from backends.plain import numbers
 from backends.swin import answer, hub, own
 from backends.swin.geometry import ORDERS
 from backends.swin.params import ARCHITECTURES, OF_MODELS, SwinParams
-from ui.core import export, layout, permalink
+from ui.core import export, permalink, prose
 from ui.parts import markup, sources
 from ui.tabs.swin import TAB, figures, scenes
 
@@ -166,8 +166,9 @@ def test_what_a_preset_observes_can_fail(name, change):
 
 
 def test_the_first_sentences_stand_beside_a_drawing():
-    head = markup.head(TAB, layout.drawing(TAB))
-    assert head.index("gb-intro") < head.index("gb-presets") and head.count("<figcaption>") == head.count("<svg") == 4
+    head, opening = markup.head(TAB), prose.opening(TAB.slug).decode()
+    assert head.index("gb-intro") < head.index("gb-presets") and 'class="gb-en"' in opening
+    assert opening.count("<figcaption>") == opening.count("<svg") == 4
 
 
 def test_every_widget_has_a_view():

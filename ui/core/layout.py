@@ -4,19 +4,13 @@ from typing import Any
 
 import gradio as gr
 
-from ui.core.prose import UI, prose
+from ui.core.prose import prose
 from ui.core.tab import Source, Tab, pairs
 from ui.parts import hiding, markup, pictures
 from ui.parts.canvas import BASE, Stage, piece
 from ui.parts.widgets import widget
 
 FOLDS = f"import(new URL('js/frame.js', {BASE})).then((m) => m.folds(element));"
-
-
-def drawing(tab: Tab) -> str:
-    """The drawing beside the first sentences of a tab, HTML in its room; nothing where there is none."""
-    path = UI / "tabs" / tab.slug / "intro.html"
-    return path.read_text("utf-8") if path.is_file() else ""
 
 
 def chooser(tab: Tab) -> gr.Radio:

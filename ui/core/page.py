@@ -315,7 +315,7 @@ ACTS: dict[str, Callable[..., Answer]] = {
 
 def draw(tab: Tab, frame: Frame) -> Page:
     """Draw ``tab`` in the current context and wire its events."""
-    piece(markup.head(tab, layout.drawing(tab)) + f"<style>{layout.style(tab)}</style>", elem_id=f"{tab.slug}-heading")
+    piece(markup.head(tab) + f"<style>{layout.style(tab)}</style>", elem_id=f"{tab.slug}-heading")
     made: dict[str, Any] = {"widgets": {}}
     with gr.Column(elem_classes=["gb-tab", f"gb-tab-{tab.slug}"]):
         if len(tab.views) > 1:

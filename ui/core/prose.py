@@ -76,6 +76,14 @@ def leads(slug: str) -> str:
                    for language, lead in found.items() if lead)
 
 
+def opening(slug: str) -> bytes:
+    """What a tab begins with, as HTML: why one should care, and the drawing beside it, ``intro.html``, where its room
+    has one."""
+    path = UI / "tabs" / slug / "intro.html"
+    drawn = f'<div class="gb-intro-drawing">{path.read_text("utf-8")}</div>' if path.is_file() else ""
+    return f'<div class="gb-why">{leads(slug)}</div>{drawn}'.encode()
+
+
 def html(slug: str, of_views: bool = False) -> bytes:
     """The prose of a tab as HTML, both languages; or the texts of its views, each in an element of the class
     ``<slug>-prose-<view>``."""

@@ -98,6 +98,7 @@ def files() -> dict[str, Callable[[], bytes]]:
     found |= {f"thumbs/{name}.jpg": partial(pictures.thumbnail, name) for name in images.SAMPLES}
     for slug in (path.parent.name for path in (ROOT / "ui" / "tabs").glob("*/__init__.py")):
         found |= {f"prose/{slug}.html": partial(prose.html, slug),
+                  f"prose/{slug}.opening.html": partial(prose.opening, slug),
                   f"prose/{slug}.views.html": partial(prose.html, slug, True)}
     return found | {"zh.json": language.served}
 

@@ -25,20 +25,28 @@ def told(tab: Tab, name: str) -> str:
 
 def _missed(tab: Tab, choices: Sequence[Choice]) -> str:
     """The end of a selector of the page on which none of these choices is made."""
-    alone = [choice for choice in choices if isinstance(choice[0], str)]
+    alone: dict[str, list[str]] = {}
+    for name, value in (choice for choice in choices if isinstance(choice[0], str)):
+        alone.setdefault(name, []).append(value)
     groups = [choice for choice in choices if not isinstance(choice[0], str)]
-    found = [f":has({', '.join(sorted(_made(tab, *pair) for pair in alone))})"] if alone else []
+    found = [f":has({','.join(_made(tab, name, *sorted(values)) for name, values in sorted(alone.items()))})"
+             ] if alone else []
     found += ["".join(f":has({_made(tab, *pair)})" for pair in group) for group in groups]
     return "".join(f":not({made})" for made in found)
 
 
-def _made(tab: Tab, name: str, value: str) -> str:
-    """A selector of what is on the page when this choice is made."""
-    value, other = value.removeprefix("!"), value.startswith("!")
+def _made(tab: Tab, name: str, *values: str) -> str:
+    """A selector of what is on the page when one of these choices is made."""
     place, param = f"#{tab.slug}-{name}", tab.declared[name]
     if menu(tab, param):
-        said = f":not([data-chosen='{value}'])[data-chosen]" if other else f"[data-chosen='{value}']"
-        opens = (str(getattr(tab.opening, name)) == value) != other
-        return f"{place}:is({said}{', :not([data-chosen])' if opens else ''})"
-    mark = f"[{'name' if boxes(tab, param) else 'value'}='{value}']"       # boxes are told by their inputs' names
-    return f"{place} input{f':not({mark})' if other else mark}:checked"
+        return f"{place}:is({','.join(_chosen(str(getattr(tab.opening, name)), value) for value in values)})"
+    of = "name" if boxes(tab, param) else "value"                          # boxes are told by their inputs' names
+    marks = [f":not([{of}='{value[1:]}'])" if value.startswith("!") else f"[{of}='{value}']" for value in values]
+    return f"{place} input:is({','.join(marks)}):checked"
+
+
+def _chosen(opens: str, value: str) -> str:
+    """The same of a menu, whose element says nothing before it is used: then it is as the tab ``opens``."""
+    value, other = value.removeprefix("!"), value.startswith("!")
+    said = f":not([data-chosen='{value}'])[data-chosen]" if other else f"[data-chosen='{value}']"
+    return f"{said}{',:not([data-chosen])' if (opens == value) != other else ''}"

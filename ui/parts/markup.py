@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from ui.core import prose
 from ui.core.tab import Preset, Source, Tab, Table
 
 ROWS, COLUMNS = 40, 12
@@ -102,30 +101,24 @@ def json_of(rows: Table) -> str:
 
 def says(message: dict[str, Any]) -> str:
     """The attribute of a button that sends this message through its tab's wire."""
-    return f'data-say="{escape(json.dumps(message))}"'
+    return f'data-say="{escape(json.dumps(message, separators=(",", ":")))}"'
 
 
-def head(tab: Tab, drawing: str = "") -> str:
-    """Title, question, *copy link* and *copy Python*, why one should care, beside a drawing (HTML of ours) where there
-    is one, and a button for each preset."""
+def head(tab: Tab) -> str:
+    """Title, question, *copy link* and *copy Python*, the place of ``ui.core.prose.opening``, and a button for each
+    preset."""
     copies = "".join(f'<button type="button" id="{tab.slug}-{kind}" class="gb-quiet" '
                      f'{says({"kind": kind})}>{label}</button>'
                      for kind, label in (("link", "Copy link"), ("python", "Copy Python")))
     return (f'<div class="gb-head"><div class="gb-heading"><h2 class="gb-title">{escape(tab.title)}</h2>'
             f'<p class="gb-question">{escape(tab.question)}</p></div>{copies}</div>'
-            f'{_intro(tab.slug, drawing)}{presets(tab)}')
-
-
-def _intro(slug: str, drawing: str) -> str:
-    drawn = f'<div class="gb-intro-drawing">{drawing}</div>' if drawing else ""
-    return f'<div class="gb-intro"><div class="gb-why">{prose.leads(slug)}</div>{drawn}</div>'
+            f'<div id="{tab.slug}-opening" class="gb-opening"><div class="gb-intro"></div></div>{presets(tab)}')
 
 
 def presets(tab: Tab) -> str:
     """A button for each preset; nothing without presets."""
     chips = "".join(f'<button type="button" id="{tab.slug}-preset-{i}" class="gb-chip" '
-                    f'{says({"kind": "preset", "index": i})}>'
-                    f"{escape(p.name)}</button>" for i, p in enumerate(tab.presets))
+                    f'data-preset="{i}">{escape(p.name)}</button>' for i, p in enumerate(tab.presets))
     return f'<div class="gb-presets" role="group" aria-label="Presets">{chips}</div>' if chips else ""
 
 

@@ -56,7 +56,7 @@ def _finds(result: Any) -> bool:
 
 def _lost(result: Any) -> bool:
     body = result.body
-    return body.error[-1] > 3 and body.losses[-1] < 0.2 * body.losses[0]
+    return body.error[-1] > 2 and body.losses[-1] < 0.2 * body.losses[0]
 
 
 def _dead(result: Any) -> bool:
@@ -90,7 +90,7 @@ PRESETS = (
            "Nine offsets find a turn of 30 degrees and a growth of 1.3: the loss falls below 1 %, the distance below "
            "15 % of what it was.", _finds),
     Preset("Too far to feel", DeformParams(view="fit", turn=120.0, grow=1.0),
-           "Turned by 120 degrees the loss falls too, but the taps end more than 3 cells from the true places: the "
+           "Turned by 120 degrees the loss falls too, but the taps end more than 2 cells from the true places: the "
            "gradient only knows the "
            "four cells around.", _lost),
     Preset("Dead gradient", DeformParams(view="fit", start="flat"),
