@@ -69,17 +69,12 @@ class Guard:
             self.complaints.append(f"failed: {request.url} {request.failure}")
 
 
-def quiet(page: object) -> None:
-    """Wait until nothing has been under way for a second: what is broken off when a page goes is a complaint."""
+def reload(page: object) -> None:
+    """Load the page anew when nothing has been under way for a second: what a reload breaks off is a complaint."""
     still = 0
     while still < 20:
         page.wait_for_timeout(50)
         still = 0 if page.guard.under_way else still + 1
-
-
-def reload(page: object) -> None:
-    """Load the quiet page anew."""
-    quiet(page)
     page.reload()
 
 

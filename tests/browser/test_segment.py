@@ -13,12 +13,14 @@ from PIL import Image
 
 from backends.segment import rle
 from tests.browser.board import Board, quadrants, saved
-from tests.browser.conftest import quiet, reload
+from tests.browser.conftest import reload
 from tests.conftest import serving
 from ui.core import permalink
 from ui.tabs.segment.state import Params
 
 CANVAS = "segment-canvas"
+LEAVING = ("signal is aborted", "Connection errored out")
+"""What gradio says of the stream that a page leaves open."""
 DPR2 = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 
 
@@ -216,8 +218,7 @@ def test_two_browsers_never_see_each_others_picture(start, tmp_path):
 
 
 def test_a_sentence_that_comes_before_the_canvas_is_shown_all_the_same(start, url):
-    board = start()
-    quiet(board.page)
+    board = start(allow=LEAVING)
     board.page.route("**/tabs/segment/wire.js", lambda route: (time.sleep(3), route.continue_()))
     board.page.goto(f"{url}?tab=segment&v=1&picture=own-0123456789abcdef")
     assert "own picture" in error_text(board)
@@ -305,7 +306,7 @@ def test_the_tab_fits_a_phone_and_clicks_are_exact_there(start):
 
 def test_several_pictures_stay_through_a_reload_are_asked_about_and_leave_in_one_file(start, tmp_path):
     paths = [saved(tmp_path / f"p{i} 猫.png", quadrants((90 + i, 60))) for i in range(3)]
-    board = start(allow=("signal is aborted", "Connection errored out"))
+    board = start(allow=LEAVING)
     page, asked = board.page, []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     epoch = page.get_attribute(board.root, "data-epoch")
