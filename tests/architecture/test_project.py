@@ -81,3 +81,12 @@ def test_the_readme_has_the_two_commands():
     install = "pip install -r requirements.txt"
     for line in (f"{install} && python app.py", f"{install} -r tests/requirements.txt && python -m pytest"):
         assert f"```\n{line}\n```" in README
+
+
+def test_no_two_rooms_style_the_same_class():
+    rooms = {}
+    for file in (ROOT / "ui" / "tabs").glob("*/style.css"):
+        rules = re.sub(r"/\*.*?\*/", "", file.read_text("utf-8"), flags=re.DOTALL)
+        for name in re.findall(r"(?:^|[},])\s*\.(gb-(?!tab-)[\w-]+)[^{}]*(?={)", rules):
+            rooms.setdefault(name, set()).add(file.parent.name)
+    assert {name: found for name, found in rooms.items() if len(found) > 1} == {}

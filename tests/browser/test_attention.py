@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from backends.attention import answer
 from backends.attention.params import AttentionParams
-from tests.browser.board import asking, calm
+from tests.browser.board import WIDTH, asking, calm
 from ui.core import permalink
 
 SMALL = AttentionParams(
@@ -286,7 +286,7 @@ def test_the_figures_and_a_matrix_can_be_downloaded(start):
 def test_a_phone_shows_two_cards_side_by_side_without_horizontal_scroll(start, scheme):
     page = start(AttentionParams(lesson="state"), viewport=PHONE, color_scheme=scheme, has_touch=True)
     page.wait_for_selector(f"{STATE} canvas")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(WIDTH) <= 390
     first, second = (page.locator(".gb-card").nth(k).bounding_box() for k in (0, 1))
     assert first["y"] == second["y"] and first["width"] > 140
     page.touchscreen.tap(*place(page, "softmax", 5, 2, int(page.get_attribute(".gb-cards", "data-n"))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.board import WIDTH
 from tests.browser.canvas_app import PROMPTS, SAID, SIZES
 from tests.browser.conftest import WIDE
 
@@ -331,7 +332,7 @@ def test_a_picture_can_be_chosen_dropped_or_pasted(board, tmp_path, way):
 
 def test_on_a_phone_nothing_scrolls_sideways_and_tools_are_large_enough(open_board):
     board = open_board(**PHONE)
-    assert board.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert board.page.evaluate(WIDTH) <= 390
     small = """s => [...document.querySelectorAll(s + ' button')].filter(b => b.offsetParent)
         .map(b => b.getBoundingClientRect()).filter(r => r.height < 39.5 || r.width < 39.5).length"""
     assert board.page.evaluate(small, board.root) == 0

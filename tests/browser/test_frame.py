@@ -12,6 +12,7 @@ import pytest
 from backends.moe import answer
 from backends.moe.params import MoeParams
 from backends.plain import numbers
+from tests.browser.board import WIDTH
 from tests.browser.conftest import Guard, reload
 from tests.conftest import ROOT, serving
 from tests.ui.test_tab import TEXT
@@ -91,7 +92,7 @@ def test_a_word_of_the_glossary_opens_by_key_inside_the_window_and_closes(start)
             assert 0 <= box["x"] and box["x"] + box["width"] <= PHONE["width"] and box["height"] < 200
             page.keyboard.press("Escape")
             page.wait_for_selector(".gb-meaning:popover-open", state="detached")
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate(WIDTH) <= PHONE["width"]
 
 
 def test_hostile_text_is_shown_as_text_and_never_runs(start):
@@ -236,7 +237,7 @@ def test_colours_follow_the_system_and_the_switch_is_remembered(start, scheme):
 def test_a_phone_needs_no_sideways_scrolling_and_nothing_in_the_header_overlaps(open_page, app_url):
     page = open_page(app_url, viewport=PHONE)
     page.wait_for_selector("#gb-status .gb-dot[data-state=ok], #gb-status .gb-dot[data-state=bad]")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(WIDTH) <= 390
     boxes = page.evaluate("""['.gb-brand h1', '#gb-status', '.gb-tools']
         .map(s => document.querySelector(s).getBoundingClientRect()).map(b => [b.left, b.top, b.right, b.bottom])""")
     for i, a in enumerate(boxes):

@@ -6,6 +6,7 @@ import pytest
 
 from backends.attention import answer
 from backends.attention.params import AttentionParams
+from tests.browser.board import WIDTH
 from ui.core import permalink
 
 HEADS = AttentionParams(lesson="heads", kinds=("softmax", "elu1"))
@@ -82,8 +83,8 @@ def test_a_model_that_is_not_here_is_said_in_place(start):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_every_head_of_a_layer_without_horizontal_scroll(start, scheme):
     page = start(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    tops = page.evaluate("[...document.querySelectorAll('.gb-sheet-row:first-child .gb-head-map')]"
+    assert page.evaluate(WIDTH) <= 390
+    tops = page.evaluate("[...document.querySelectorAll('.gb-heads-row:first-child .gb-head-map')]"
                          ".map(node => node.getBoundingClientRect().top)")
     assert len(tops) == 4 and len(set(tops)) == 1
 

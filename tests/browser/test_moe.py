@@ -4,7 +4,7 @@
 import pytest
 
 from backends.moe.params import OPENING, MoeParams
-from tests.browser.board import PHONE, narrow
+from tests.browser.board import PHONE, WIDTH, narrow
 from tests.conftest import serving
 from tests.families import written
 from ui.core import permalink
@@ -204,7 +204,7 @@ def test_many_experts_fit_a_phone_and_a_dark_page(open_page, shelf_url):
     params = MoeParams(view="own", mixture="folder:many", site=3)
     page = own(open_page(f"{shelf_url}?{permalink.encode('moe', params)}", viewport={"width": 390, "height": 844},
                          color_scheme="dark"))
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(WIDTH) <= 390
     assert page.locator("#moe-stage .gb-expert").count() == 16
     assert page.locator("#moe-stage h4").all_inner_texts() == ["Layer 3", "Layer 4"]
 

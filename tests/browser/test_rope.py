@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backends.rope.params import RopeParams
-from tests.browser.board import PHONE, calm, narrow
+from tests.browser.board import PHONE, WIDTH, calm, narrow
 from tests.conftest import ROOT
 from ui.core import permalink
 
@@ -146,7 +146,7 @@ def test_a_model_s_own_rule_comes_with_its_config_and_travels_in_a_link(start, t
     assert "32768" in page.inner_text("#rope-below pre") and "rope_scaling" in page.inner_text("#rope-below pre")
     assert "the larger is meant" in page.inner_text("[data-held='2']")
     assert page.input_value("#rope-target input") == "131072"
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(WIDTH) <= 390
     page.wait_for_function("() => location.search.includes('own=')")
     other = start(permalink.decode(RopeParams, page.evaluate("location.search"))[0])
     assert other.locator("#rope-below tbody tr >> nth=0").inner_text().split() == first

@@ -12,7 +12,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from backends.segment import rle
-from tests.browser.board import Board, quadrants, saved
+from tests.browser.board import WIDTH, Board, quadrants, saved
 from tests.browser.conftest import reload
 from tests.conftest import serving
 from ui.core import permalink
@@ -295,7 +295,7 @@ def test_an_old_or_damaged_link_opens_the_defaults_with_one_sentence(start):
 
 def test_the_tab_fits_a_phone_and_clicks_are_exact_there(start):
     board = start(**DPR2)
-    assert board.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert board.page.evaluate(WIDTH) <= 390
     width, height = board.state()["size"]
     board.page.locator(f"{board.root} .gx-canvas").scroll_into_view_if_needed()
     for x, y in ((0, 0), (width - 1, height - 1), (width // 2, height // 2)):

@@ -74,8 +74,8 @@ function laid(state) {
   if (order === LAYERS) {
     state.line = all;
     sheet.replaceChildren(...Array.from({ length: scene.layers }, (_, layer) => {
-      const row = make('div', 'gb-sheet-row');
-      row.append(make('span', 'gb-sheet-layer', String(layer + 1)), ...all.slice(layer * scene.heads, (layer + 1) * scene.heads).map((at) => thumbnail(state, at)));
+      const row = make('div', 'gb-heads-row');
+      row.append(make('span', 'gb-heads-layer', String(layer + 1)), ...all.slice(layer * scene.heads, (layer + 1) * scene.heads).map((at) => thumbnail(state, at)));
       return row;
     }));
   } else {
@@ -115,7 +115,7 @@ function choice(state, order, words) {
 }
 
 function start(root) {
-  const state = { root, wanted: LAYERS, note: note(), large: make('canvas', 'gb-head-large'), sheet: make('div', 'gb-sheet'), nodes: new Map() };
+  const state = { root, wanted: LAYERS, note: note(), large: make('canvas', 'gb-head-large'), sheet: make('div', 'gb-heads'), nodes: new Map() };
   const [bar, peek, words, scale] = [make('div', 'gb-cards-bar'), make('div', 'gb-peek'), make('div', ''), make('div', 'gb-scale')];
   state.choices = [choice(state, LAYERS, 'By layer'), ...Object.entries(SCORES).map(([name, text]) => choice(state, name, text))];
   bar.setAttribute('role', 'group');
