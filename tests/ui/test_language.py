@@ -10,14 +10,6 @@ from ui.core import language
 from ui.core.prose import LANGUAGES, prose
 
 
-@pytest.fixture(scope="module")
-def config():
-    """The configuration of the whole page, as the browser gets it."""
-    from ui.core.shell import build
-
-    return build(TABS).get_config_file()
-
-
 def visible(config):
     """All texts that the page's components show, with the component that shows each."""
     for one in config["components"]:

@@ -179,14 +179,6 @@ def test_a_text_that_tells_what_the_server_wrote_is_no_change(monkeypatch):
     assert not page.echoes("me", text, tuple(moved))                            # long ago
 
 
-@pytest.fixture(scope="module")
-def config():
-    """The configuration of the whole page, as the browser gets it."""
-    from ui.core.shell import build
-
-    return build(TABS).get_config_file()
-
-
 @pytest.mark.parametrize("tab", BUILT, ids=lambda tab: tab.slug)
 def test_answers_that_can_come_at_once_reach_the_browser_through_different_elements(tab, config):
     """One element holds one value: of a message's answer and a change's in one, the browser would see the last."""

@@ -150,8 +150,8 @@ class Page:
         new = self.written(request.session_hash, params, self.tab.declared) if values else None
         wire |= self.state(params)
         # in the same answer as what is shown: of two in one flush the browser sees the last
-        async for offers in self.offered(params):
-            wire["offers"] = offers
+        if any(source.offer and source.wanted(params) for source in self.tab.sources):
+            wire["offers"] = await self.frame.lanes.one(partial(sources.offers, self.tab, params))
         if (plan := await self.plan(params))["streamed"]:
             yield self.out(new, **plan, begin=True, **wire)
             return
@@ -178,12 +178,6 @@ class Page:
             painted = self.painted(session, params, result, turn)
             self.frame.kept.put(session, self.tab.slug, params, result)
             yield painted
-
-    async def offered(self, params: Any) -> AsyncIterator[dict[str, tuple[str, bool]]]:
-        """What a hub would send for the sources that matter now, by their number."""
-        if any(source.offer and source.wanted(params) for source in self.tab.sources):
-            async for found in self.frame.lanes.now(lambda: iter([sources.offers(self.tab, params)])):
-                yield found
 
     def painted(self, session: str, params: Any, result: Any, turn: int | None) -> list[Any]:
         """New values of what is shown, for one result."""
@@ -266,11 +260,10 @@ class Page:
         """An uploaded file; on an error everything stays as it was."""
         source, now = self.tab.sources[int(message["source"])], self.read(*given)
         took = partial(sources.take, self.tab, source, request.session_hash, message["path"])
-        async for values, said in self.frame.lanes.now(lambda: iter([took()])):
-            held = {str(message["source"]): said}
-            async for out in self.answered(request, permalink.changed(now, values), True,
-                                           turn=message["turn"], held=held):
-                yield out
+        values, said = await self.frame.lanes.one(took)
+        held = {str(message["source"]): said}
+        async for out in self.answered(request, permalink.changed(now, values), True, turn=message["turn"], held=held):
+            yield out
 
     async def _fetch(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
         """Weights from a hub, as a long run that can be stopped."""

@@ -26,7 +26,7 @@ async def outline(page: Any, session: str, request: gr.Request, message: dict[st
 
     rings = []
     if message["epoch"] == given[0]["epoch"]:
-        rings = await page.now(lambda: answers.outline(session, page.read(*given), page.frame.kept))
+        rings = await page.frame.lanes.one(lambda: answers.outline(session, page.read(*given), page.frame.kept))
     same = {name: message[name] for name in ("epoch", "key")}
     yield page.out(notes={"kind": "outline", **same, "rings": rings})
 
@@ -39,7 +39,7 @@ async def take(page: Any, session: str, request: gr.Request, message: dict[str, 
     params, kind, kept, many = page.read(*given), message["what"], page.frame.kept, message.get("pictures")
     if many is None:
         regions = message.get("of") == "regions"
-        made = await page.now(lambda: downloads.file_of(session, params, kind, kept, regions))
+        made = await page.frame.lanes.one(lambda: downloads.file_of(session, params, kind, kept, regions))
     else:
         make, made = partial(downloads.files_of, session, params, kind, many, kept), None
         async for item in page.long(request, "segment export", make):
@@ -61,7 +61,7 @@ async def bring(page: Any, session: str, request: gr.Request, message: dict[str,
     from ui.tabs.segment import downloads
 
     params = page.read(*given)
-    objects, lacks = await page.now(lambda: downloads.read(session, params, message["path"]))
+    objects, lacks = await page.frame.lanes.one(lambda: downloads.read(session, params, message["path"]))
     if lacks:
         gr.Info(escape(lacks), title="About this file")
     yield page.out(notes={"kind": "import", "objects": objects, "epoch": given[0]["epoch"]})

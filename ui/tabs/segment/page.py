@@ -75,11 +75,6 @@ class SegmentPage:
         """What the browser remembers of the parameters."""
         return {"link": permalink.encode(self.tab.slug, self.read(state, *numbers)), "marks": {}}
 
-    async def now(self, work: Callable[[], Any]) -> Any:
-        """What instant ``work`` gives."""
-        [found] = [item async for item in self.frame.lanes.now(lambda: iter([work()]))]
-        return found
-
     # --- events ---
 
     async def said(self, request: gr.Request, event: gr.EventData, *given: Any) -> Answer:
@@ -104,7 +99,7 @@ class SegmentPage:
         if ask["epoch"] != state["epoch"]:
             return gr.skip(), gr.skip()
         try:
-            reply, seen = await self.now(partial(self.masks, request.session_hash, ask, state, *numbers))
+            reply, seen = await self.frame.lanes.one(partial(self.masks, request.session_hash, ask, state, *numbers))
             return {**number, **reply}, seen
         except Exception as error:
             return {**number, "results": [], "times": None, "error": sentence(error)}, ""
@@ -117,7 +112,7 @@ class SegmentPage:
         if ask["epoch"] == state["epoch"]:
             try:
                 work = partial(answers.preview, request.session_hash, self.read(state, *numbers), ask)
-                found = await self.now(work)
+                found = await self.frame.lanes.one(work)
             except ValueError:
                 found = None
         return {"kind": "hover", "seq": ask["seq"], "epoch": ask["epoch"], "mask": found}
@@ -155,11 +150,11 @@ class SegmentPage:
             params = linked_to(self.tab, message["link"])
             numbers = settings(params, SETTINGS)
             given = (new_state(params), *numbers.values())
-        state, problem = await self.now(lambda: usable(session, given[0]))
-        scene = await self.now(lambda: canvas_value(session, state, self.folder))
+        state, problem = await self.frame.lanes.one(lambda: usable(session, given[0]))
+        scene = await self.frame.lanes.one(lambda: canvas_value(session, state, self.folder))
         said = {"notes": notice(problem)} if problem else {}
         yield self.out(state=state, canvas=scene, wire=self.link(state, *given[1:]), **numbers, **said)
-        yield self.out(**await self.now(lambda: picker(session, state["model"])))
+        yield self.out(**await self.frame.lanes.one(lambda: picker(session, state["model"])))
 
     async def _set(self, session: str, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
         """The user changed objects on the canvas; what belongs to another picture comes too late."""
@@ -180,8 +175,8 @@ class SegmentPage:
                       given: tuple[Any, ...]) -> Answer:
         preset = self.tab.presets[int(message["index"])]
         state, numbers = new_state(preset.params), settings(preset.params, SETTINGS)
-        scene = await self.now(lambda: canvas_value(session, state, self.folder))
-        shown = await self.now(lambda: picker(session, state["model"]))
+        scene = await self.frame.lanes.one(lambda: canvas_value(session, state, self.folder))
+        shown = await self.frame.lanes.one(lambda: picker(session, state["model"]))
         yield self.out(state=state, **numbers, canvas=scene, wire=self.link(state, *numbers.values()), **shown)
 
     async def _sample(self, session: str, request: gr.Request, message: dict[str, Any],
@@ -201,20 +196,20 @@ class SegmentPage:
         """A picture that is not shown, for an export of many; its id, or the sentence that says why there is none."""
         said = {"kind": "added", "key": message["key"], "id": None, "text": "", "nonce": secrets.token_hex(4)}
         try:
-            said["id"] = await self.now(lambda: pictures.add(session, message["path"], message.get("name")))
+            said["id"] = await self.frame.lanes.one(lambda: pictures.add(session, message["path"], message.get("name")))
         except ValueError as error:
             said["text"] = sentence(error)
         yield self.out(notes=said)
 
     async def _picture(self, session: str, request: gr.Request, message: dict[str, Any],
                        given: tuple[Any, ...]) -> Answer:
-        name = await self.now(lambda: pictures.add(session, message["path"], message.get("name")))
+        name = await self.frame.lanes.one(lambda: pictures.add(session, message["path"], message.get("name")))
         yield await self._picture_of(session, name, given)
 
     async def _picture_of(self, session: str, name: str, given: tuple[Any, ...]) -> list[Any]:
         """Another picture, without objects."""
         state = new_state(Params(name, given[0]["model"], inside=given[0]["inside"]))
-        scene = await self.now(lambda: canvas_value(session, state, self.folder))
+        scene = await self.frame.lanes.one(lambda: canvas_value(session, state, self.folder))
         return self.out(state=state, canvas=scene, wire=self.link(state, *given[1:]))
 
     async def _model(self, session: str, request: gr.Request, message: dict[str, Any],
@@ -230,17 +225,18 @@ class SegmentPage:
             else:
                 yield await self._used(session, model, given)
         except Exception as error:
-            yield self.out(**await self.now(lambda: picker(session, given[0]["model"])), notes=notice(error))
+            yield self.out(**await self.frame.lanes.one(
+                lambda: picker(session, given[0]["model"])), notes=notice(error))
 
     async def _used(self, session: str, model: str, given: tuple[Any, ...]) -> list[Any]:
         """A model whose weights can be read is the active one from now on; what the user said stays, under a new
         epoch, and masks are as clean as suits it if they were as clean as suited the other."""
         from ui.tabs.segment import models
 
-        await self.now(lambda: models.activate(session, model))
+        await self.frame.lanes.one(lambda: models.activate(session, model))
         state = {**given[0], "model": model, "epoch": secrets.token_hex(4)}
-        scene = await self.now(lambda: canvas_value(session, state, self.folder))
-        shown = await self.now(lambda: picker(session, model))
+        scene = await self.frame.lanes.one(lambda: canvas_value(session, state, self.folder))
+        shown = await self.frame.lanes.one(lambda: picker(session, model))
         numbers = dict(zip(SETTINGS, given[1:], strict=True))
         fits = suited(numbers, given[0]["model"], model)
         link = self.link(state, *(numbers | fits).values())
@@ -250,7 +246,7 @@ class SegmentPage:
         """A checkpoint of the user's own."""
         from ui.tabs.segment import models
 
-        model = await self.now(lambda: models.add_checkpoint(session, message["path"]))
+        model = await self.frame.lanes.one(lambda: models.add_checkpoint(session, message["path"]))
         yield await self._used(session, model, given)
 
     async def _find(self, session: str, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
