@@ -42,6 +42,11 @@ def test_test_requirements_are_exact_and_complete():
     assert not set(ours) & set(app)
 
 
+def test_tests_of_one_group_run_in_one_worker(request):
+    """pytest-xdist marks them in their ids; with a pytest that it does not know it marks nothing and says nothing."""
+    assert ("@" in request.node.nodeid) == getattr(request.config.option, "loadgroup", False)
+
+
 def test_each_module_that_exports_a_tab_is_listed_once_and_in_the_readme():
     from ui import TABS
 

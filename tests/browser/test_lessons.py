@@ -88,16 +88,22 @@ def test_the_measurement_streams_and_stops(start):
     assert page.locator("#attention-table tbody tr").count() == stopped
 
 
-@pytest.mark.parametrize("lesson", ["favor", "gradient", "training", "dilution"])
-def test_a_lesson_shows_its_figure_and_its_text_in_one_language(start, lesson):
-    page = start(AttentionParams(text="for i in range(10):\n    print(i)\n", kinds=("softmax", "elu1"), lesson=lesson))
-    page.wait_for_selector("#attention-plot .main-svg")
-    text = page.inner_text(".gb-tab-attention .gb-main")
-    assert "Look at" in text and "虚线" not in text and "看" not in text
+def test_a_lesson_shows_its_figure_and_its_text_in_one_language(start):
+    def texts():
+        for lesson in ("favor", "gradient", "training", "dilution"):
+            page.evaluate("(lesson) => import(new URL('glass/js/wire.js', document.baseURI))"
+                          ".then((wire) => wire.say('attention', { kind: 'set', values: { lesson } }))", lesson)
+            page.wait_for_function("(lesson) => location.search.includes(`lesson=${lesson}`)", arg=lesson)
+            page.wait_for_selector("#attention-plot .main-svg")
+            yield page.inner_text(".gb-tab-attention .gb-main")
+
+    page = start(AttentionParams(text="for i in range(10):\n    print(i)\n", kinds=("softmax", "elu1")))
+    for text in texts():
+        assert "Look at" in text and "虚线" not in text and "看" not in text
     page.click("[data-glassbox=language]")
     page.wait_for_selector("html[data-translated=zh]", state="attached")
-    text = page.inner_text(".gb-tab-attention .gb-main")
-    assert "看" in text and "Look at" not in text and "What is drawn" not in text
+    for text in texts():
+        assert "看" in text and "Look at" not in text and "What is drawn" not in text
 
 
 def test_a_preset_of_the_tab_says_that_its_observation_holds(start):
