@@ -7,7 +7,8 @@ export const keep = {
   get: (key) => { try { return localStorage.getItem('glassbox-' + key); } catch { return null; } },
   set: (key, value) => { try { localStorage.setItem('glassbox-' + key, value); } catch { /* private mode */ } },
 };
-const links = {};                          // slug -> query string of its state
+export const links = {};                   // slug -> query string of its state
+export const pinned = {};                  // slug -> query string of its pin
 const seen = new Set();                    // tabs that were opened
 let active = null;                         // slug of the tab on screen; null until the page stands
 let expected = null;                       // the tab that a link names, until gradio shows it
@@ -18,11 +19,12 @@ function enforce() {
   if (chosen) document.body.classList.toggle('dark', chosen === 'dark');
 }
 
-// The tabs' queries replace each other in the address bar; keys that start with "__" belong to Gradio and stay.
+// The tabs' queries replace each other in the address bar; keys that start with "__" belong to Gradio and stay, as "embed" does.
 function address(query) {
   const url = new URL(location.href);
-  const own = [...url.searchParams].filter(([key]) => key.startsWith('__'));
+  const own = [...url.searchParams].filter(([key]) => key.startsWith('__') || key === 'embed');
   const next = new URLSearchParams(query);
+  if (pinned[active]) next.set('pin', pinned[active]);
   for (const [key, value] of own) next.set(key, value);
   while (String(next).length >= 6000) {                              // what is too long for an address goes, rather than an old one staying
     const [longest] = [...next].sort((a, b) => b[1].length - a[1].length)[0];
@@ -31,15 +33,17 @@ function address(query) {
   history.replaceState(history.state, '', '?' + next + url.hash);
 }
 
-export function remember(slug, query) {
+export function remember(slug, query = links[slug] || `tab=${slug}`) {
   links[slug] = query;
   if (slug === active) address(query);
 }
 
-function open(slug, link) {
+async function open(slug, link) {
   if (seen.has(slug)) return;
   seen.add(slug);
-  say(slug, { kind: 'open', link });
+  const pin = new URLSearchParams(link).get('pin');
+  if (pin) (await import('./pins.js')).restore(slug, pin, link);
+  else say(slug, { kind: 'open', link });
 }
 
 export function opened(slug) {
@@ -65,10 +69,24 @@ export function ready(slugs) {
   expected = active === slugs[0] ? null : active;
   root.dataset.tab = active;
   machine();
-  const says = [...query.keys()].some((key) => key !== 'tab' && !key.startsWith('__'));
+  const says = [...query.keys()].some((key) => key !== 'tab' && key !== 'embed' && !key.startsWith('__'));
+  if (query.get('embed') === '1') embedded();
   open(active, named && says ? location.search : '');
   root.dataset.ready = 'true';
   return { selected: active, __type__: 'update' };
+}
+
+// One tab without the frame, for another page's iframe, and a way to the whole page.
+function embedded() {
+  root.dataset.embed = 'true';
+  const whole = element('a', { className: 'gb-whole', target: '_blank' }, 'Open in Glassbox');
+  whole.addEventListener('click', () => {
+    const url = new URL(location.href);
+    url.searchParams.delete('embed');
+    whole.href = url;
+  });
+  whole.href = '.';
+  document.querySelector('.gradio-container').append(whole);
 }
 
 export function element(tag, attributes, text) {
@@ -85,14 +103,27 @@ function dialog() {
   box.setAttribute('aria-labelledby', title.id);
   const field = element('textarea', { id: 'gb-share-text', readOnly: true, spellcheck: false, translate: false });
   field.setAttribute('aria-labelledby', title.id);
+  const embed = element('label', { id: 'gb-share-embed' }, 'For a page of your own');
+  embed.append(element('textarea', { readOnly: true, spellcheck: false, translate: false, rows: 3 }));
   const note = element('p', { id: 'gb-share-note' });
   note.setAttribute('role', 'status');
+  const notebook = element('button', { type: 'button', id: 'gb-share-notebook' }, 'Save as notebook');
   const close = element('button', { type: 'button', id: 'gb-share-close' }, 'Close');
   close.addEventListener('click', () => box.close());
+  notebook.addEventListener('click', () => save('glassbox.ipynb', notebookOf(field.value), 'application/x-ipynb+json'));
   box.addEventListener('click', (event) => { if (event.target === box) box.close(); });
-  box.append(title, field, note, close);
+  box.append(title, field, embed, note, close, notebook);
   (document.querySelector('.gradio-container') || document.body).append(box);
   return box;
+}
+
+// A Jupyter notebook (nbformat 4.5) of two cells: where it comes from, and the script.
+function notebookOf(script) {
+  const lines = (text) => text.split(/(?<=\n)/);
+  const cells = [{ cell_type: 'markdown', id: 'where', metadata: {}, source: lines(`Made by Glassbox: ${location.href}`) },
+    { cell_type: 'code', id: 'run', metadata: {}, execution_count: null, outputs: [], source: lines(script) }];
+  const metadata = { kernelspec: { name: 'python3', display_name: 'Python 3', language: 'python' }, language_info: { name: 'python' } };
+  return JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata, cells }, null, 1);
 }
 
 async function copied(text) {
@@ -100,10 +131,14 @@ async function copied(text) {
 }
 
 // Shows the text selected in a read-only field, so that it can be taken without the clipboard permission as well.
-export async function share(kind, text) {
+export async function share(kind, text, slug) {
   const box = dialog();
   const link = kind === 'link';
-  const whole = link ? location.origin + location.pathname + '?' + text : text;
+  const pin = pinned[slug] ? `&pin=${encodeURIComponent(pinned[slug])}` : '';
+  const whole = link ? `${location.origin}${location.pathname}?${text}${pin}` : text;
+  box.querySelector('#gb-share-embed').hidden = !link;
+  box.querySelector('#gb-share-embed textarea').value = `<iframe src="${whole.replaceAll('&', '&amp;')}&amp;embed=1" title="Glassbox" width="100%" height="800" loading="lazy"></iframe>`;
+  box.querySelector('#gb-share-notebook').hidden = link;
   box.querySelector('h2').textContent = link ? 'Link to this view' : 'Python for this view';
   const field = box.querySelector('textarea');
   field.value = whole;

@@ -1,4 +1,4 @@
-// What is on screen as PNG or SVG: a plotly chart by plotly, a canvas as its raster with the labels around it as text.
+// What is on screen as PNG or SVG: a plotly chart by plotly, a canvas as its raster with the labels around it as text; two of them side by side.
 import { save } from './frame.js';
 
 const SPACE = 'http://www.w3.org/2000/svg';
@@ -78,18 +78,49 @@ async function raster(text, width, height) {
   return new Promise((done) => canvas.toBlob(done, 'image/png'));
 }
 
+const seen = (slug, part) => { const node = document.getElementById(`${slug}-${part}`); return node?.offsetParent ? node : null; };
+export const chartOf = (slug) => seen(slug, 'plot')?.querySelector('.js-plotly-plot') || null;
+export const stageOf = (slug) => { const root = seen(slug, 'stage')?.querySelector('.gb-stages'); return root?.children.length ? root : null; };
+
+// an element as an SVG that stands alone: { text, width, height }
+export async function snapshot(node) {
+  const { width, height } = node.getBoundingClientRect();
+  if (!node.matches('.js-plotly-plot')) return { text: composed(node), width, height };
+  const url = await window.Plotly.toImage(node, { format: 'svg', width, height });
+  return { text: decodeURIComponent(url.slice(url.indexOf(',') + 1)), width, height };
+}
+
+// pictures side by side, with lines of words above them
+export function beside(sides, words) {
+  const [gap, line] = [16, 20];
+  const top = gap + words.length * line;
+  const width = sides.reduce((sum, side) => sum + side.width + gap, gap);
+  const height = top + Math.max(...sides.map((side) => side.height)) + gap;
+  const out = svg('svg', { xmlns: SPACE, width, height, viewBox: `0 0 ${width} ${height}` });
+  const { backgroundColor, color, fontFamily } = getComputedStyle(document.body);
+  out.append(svg('rect', { width: '100%', height: '100%', fill: backgroundColor }));
+  words.forEach((text, k) => out.append(svg('text', { x: gap, y: gap + 12 + k * line, fill: color, 'font-size': 14, 'font-family': fontFamily }, text)));
+  let x = gap;
+  for (const side of sides) {
+    const inner = new DOMParser().parseFromString(side.text, 'image/svg+xml').documentElement;
+    for (const [name, value] of Object.entries({ x, y: top, width: side.width, height: side.height })) inner.setAttribute(name, value);
+    out.append(document.importNode(inner, true));
+    x += side.width + gap;
+  }
+  return { text: new XMLSerializer().serializeToString(out), width, height };
+}
+
+export async function saved(name, format, { text, width, height }) {
+  save(`${name}.${format}`, format === 'svg' ? new Blob([text], { type: 'image/svg+xml' }) : await raster(text, width, height));
+}
+
 export async function picture(slug, format) {
-  const seen = (id) => { const node = document.getElementById(`${slug}-${id}`); return node?.offsetParent ? node : null; };
-  const chart = seen('plot')?.querySelector('.js-plotly-plot');
+  const chart = chartOf(slug);
   if (chart) {
     const { width, height } = chart.getBoundingClientRect();
     const url = await window.Plotly.toImage(chart, { format, width, height, scale: format === 'png' ? 2 : 1 });
     save(`glassbox-${slug}.${format}`, await (await fetch(url)).blob());
   }
-  const stage = seen('stage')?.querySelector('.gb-stages');
-  if (!stage || !stage.children.length) return;
-  const text = composed(stage);
-  const { width, height } = stage.getBoundingClientRect();
-  const name = `glassbox-${slug}${chart ? '-stage' : ''}.${format}`;
-  save(name, format === 'svg' ? new Blob([text], { type: 'image/svg+xml' }) : await raster(text, width, height));
+  const stage = stageOf(slug);
+  if (stage) await saved(`glassbox-${slug}${chart ? '-stage' : ''}`, format, await snapshot(stage));
 }

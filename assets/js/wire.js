@@ -1,9 +1,9 @@
 // One wire a tab: messages to Python carry a number, answers carry it back. One message is under way at a time; of several that set
-// the same thing only the last is sent. An answer says: turn, link, view, marks, streamed, forecast, stale, begin, running, place, held, offers, share, save.
-import { fetched, remember, share, save } from './frame.js';
+// the same thing only the last is sent. An answer says: turn, link, view, marks, streamed, forecast, stale, begin, running, place, held, offers, share, save, pin.
+import { fetched, pinned, remember, share, save } from './frame.js';
 
 const PATIENCE = 20000;                    // ms after which an answer is no longer waited for
-const READS = ['link', 'python', 'rows', 'note'];  // messages after which the same is drawn
+const READS = ['link', 'python', 'rows', 'note', 'pin'];  // messages after which the same is drawn
 const wires = new Map();
 const waiting = new Map();                 // slug -> messages said before its wire was there
 const early = new Map();                   // slug -> answers that came before it was
@@ -12,7 +12,7 @@ const changes = (message) => !READS.includes(message.kind);
 
 class Wire {
   constructor(slug, props, trigger, upload) {
-    Object.assign(this, { slug, props, trigger, upload, turn: 0, answered: 0, line: [], busy: null, sent: null, view: null });
+    Object.assign(this, { slug, props, trigger, upload, turn: 0, answered: 0, heardOf: 0, line: [], busy: null, sent: null, view: null });
   }
 
   // Whether an answer with this number is newer than all that the user did; an older one must not overwrite it.
@@ -51,6 +51,7 @@ class Wire {
   begin() {
     const stale = document.getElementById(`${this.slug}-stale`);
     if (stale) stale.hidden = true;                                     // an answer that says so may be overtaken by the next
+    this.running = true;
     this.trigger('begin', { turn: this.turn });
   }
 
@@ -74,6 +75,7 @@ class Wire {
       if ($('forecast')) $('forecast').textContent = answer.forecast || '';
       if (answer.streamed && fresh) this.begin();
     } else if (answer.stale === false && $('stale')) $('stale').hidden = true;
+    if (answer.running !== undefined) this.running = answer.running;
     if (answer.running !== undefined && $('going')) {
       $('going').dataset.running = answer.running;
       $('place').textContent = answer.running && answer.place ? placed(answer.place) : '';
@@ -86,11 +88,16 @@ class Wire {
       node.textContent = text;
       node.nextElementSibling.hidden = !fetched;
     }
-    if (answer.share) share(answer.share, answer.text);
+    if (answer.share) share(answer.share, answer.text, this.slug);
+    if (answer.pin) this.pinning = import('./pins.js').then((pins) => pins.pinned(this.slug, answer.pin));
+    else if (pinned[this.slug]) import('./pins.js').then((pins) => pins.compared(this.slug));
     if (answer.save) save(answer.save, answer.text);
     count(this.slug);
     document.getElementById(`tab-${this.slug}`)?.setAttribute('data-answered', String(this.answered));
-    if (answer.turn !== undefined) this.free(answer.turn);
+    if (answer.turn !== undefined) {
+      this.heardOf = Math.max(this.heardOf, answer.turn);
+      this.free(answer.turn);
+    }
   }
 }
 
@@ -129,6 +136,15 @@ export function listen(element, props, watch) {
   const take = () => answered(slug, props.value);
   watch('value', take);
   take();
+}
+
+// Comes back when all that a tab said is answered, however late, no run is under way and nothing is being pinned.
+export async function halted(slug) {
+  for (;;) {
+    const wire = wires.get(slug);
+    if (wire?.turn && wire.heardOf === wire.turn && !wire.line.length && !wire.running) return wire.pinning;
+    await new Promise((done) => { setTimeout(done, 50); });
+  }
 }
 
 // Send a message of a tab; it waits for the tab's wire where that is not there yet.

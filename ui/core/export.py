@@ -1,13 +1,17 @@
-"""The state of a tab as a few lines of Python on the public ``backends``.
+"""The state of a tab as a few lines of Python on the public ``backends``, and what a pin says of it.
 
 The script imports the mechanism, builds the same parameters, runs it and prints its numbers as JSON, as the endpoint
 returns them.
 """
 
+import hashlib
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from ui.core import permalink
+from ui.core.kept import Shown
 from ui.core.tab import Tab, declared
+from ui.parts import markup
 
 TEMPLATE = '''# Needs Glassbox's backends: run `pip install -e .` once, in the folder of Glassbox.
 """Glassbox, {heading}"""
@@ -42,6 +46,19 @@ def script(tab: Tab, params: Any) -> str:
             arguments.append(f"{source.field}={source.field}")
     call = f"result = {tab.run.__name__}({', '.join(arguments)})"
     return compose(f"{tab.title}: {tab.question}", imports, [f"params = {literal(params)}", *given, call])
+
+
+def pin(tab: Tab, params: Any, shown: Shown) -> dict[str, Any]:
+    """What the browser needs to name what is pinned: the link of ``params``, the SHA-256 of the rows as *CSV* saves
+    them, and the label, default and values' titles of each setting."""
+    rows = markup.csv_of(tab.view(shown.params).table(shown.result.body))
+    known = tab.declared.values()
+    titled = {tab.chooser: {name: view.title for name, view in tab.views.items()}, **tab.titles}
+    return {"link": permalink.encode(tab.slug, params), "charted": bool(tab.view(shown.params).figure),
+            "digest": hashlib.sha256(rows.encode()).hexdigest(),
+            "labels": {p.name: p.control.label for p in known},
+            "defaults": {p.name: permalink.to_text(p.type, p.default) for p in known},
+            "titles": {name: {str(value): title for value, title in found.items()} for name, found in titled.items()}}
 
 
 def compose(heading: str, imports: list[str], lines: list[str]) -> str:

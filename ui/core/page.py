@@ -288,6 +288,13 @@ class Page:
     async def _python(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
         yield self.out(share="python", text=export.script(self.tab, self.read(*given)))
 
+    async def _pin(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
+        """What is on screen, to stand beside what comes next."""
+        shown = self.frame.kept.get(request.session_hash, self.tab.slug)
+        if shown is None:
+            raise ValueError("There is nothing on screen yet to pin.")
+        yield self.out(pin=export.pin(self.tab, self.portable(shown.params), shown))
+
     async def _rows(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
         """The rows behind what is on screen, from the kept result: nothing is computed."""
         shown = self.frame.kept.get(request.session_hash, self.tab.slug)
@@ -303,7 +310,7 @@ class Page:
 
 ACTS: dict[str, Callable[..., Answer]] = {
     "open": Page._open, "set": Page._set, "preset": Page._preset, "file": Page._file, "fetch": Page._fetch,
-    "note": Page._note, "link": Page._link, "python": Page._python, "rows": Page._rows}
+    "note": Page._note, "link": Page._link, "python": Page._python, "rows": Page._rows, "pin": Page._pin}
 
 
 def draw(tab: Tab, frame: Frame) -> Page:

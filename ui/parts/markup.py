@@ -139,7 +139,8 @@ def downloads(slug: str) -> str:
              ("svg", "SVG", 'data-picture="svg"')]
     buttons = "".join(f'<button type="button" id="{slug}-{name}" class="gb-quiet" {what}>{label}</button>'
                       for name, label, what in kinds)
-    return f'<div class="gb-downloads" role="group" aria-label="Download"><span>Download</span>{buttons}</div>'
+    pin = f'<button type="button" id="{slug}-pin" class="gb-quiet" {says({"kind": "pin"})}>Pin</button>'
+    return f'<div class="gb-downloads" role="group" aria-label="Download">{pin}<span>Download</span>{buttons}</div>'
 
 
 def upload(slug: str, source: Source, index: int) -> str:
