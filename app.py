@@ -3,6 +3,7 @@ GRADIO_SERVER_*)."""
 
 import argparse
 import os
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -34,6 +35,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     add("--long-runs", type=int, default=env("GLASSBOX_LONG_RUNS"), help="long runs at once (default: by the device)")
     add("--events", type=int, default=int(env("GLASSBOX_EVENTS") or 8),
         help="requests that a visitor may have under way")
+    add("--root-path", default=env("GLASSBOX_ROOT_PATH") or "", metavar="PATH",
+        help="where a proxy serves the page, such as /glassbox")
+    add("--log", default=env("GLASSBOX_LOG") or "", metavar="FILE", help="a log that is rotated (default: stderr)")
     args = parser.parse_args(given)
     if args.auth and not all(args.auth.partition(":")[::2]):
         parser.error("--auth needs USER:PASSWORD")
@@ -67,6 +71,7 @@ def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, 
         "inbrowser": args.inbrowser,
         "auth": tuple(args.auth.split(":", 1)) if args.auth else None,
         "max_file_size": f"{args.max_upload}mb",
+        "root_path": args.root_path or None,
         "favicon_path": str(ICON),
         "max_threads": THREADS,
         "app_kwargs": before(page, files(), state_of_machine),
@@ -89,10 +94,17 @@ def main() -> None:
     """Parse, build, serve."""
     args = arguments()
     from ui import TABS
-    from ui.core.frame import Frame
-    from ui.core.shell import build
+    from ui.core import start
 
-    launch(build(TABS, Frame(long_runs=args.long_runs, events=args.events)), args)
+    try:
+        start.log_to(args.log)
+        start.uploads()
+        from ui.core.frame import Frame
+        from ui.core.shell import build
+
+        launch(build(TABS, Frame(long_runs=args.long_runs, events=args.events)), args)
+    except OSError as error:
+        sys.exit(f"Glassbox cannot start: {error}")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,14 @@ __all__ = ["config", "fake", "folder", "kept"]
 
 
 @pytest.fixture(scope="session")
-def config():
-    """The configuration of the whole page, as the browser gets it."""
+def built():
+    """The whole page, not served."""
     from ui.core.shell import build
 
-    return build(TABS).get_config_file()
+    return build(TABS)
+
+
+@pytest.fixture(scope="session")
+def config(built):
+    """The configuration of the whole page, as the browser gets it."""
+    return built.get_config_file()

@@ -40,17 +40,18 @@ class Mixed:
     bounded: int = field(default=2, metadata={"range": (0, 8)})
 
 
+whole = st.integers(-permalink.MOST, permalink.MOST)
 finite = st.floats(allow_nan=False, allow_infinity=False)
-nested = st.builds(Step, st.none() | st.tuples(finite, finite), st.none() | st.integers(), st.booleans())
+nested = st.builds(Step, st.none() | st.tuples(finite, finite), st.none() | whole, st.booleans())
 states = st.builds(
     Mixed,
-    whole=st.integers(),
+    whole=whole,
     real=finite,
     flag=st.booleans(),
     text=st.text(max_size=200),
     kind=st.sampled_from(["left", "right"]),
     maybe=st.none() | finite,
-    pair=st.tuples(st.integers(), st.integers()),
+    pair=st.tuples(whole, whole),
     many=st.lists(finite, max_size=4).map(tuple),
     steps=st.lists(nested, max_size=3).map(tuple),
     bounded=st.integers(0, 8),

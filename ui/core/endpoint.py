@@ -4,7 +4,6 @@ import inspect
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from functools import partial
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -13,6 +12,7 @@ from backends.plain import numbers
 from ui.core import permalink
 from ui.core.gate import visitor_of
 from ui.core.lanes import Lanes, Place
+from ui.core.problems import refusals
 from ui.core.tab import Param, Tab, declared
 from ui.parts import sources
 
@@ -23,7 +23,7 @@ def publish(tab: Tab, lanes: Lanes) -> None:
     async def call(request: gr.Request, *args: Any, **named: Any) -> AsyncIterator[dict]:
         given = dict(zip((p.name for p in declared(tab.params)), args, strict=False)) | named
         session = request.session_hash
-        try:
+        with refusals(tab.slug):
             params = permalink.make(tab.params, given)
             found = sources.inputs(tab, "", params)
             if (await lanes.one(partial(tab.view(params).plan, params)))["streamed"]:
@@ -34,8 +34,6 @@ def publish(tab: Tab, lanes: Lanes) -> None:
                 items = lanes.now(lambda: iter([numbers(tab.run(params, **found))]))
             async for item in items:
                 yield {"waiting": asdict(item)} if isinstance(item, Place) else item
-        except ValueError as error:
-            raise gr.Error(escape(str(error))) from error
 
     described(call, tab)
     gr.api(call, api_name=tab.slug, concurrency_limit=None)

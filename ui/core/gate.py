@@ -6,7 +6,7 @@ address. Counting reads gradio's own queue (6.31), so an event counts from its c
 
 import asyncio
 import hashlib
-import json
+import logging
 import mimetypes
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,10 +19,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ui.core import door
+from ui.core.door import CALL, JOIN, LOGIN
 from ui.core.streams import Held
 
+log = logging.getLogger("glassbox")
+
 TOO_MANY = "You have {} requests under way already; please wait for their answers."
-JOIN, CALL, DATA = "/queue/join", "/call/", "/queue/data"
+DATA = "/queue/data"
 
 
 def visitor_of(request: Any, session: str | None) -> str:
@@ -32,34 +36,34 @@ def visitor_of(request: Any, session: str | None) -> str:
 
 
 class Gate:
-    """ASGI middleware. ``queue()`` is gradio's queue, ``most`` the events that a visitor may have under way, ``stays``
-    the seconds that a browser's stream stays open without an event."""
+    """ASGI middleware. ``page`` is the built page, ``most`` the events that a visitor may have under way, ``stays`` the
+    seconds that a browser's stream stays open without an event."""
 
-    def __init__(self, app: Any, queue: Callable[[], Any], listeners: Counter, most: int, stays: float = 30.0) -> None:
-        self.app, self.queue, self.listeners, self.most, self.stays = app, queue, listeners, most, stays
-        self.joining: Counter = Counter()
+    def __init__(self, app: Any, page: Any, most: int, stays: float = 30.0) -> None:
+        self.app, self.page, self.most, self.stays = app, page, most, stays
+        self.listeners, self.joining, self.passwords = page.frame.listeners, Counter(), door.Passwords()
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
-        path = scope.get("path", "")
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        if scope["method"] == "POST" and (path.endswith(JOIN) or CALL in path):
-            return await self._counted(scope, receive, send)
-        if scope["method"] == "GET" and (path.endswith(DATA) or CALL in path):
-            return await self._listening(scope, receive, send)
-        return await self.app(scope, receive, send)
+        path, way = scope.get("path", ""), self.app
+        if scope["type"] == "http" and scope["method"] == "POST":
+            way = self._counted if path.endswith(JOIN) or CALL in path else \
+                self._guarded if path.rstrip("/").endswith(LOGIN) else way
+        elif scope["type"] == "http" and scope["method"] == "GET" and (path.endswith(DATA) or CALL in path):
+            way = self._listening
+        try:
+            await way(scope, receive, send)
+        except door.RefusedError as refused:
+            status, said = refused.args
+            log.warning("%s: refused: %s", path[-80:].encode("unicode_escape").decode(), said)
+            await JSONResponse({"detail": said, "error": said}, status)(scope, receive, send)
 
     async def _counted(self, scope: dict, receive: Any, send: Any) -> None:
-        """Answer 429 where the visitor has ``most`` events under way; else hand the event on."""
-        body = await Request(scope, receive).body()
-        try:
-            session = json.loads(body).get("session_hash")
-        except (ValueError, AttributeError):
-            session = None
-        visitor = visitor_of(Request(scope), session)
+        """Refuse what is no event of this page, and what is one too many; else hand the event on."""
+        body = await _body(Request(scope, receive))
+        event = door.event_of(scope["path"], body, self.page.fns)
+        visitor = visitor_of(Request(scope), event.get("session_hash"))
         if self.under_way(visitor) + self.joining[visitor] >= self.most:
-            response = JSONResponse({"detail": TOO_MANY.format(self.most), "error": TOO_MANY.format(self.most)}, 429)
-            return await response(scope, receive, send)
+            raise door.RefusedError(429, TOO_MANY.format(self.most))
         parts = iter([{"type": "http.request", "body": body, "more_body": False}])
 
         async def again() -> Any:
@@ -71,9 +75,21 @@ class Gate:
         finally:
             self.joining -= Counter((visitor,))
 
+    async def _guarded(self, scope: dict, receive: Any, send: Any) -> None:
+        """A name and a password: who sent many wrong ones has to wait."""
+        address = str((scope.get("client") or ("",))[0])
+        self.passwords.check(address)
+
+        async def seen(message: dict[str, Any]) -> None:
+            if message.get("status", 200) >= 400:
+                self.passwords.wrong(address)
+            await send(message)
+
+        await self.app(scope, receive, seen)
+
     def under_way(self, visitor: str) -> int:
         """Events of a visitor that wait or run."""
-        queue = self.queue()
+        queue = self.page._queue
         waiting = (event for line in queue.event_queue_per_concurrency_id.values() for event in line.queue)
         running = (event for job in queue.active_jobs if job for event in job)
         return sum(visitor_of(e.request, e.session_hash) == visitor for e in (*waiting, *running) if e.alive)
@@ -82,8 +98,8 @@ class Gate:
         """Remember who listens as long as the stream is open; a browser's stays open between its events."""
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         session = query.get("session_hash", [scope["path"].rpartition("/")[2]])[0]
-        held = Held(self.queue(), session, self.stays, receive, send) if b"sec-fetch-mode" in dict(scope["headers"]) \
-            else None
+        browser = b"sec-fetch-mode" in dict(scope["headers"])
+        held = Held(self.page._queue, session, self.stays, receive, send) if browser else None
         holding = asyncio.create_task(held.hold()) if held else None
         self.listeners[session] += 1
         try:
@@ -95,6 +111,16 @@ class Gate:
             if held:
                 holding.cancel()
                 held.free()
+
+
+async def _body(request: Request) -> bytes:
+    """The body of an event, as far as it is not too large. RefusedError."""
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        if (size := size + len(part)) > door.MOST:
+            raise door.RefusedError(*door.LARGE)
+    return b"".join(parts)
 
 
 def routes(files: Mapping[str, Callable[[], bytes]], status: Callable[[], dict]) -> list[Route]:
@@ -125,5 +151,5 @@ def routes(files: Mapping[str, Callable[[], bytes]], status: Callable[[], dict])
 def before(page: Any, files: Mapping[str, Callable[[], bytes]], status: Callable[[], dict]) -> dict[str, Any]:
     """What gradio's application gets: compression, the gate, and the routes. ``page`` is the built page with its
     frame."""
-    gate = Middleware(Gate, queue=lambda: page._queue, listeners=page.frame.listeners, most=page.frame.events)
+    gate = Middleware(Gate, page=page, most=page.frame.events)
     return {"routes": routes(files, status), "middleware": [Middleware(GZipMiddleware, minimum_size=1000), gate]}

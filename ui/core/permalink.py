@@ -133,6 +133,8 @@ class _Unreadable:
     """Stands for a text that is no JSON: it matches no type."""
 
 
+MOST = 2**63 - 1
+"""Whole numbers beyond it have no place in an array, nor in an answer's JSON."""
 _SCALARS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "empty"}
 
 
@@ -141,14 +143,21 @@ def _is_text(hint: Any) -> bool:
 
 
 def _scalar(hint: type, value: Any) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is float and number and math.isfinite(value):
-        return float(value)
-    if hint is int and number and math.isfinite(value) and value == int(value):
-        return int(value)
+    if hint in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
+        return _number(hint, value)
+    if hint is str and isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")   # half a character is none
     if hint not in (int, float) and isinstance(value, hint):
         return value
     raise ParamError(_SCALARS[hint])
+
+
+def _number(hint: type, value: int | float) -> int | float:
+    if (isinstance(value, float) and not math.isfinite(value)) or (hint is int and value != int(value)):
+        raise ParamError(_SCALARS[hint])
+    if int in (hint, type(value)) and abs(value) > MOST:
+        raise ParamError("a smaller number")
+    return hint(value)
 
 
 def _literal(allowed: tuple[Any, ...], value: Any) -> Any:

@@ -13,12 +13,26 @@ from ui.core import permalink
 from ui.core.tab import Tab
 
 log = logging.getLogger("glassbox")
+BROKEN = "This could not be computed; the server's log says why."
 FAILED = "This could not be computed; what you see is the last good state. The server's log says why."
+LONGEST = 300
+"""Characters of a refusal in the log."""
 
 
-def warn(error: Exception) -> None:
+def sentence(error: Exception, failed: str = BROKEN, by: str = "the page") -> str:
+    """What to tell the user, and one line for the log: the errors that this project defines are sentences already;
+    of others the log holds the traceback."""
+    if type(error) is not ValueError and type(error).__module__.partition(".")[0] not in ("backends", "ui"):
+        log.error("%s: failed", by, exc_info=error)
+        return failed
+    said = " ".join(str(error).split())
+    log.warning("%s: refused: %s", by, said[:LONGEST].encode("unicode_escape").decode())
+    return said
+
+
+def warn(words: str) -> None:
     """Show one sentence as a toast. Toasts render HTML, so the sentence is escaped."""
-    gr.Warning(escape(str(error)), title="Not used")
+    gr.Warning(escape(words), title="Not used")
 
 
 @contextmanager
@@ -26,11 +40,17 @@ def problems() -> Iterator[None]:
     """Turn what goes wrong inside into one sentence as a toast; what is on screen stays."""
     try:
         yield
-    except ValueError as error:
-        warn(error)
-    except Exception:
-        log.exception("a handler failed")
-        warn(RuntimeError(FAILED))
+    except Exception as error:
+        warn(sentence(error, FAILED))
+
+
+@contextmanager
+def refusals(name: str) -> Iterator[None]:
+    """The same for a call of the endpoint ``/name``, whose client gets the sentence as it is, without markup."""
+    try:
+        yield
+    except Exception as error:
+        raise gr.Error(sentence(error, by=f"/{name}"), print_exception=False) from None
 
 
 def linked_to(tab: Tab, query: str) -> Any:
@@ -41,5 +61,5 @@ def linked_to(tab: Tab, query: str) -> Any:
         return tab.opening
     params, sentences = permalink.decode(tab.params, query)
     if sentences:
-        warn(ValueError(" ".join(sentences)))
+        warn(" ".join(sentences))
     return params

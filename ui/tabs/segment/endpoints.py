@@ -21,8 +21,9 @@ def script(params: Params) -> str:
     return answers.script(params)
 
 
-def segment(picture: Any, points: Any = None, labels: Any = None, box: Any = None, model: str = "tiny",
-            smallest: Any = None) -> dict:
+def segment(picture: Any, points: tuple[tuple[float, float], ...] | None = None,
+            labels: tuple[int, ...] | None = None, box: tuple[float, float, float, float] | None = None,
+            model: str = "tiny", smallest: int | None = None) -> dict:
     """Masks for clicks and a box on a picture: one prediction of ``Segmenter.predict``, cleaned.
 
     Parameters:

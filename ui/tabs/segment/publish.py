@@ -4,13 +4,15 @@ import inspect
 import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from html import escape
-from typing import Any
+from typing import Any, get_type_hints
 
 import gradio as gr
 
+from ui.core import permalink
 from ui.core.gate import visitor_of
 from ui.core.lanes import Lanes
+from ui.core.problems import refusals
+from ui.core.tab import ParamError
 from ui.tabs.segment import endpoints
 
 
@@ -33,16 +35,12 @@ def publish(lanes: Lanes) -> None:
 def _public(function: Callable[..., Any],
             lane: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[dict]]:
     """``function`` in a lane; between its answers stands the last one, as a sign of life."""
-    from ui.tabs.segment.shown import sentence
-
     async def call(request: gr.Request, *args: Any, **named: Any) -> AsyncIterator[dict]:
         last: dict = {}
-        try:
-            async for item in lane(request, partial(function, *args, **named)):
+        with refusals(function.__name__):
+            async for item in lane(request, partial(function, **typed(function, args, named))):
                 last = item if isinstance(item, dict) else last
                 yield last
-        except Exception as error:
-            raise gr.Error(escape(sentence(error))) from error
 
     own = inspect.signature(function)
     asks = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
@@ -50,3 +48,15 @@ def _public(function: Callable[..., Any],
     call.__annotations__ = {**function.__annotations__, "request": gr.Request, "return": dict}
     call.__doc__ = function.__doc__
     return call
+
+
+def typed(function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """What a client sent, by name and of the types that ``function`` says. ParamError, one sentence, for what is
+    not."""
+    hints, found = get_type_hints(function), inspect.signature(function).bind(*args, **named).arguments
+    for name, value in found.items():
+        try:
+            found[name] = value if hints[name] is Any else permalink.coerce(hints[name], value)
+        except ParamError as error:
+            raise ParamError(f"{name} must be {error}.") from None
+    return found

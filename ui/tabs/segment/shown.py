@@ -1,6 +1,5 @@
 """What the Segment tab shows of a state, and in which words it says what went wrong."""
 
-import logging
 import secrets
 from typing import Any
 
@@ -8,19 +7,10 @@ import gradio as gr
 
 from backends import tuned
 from ui.core.lanes import Place
+from ui.core.problems import sentence
 from ui.core.tab import ParamError
 from ui.parts import pictures
 from ui.tabs.segment.state import Params, State, format_things, lost, message_of, new_state, things_of
-
-log = logging.getLogger("glassbox")
-
-
-def sentence(error: Exception) -> str:
-    """What to tell the user: the errors that this project defines are sentences already, others go to the log."""
-    if type(error).__module__.partition(".")[0] in ("backends", "ui") or type(error) is ValueError:
-        return str(error)
-    log.error("segment failed", exc_info=error)
-    return "This could not be computed; the server's log says why."
 
 
 def notice(error: Exception) -> dict[str, Any]:
