@@ -13,19 +13,23 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from backends import colours
+from backends.cache import give_back
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 400_000_000        # of the file: MAX_PIXELS of four 16-bit channels are 320 MB
 MAX_ASPECT = 50
 MIN_SIDE = 2
+STRIP = 4_000_000              # pixels that are converted at a time
 STRETCH = (0.5, 99.5)          # percentiles that become 0 and 255 in 16-bit and float pictures
 NO_DATA = 1e30                 # beyond it a float pixel means "nothing measured", as -3.4e38 does in maps
 SAMPLE_FORMATS = {1: "", 2: "signed ", 3: "floating-point ", 5: "complex "}
@@ -38,6 +42,9 @@ TURNS = {2: _T.FLIP_LEFT_RIGHT, 3: _T.ROTATE_180, 4: _T.FLIP_TOP_BOTTOM, 5: _T.T
 HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 OTHER_FORMATS = {b"<svg": "an SVG drawing", b"<?xml": "an XML or SVG file", b"%pdf": "a PDF", b"<!doc": "HTML",
                  b"<html": "HTML"}
+
+
+_LARGE = Lock()
 
 
 class ImageError(ValueError):
@@ -54,9 +61,7 @@ def load(source: str | Path | bytes | BinaryIO) -> np.ndarray:
     try:
         with _opened(data) as picture:
             _check_size(*picture.size)
-            deep = colours.low_bytes(picture, data)
-            picture.load()
-            return _rgb(_upright(picture)) if deep is None else _deep(_upright(picture), _upright(deep))
+            return _decoded(picture, data) if picture.width * picture.height <= STRIP else _alone(picture, data)
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -67,6 +72,22 @@ def load(source: str | Path | bytes | BinaryIO) -> np.ndarray:
     except Exception:
         raise ImageError("This picture is damaged or incomplete; please save it again, for example as PNG "
                          "or JPEG.") from None
+
+
+def _alone(picture: Image.Image, data: bytes) -> np.ndarray:
+    """A large picture: of 40 MP what comes out is 120 MB, and four times that is taken on the way, so others wait."""
+    with _LARGE:
+        try:
+            return _decoded(picture, data)
+        finally:
+            picture.close()
+            give_back()
+
+
+def _decoded(picture: Image.Image, data: bytes) -> np.ndarray:
+    deep = colours.low_bytes(picture, data)
+    picture.load()
+    return _rgb(_upright(picture)) if deep is None else _deep(_upright(picture), _upright(deep))
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -155,30 +176,74 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 
 def _rgb(picture: Image.Image) -> np.ndarray:
-    if picture.mode in DEEP:
+    if picture.mode in ("I", "F"):
         grey = _stretch(np.asarray(picture, np.float32), 1.0 if picture.mode == "F" else 65535.0)
         return np.repeat(grey[..., None], 3, 2)
+    if picture.mode in DEEP:
+        table = _table(np.asarray(strip, np.uint16) for _, strip in _strips(picture))
+        grey = ((rows, table[np.asarray(strip, np.uint16)]) for rows, strip in _strips(picture))
+        return _filled(picture.size, ((rows, strip[..., None]) for rows, strip in grey))
+    return _filled(picture.size, ((rows, _shown(strip)) for rows, strip in _strips(picture)))
+
+
+def _strips(picture: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """The picture in strips of at most STRIP pixels, so that what is made on the way stays small, and their rows."""
+    (width, height), step = picture.size, max(1, STRIP // picture.width)
+    if step >= height:
+        yield slice(None), picture
+        return
+    for top in range(0, height, step):
+        rows = slice(top, min(top + step, height))
+        yield rows, picture.crop((0, rows.start, width, rows.stop))
+
+
+def _filled(size: tuple[int, int], strips: Iterable[tuple[slice, np.ndarray]]) -> np.ndarray:
+    """uint8 (H, W, 3) of strips that fit in."""
+    shown = np.empty((size[1], size[0], 3), np.uint8)
+    for rows, strip in strips:
+        shown[rows] = strip
+    return shown
+
+
+def _shown(strip: Image.Image) -> np.ndarray:
     alpha = None
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        alpha = picture.convert("RGBA").getchannel("A")
-    return _on_white(colours.to_srgb(picture), alpha)
+    if strip.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in strip.info:
+        alpha = strip.convert("RGBA").getchannel("A")
+    return _on_white(colours.to_srgb(strip), alpha)
+
+
+def _table(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """uint8 (65536,): what each 16-bit number becomes in a picture of these."""
+    times = sum(np.bincount(part.ravel(), minlength=65536) for part in parts)
+    return _stretch(np.arange(65536, dtype=np.float32), 65535.0, times)
 
 
 def _deep(high: Image.Image, low: Image.Image) -> np.ndarray:
     """16-bit colour from its high and low bytes: stretched by one range for all channels, then as 8-bit colour.
 
-    Both are RGB or RGBA; of alpha the high byte is enough.  Of memory it takes two bytes a number and no floats.
+    Both are RGB or RGBA; of alpha the high byte is enough.
     """
-    numbers = np.asarray(high)[..., :3].astype(np.uint16) << 8
-    numbers |= np.asarray(low)[..., :3]
-    alpha = high.getchannel("A") if high.mode == "RGBA" else None
-    seen = numbers if alpha is None else numbers[np.asarray(alpha) > 0]
-    hidden = high.info.pop("transparency", None)
+    def parts() -> Iterator[tuple[slice, Image.Image, np.ndarray]]:
+        for (rows, above), (_, below) in zip(_strips(high), _strips(low)):
+            numbers = np.asarray(above)[..., :3].astype(np.uint16) << 8
+            numbers |= np.asarray(below)[..., :3]
+            yield rows, above, numbers
+
+    def seen(above: Image.Image, numbers: np.ndarray) -> np.ndarray:
+        return numbers[np.asarray(above.getchannel("A")) > 0] if above.mode == "RGBA" else numbers
+
+    table = _table(seen(above, numbers) for _, above, numbers in parts())
+    return _filled(high.size, ((rows, _deep_shown(above, numbers, table)) for rows, above, numbers in parts()))
+
+
+def _deep_shown(above: Image.Image, numbers: np.ndarray, table: np.ndarray) -> np.ndarray:
+    alpha = above.getchannel("A") if above.mode == "RGBA" else None
+    info = dict(above.info)
+    hidden = info.pop("transparency", None)
     if alpha is None and isinstance(hidden, tuple):
         alpha = Image.fromarray(np.where((numbers == np.array(hidden, np.uint16)).all(2), 0, 255).astype(np.uint8))
-    table = _stretch(np.arange(65536, dtype=np.float32), 65535.0, np.bincount(seen.ravel(), minlength=65536))
     shown = Image.fromarray(table[numbers])
-    shown.info, shown.format = high.info, high.format
+    shown.info = info
     return _on_white(colours.to_srgb(shown), alpha)
 
 
@@ -201,7 +266,7 @@ def _stretch(grey: np.ndarray, full: float, times: np.ndarray | None = None) -> 
         known = grey[inside] if high <= low else np.array([low, high])
         return _between(grey, known, low, high, full)
     known = grey[np.abs(grey) < NO_DATA]
-    low, high = map(float, np.percentile(known, STRETCH)) if known.size else (0.0, 0.0)
+    low, high = map(float, np.percentile(known, STRETCH, overwrite_input=True)) if known.size else (0.0, 0.0)
     return _between(grey, known, low, high, full)
 
 
