@@ -6,6 +6,9 @@ turns q into raw offsets for each of G groups of channels; deformed places = ref
 and v are projections of x read there; then ordinary softmax(q k^T / sqrt(d) + bias), the bias read between the entries
 of a table at the continuous displacement.
 
+DAT++ (Xia et al., arXiv 2309.01430) does not limit the offsets and clamps the places instead: (reference +
+raw).clamp(-1, 1), `reach` None here, a negative `offset_range_factor` in the authors' code.
+
 Positions are (y, x) in [-1, 1], read with align_corners=True: -1 is the centre of the first cell.  As in the authors'
 code the reference points are linspace(0.5, n - 0.5) / (n - 1) and so not symmetric: the last one lies outside.  B
 pictures, M heads, hk x wk keys, N queries.
@@ -29,10 +32,12 @@ def dat_reference(height: int, width: int, dtype: torch.dtype = torch.float64) -
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1)
 
 
-def dat_positions(raw: Tensor, reach: float) -> Tensor:
+def dat_positions(raw: Tensor, reach: float | None) -> Tensor:
     """raw (B, 2, hk, wk) of the offset network -> positions (B, hk, wk, 2), (y, x) in [-1, 1]: reference + tanh(raw) *
-    reach / (n - 1)."""
+    reach / (n - 1); with no reach DAT++'s, reference + raw, clamped."""
     hk, wk = raw.shape[-2:]
+    if reach is None:
+        return (dat_reference(hk, wk, raw.dtype).to(raw.device) + raw.movedim(1, -1)).clamp(-1, 1)
     most = torch.tensor([1 / max(hk - 1, 1), 1 / max(wk - 1, 1)], dtype=raw.dtype, device=raw.device)
     return dat_reference(hk, wk, raw.dtype).to(raw.device) + raw.movedim(1, -1).tanh() * most * reach
 
@@ -92,7 +97,7 @@ def position_bias(table: Tensor, places: Tensor, size: tuple[int, int], groups: 
 
 
 def attend(x: Tensor, w: DatWeights, heads: int, groups: int, stride: int,
-           reach: float) -> tuple[Tensor, Tensor, Tensor]:
+           reach: float | None) -> tuple[Tensor, Tensor, Tensor]:
     """x (B, C, H, W) -> output (B, C, H, W), places (B, G, hk, wk, 2), attention (B, M, H W, hk wk)."""
     batch, channels, height, width = x.shape
     q = torch.einsum("oc,bchw->bohw", w.q, x)

@@ -1,4 +1,4 @@
-"""Operators that choose where to read; the fifth, DAT, is in `dat`.  Formulas and letters:
+"""Operators that choose where to read; DAT and DAT++ are in `dat`.  Formulas and letters:
 
 DCNv1 (Dai et al., arXiv 1703.06211, eq. 2): y(p) = sum_k w_k x(p + p_k + dp_k(p)); offsets in cells of the input.
 DCNv2 (Zhu et al., arXiv 1811.11168, eq. 1): the same with a modulation m_k(p) in [0, 1] on each tap.
@@ -69,8 +69,23 @@ def dcnv3(
 ) -> Tensor:
     """The sampling core of DCNv3 before its output projection: x (B, C, H, W), offset (B, Ho, Wo, 2 G K) in (x, y),
     logits (B, Ho, Wo, G K) -> (B, C, Ho, Wo).  `scale` multiplies the regular grid together with the offsets."""
-    at = dcnv3_positions(offset, window, x.shape[-2:], groups, scale, remove_center)
     weights = logits.unflatten(-1, (groups, -1)).softmax(-1)
+    return _weighed(x, dcnv3_positions(offset, window, x.shape[-2:], groups, scale, remove_center), weights, groups)
+
+
+def dcnv4(
+    x: Tensor, offset_mask: Tensor, window: Window, groups: int, scale: float = 1.0, remove_center: bool = False
+) -> Tensor:
+    """The sampling core of DCNv4: x (B, C, H, W), offset_mask (B, Ho, Wo, 3 G K or more): for each group 2 K offsets
+    in (x, y), then K modulations, which nothing bounds; what follows is the authors' padding -> (B, C, Ho, Wo)."""
+    taps = len(dcnv3_grid(window, remove_center))
+    parts = offset_mask[..., :3 * groups * taps].unflatten(-1, (groups, 3 * taps))
+    offset, weights = parts[..., :2 * taps].flatten(-2), parts[..., 2 * taps:]
+    return _weighed(x, dcnv3_positions(offset, window, x.shape[-2:], groups, scale, remove_center), weights, groups)
+
+
+def _weighed(x: Tensor, at: Tensor, weights: Tensor, groups: int) -> Tensor:
+    """x (B, C, H, W) read at (B, G, Ho, Wo, K, 2), (x, y) in cells, and summed with weights (B, Ho, Wo, G, K)."""
     values = sample(x.unflatten(1, (groups, -1)).flatten(0, 1), at.flip(-1).flatten(0, 1))
     values = values.unflatten(0, (len(x), groups))
     return torch.einsum("bgcyxk,byxgk->bgcyx", values, weights.to(values.dtype)).flatten(1, 2)

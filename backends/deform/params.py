@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Literal
 from backends.settings import check, setting
 
 OPERATORS = {"dcn1": "DCNv1: offsets", "dcn2": "DCNv2: offsets and modulation", "dcn3": "DCNv3: softmax over taps",
-             "msda": "Deformable DETR: levels and heads", "dat": "DAT: shared keys"}
-ON_TAPS = ("dcn1", "dcn2", "dcn3")
+             "dcn4": "DCNv4: any weight", "msda": "Deformable DETR: levels and heads", "dat": "DAT: shared keys",
+             "dat2": "DAT++: unlimited, clamped"}
+ON_TAPS = ("dcn1", "dcn2", "dcn3", "dcn4")
 KERNELS = {"mean": "mean of nine", "sobel": "edges (Sobel, across x)", "sharpen": "sharpen"}
 PATTERNS = {"affine": "turn, grow and shear", "edge": "along the edge that is there"}
 SOURCES = {"bent": "bent things, as in training", "picture": "the picture"}
@@ -46,15 +47,15 @@ class DeformParams:
     offsets: tuple[tuple[float, float], ...] = setting(
         (), "Your offsets", "[dy, dx] of nine taps, cells; []: the pattern; dragging a tap writes them", kind="json")
     raw: tuple[float, ...] = setting(
-        (), "Raw modulation", "of nine taps: v2 takes the sigmoid, v3 the softmax; []: zeros; the slider writes it",
-        kind="json")
-    scale: float = setting(1.0, "Offset scale", "DCNv3: multiplies grid and offsets", (0.25, 4.0), 0.05)
+        (), "Raw modulation",
+        "of nine taps: v2 takes the sigmoid, v3 the softmax, v4 nothing; []: zeros; the slider writes it", kind="json")
+    scale: float = setting(1.0, "Offset scale", "DCNv3 and v4: multiplies grid and offsets", (0.25, 4.0), 0.05)
     head: int = setting(0, "Head", "0: all", (0, HEADS))
     box: float = setting(0.0, "Reference box", "side as a share of the picture; 0: a point", (0.0, 1.0), 0.05)
     noise: float = setting(0.0, "Random weights", "deviation of the layer that gives the offsets; 0: as initialised",
                            (0.0, 4.0), 0.1)
     factor: float = setting(2.0, "Reach", "DAT: most offset, in cells of the keys", (0.0, 8.0), 0.5)
-    stride: int = setting(8, "Stride", "DAT: cells between keys", (4, 16))
+    stride: int = setting(8, "Stride", "DAT, DAT++: cells between keys", (4, 16))
     source: str = setting("bent", "Looks at", "what the trained network is given", choices=tuple(SOURCES))
     bend: str = setting("strong", "Deformation", "of the bent things", choices=tuple(BENDS))
     layers: int = setting(LAYERS, "Layers", "back from the last one: 9, 81 or 729 places", (1, LAYERS))

@@ -48,6 +48,16 @@ def dcnv3_reads(tap: int, channel: int | None = None) -> tuple[int, int]:
     return place(operators.dcnv3(told(), offset, logits, WINDOW, 1)[0, 0][MIDDLE].item())
 
 
+def dcnv4_reads(tap: int, channel: int | None = None, weight: float = 1.0) -> float:
+    """What DCNv4 gives in the middle with this modulation on one tap, none on the others, and 1 in a channel if one is
+    named."""
+    given = torch.zeros(1, ROWS, COLUMNS, 32).double()                     # 27 and the authors' padding to 32
+    given[..., 18 + tap] = weight
+    if channel is not None:
+        given[..., channel] = 1
+    return operators.dcnv4(told(), given, WINDOW, 1)[0, 0][MIDDLE].item()
+
+
 def msda_reads(first: float, second: float) -> tuple[int, int]:
     """Where Deformable DETR reads with one point and this offset, from the middle cell's centre."""
     reference = torch.tensor([(MIDDLE[1] + 0.5) / COLUMNS, (MIDDLE[0] + 0.5) / ROWS]).double().view(1, 1, 1, 2)
@@ -59,6 +69,11 @@ def msda_reads(first: float, second: float) -> tuple[int, int]:
 def dat_reads(y: float, x: float) -> float:
     """What DAT reads at (y, x) of [-1, 1]."""
     return dat.dat_read(told(), torch.tensor([y, x]).double().view(1, 1, 1, 2)).item()
+
+
+def dat_far() -> float:
+    """What DAT++ reads for a raw offset of 9 in both numbers."""
+    return dat.dat_read(told(), dat.dat_positions(torch.full((1, 2, 1, 1), 9.0).double(), None)).item()
 
 
 def moved(place: tuple[int, int]) -> str:
@@ -78,7 +93,8 @@ def conventions() -> tuple[Conventions, str, tuple[Check, ...]]:
     first, order = _by(dcn_reads(4, 8), dcn_reads(4)), dcn_reads(1)
     first3, order3 = _by(dcnv3_reads(4, 8), dcnv3_reads(4)), dcnv3_reads(1)
     detr, corner = msda_reads(1, 0), dat_reads(-1, -1)
-    swing = dat_reads(0.5, 0) - dat_reads(0, 0)
+    swing, far, third = dat_reads(0.5, 0) - dat_reads(0, 0), dat_far(), dcnv4_reads(4, weight=3.0)
+    first4, order4 = _by(place(dcnv4_reads(4, 8)), place(dcnv4_reads(4))), place(dcnv4_reads(1))
     rows = (
         Convention("torchvision, DCNv1 and v2", "(y, x), interleaved", "cells of the input", "row by row",
                    "False, in effect",
@@ -87,6 +103,10 @@ def conventions() -> tuple[Conventions, str, tuple[Check, ...]]:
         Convention("DCNv3", "(x, y)", "cells, times the offset scale", "column by column", "False",
                    "softmax over the taps",
                    f"+1 in the first number moves {moved(first3)}; tap 1 reads {moved(order3)}"),
+        Convention("DCNv4", "(x, y), then the modulations, group by group", "cells, times the offset scale",
+                   "column by column", "False", "none: modulations are any number",
+                   f"+1 in the first number moves {moved(first4)}; tap 1 reads {moved(order4)}; a modulation of 3 "
+                   f"gives {third / dcnv4_reads(4):g} times the value"),
         Convention("Deformable DETR", "(x, y)", "cells of the level; P-ths of half the box",
                    "none: free points", "False", "softmax over levels and points together",
                    f"+1 in the first number moves {moved(detr)}"),
@@ -94,8 +114,13 @@ def conventions() -> tuple[Conventions, str, tuple[Check, ...]]:
                    "none: one grid for all queries", "True", "softmax(q k / sqrt(d) + position bias)",
                    f"+0.5 in the first number moves {round(swing / 100)} down of {ROWS} rows; (-1, -1) reads "
                    f"{corner:g}, the first cell"),
+        Convention("DAT++", "(y, x), swapped before reading", "share of [-1, 1], unlimited; the place is clamped",
+                   "none: one grid for all queries", "True", "softmax(q k / sqrt(d) + position bias)",
+                   f"an offset of 9 in both numbers reads {far:g}, the last cell"),
     )
-    found = ((first, (1, 0)), (order, (-1, 0)), (first3, (0, 1)), (order3, (0, -1)), (detr, (0, 1)))
-    wrong = sum(a != b for a, b in found) + (abs(corner) > 1e-9) + (abs(swing - 100) > 1e-9)
-    words = "seven probes on a 5 x 9 map find what the table says"
+    found = ((first, (1, 0)), (order, (-1, 0)), (first3, (0, 1)), (order3, (0, -1)), (detr, (0, 1)),
+             (first4, (0, 1)), (order4, (0, -1)))
+    values = ((corner, 0), (swing, 100), (far, told().max().item()), (third, 3 * dcnv4_reads(4)))
+    wrong = sum(a != b for a, b in found) + sum(abs(a - b) > 1e-9 for a, b in values)
+    words = "eleven probes on a 5 x 9 map find what the table says"
     return Conventions(rows), "", (check("probes that differ", wrong, 0.0, words),)

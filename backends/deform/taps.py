@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from backends import device
 from backends.deform import dat, operators
-from backends.deform.params import HEADS, LEVELS, POINTS, TAPS, DeformParams
+from backends.deform.params import HEADS, LEVELS, ON_TAPS, POINTS, TAPS, DeformParams
 from backends.deform.results import Neighbour, Point, Taps
 from backends.deform.sampling import Window, corners, kernel_grid, pack, sample
 from backends.drawn import hosted, normal, placed, seeded
@@ -31,6 +31,7 @@ KERNELS = {"mean": (((1, 1, 1),) * 3, 9), "sobel": (((-1, 0, 1), (-2, 0, 2), (-1
            "sharpen": (((-1, -1, -1), (-1, 17, -1), (-1, -1, -1)), 9)}
 """Rows of each kernel, and what they are divided by."""
 LIKENESS = 1.2                 # DAT's queries and keys are this times the standardised colour
+UNROLLED = ("dcn3", "dcn4")    # no kernel; the offset scale
 CORNER, EDGE = 1.5, 1e-8       # cells of blur of the structure tensor; what counts as no edge at all
 
 
@@ -118,7 +119,7 @@ def _around(x: Tensor, at: Tensor) -> Tensor:
 
 @placed
 def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
-    """DCNv1 to v3 on the same taps."""
+    """DCNv1 to v4 on the same taps."""
     reach = params.dilation
     window = Window((3, 3), (1, 1), (reach, reach), (reach, reach))
     offset = offsets_of(params, x, window).to(x.device)
@@ -126,14 +127,10 @@ def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
     field = pack(offset[None, None]).float()
     size = x.shape[-2:]
     ghost = kernel_grid(window).to(x.device) + torch.tensor(start, dtype=torch.float64) - reach
-    if params.operator == "dcn3":
-        share = weight = raw.softmax(0)
+    if params.operator in UNROLLED:
+        share = weight = raw.softmax(0) if params.operator == "dcn3" else raw
         at = torch.tensor(start) + params.scale * (ghost - torch.tensor(start) + offset[:, start[0], start[1]])
-        turned = offset.unflatten(0, (3, 3)).transpose(0, 1).flatten(0, 1).permute(1, 2, 0,
-                                                                                   3).flip(-1).flatten(2)[None].float()
-        order = raw.view(3, 3).T.reshape(-1).float().expand(1, *size, TAPS)
-        whole = operators.dcnv3(x, turned, order, window, 1, params.scale)
-        regular = operators.dcnv3(x, torch.zeros_like(turned), torch.zeros_like(order), window, 1)
+        whole, regular = _gathered(params, x, offset, raw, window)
     else:
         share = raw.sigmoid() if params.operator == "dcn2" else torch.ones(TAPS, dtype=torch.float64)
         weight = share * kernel_of(params.kernel, x).flatten()
@@ -144,6 +141,20 @@ def _dcn(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
         regular = F.conv2d(x, kernel, padding=reach, dilation=reach, groups=3)
     names = tuple(f"tap {k}: row {k // 3}, column {k % 3}" for k in range(TAPS))
     return Reading(names, at, ghost, weight, share, _around(x, at), (0,) * TAPS, (tuple(size),), whole[0], regular[0])
+
+
+def _gathered(params: DeformParams, x: Tensor, offset: Tensor, raw: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+    """DCNv3's or DCNv4's outputs (1, 3, H, W) everywhere, with the offsets (K, H, W, 2) and raw modulations (K,), and
+    with neither: the operators want taps column by column and (x, y)."""
+    size = x.shape[-2:]
+    moved = offset.unflatten(0, (3, 3)).transpose(0, 1).flatten(0, 1).permute(1, 2, 0, 3).flip(-1).flatten(2)[None]
+    moved, order = moved.float(), raw.view(3, 3).T.reshape(-1).float().expand(1, *size, TAPS)
+    if params.operator == "dcn3":
+        return (operators.dcnv3(x, moved, order, window, 1, params.scale),
+                operators.dcnv3(x, torch.zeros_like(moved), torch.zeros_like(order), window, 1))
+    even = torch.full_like(order, 1 / TAPS)
+    return tuple(operators.dcnv4(x, torch.cat(both, -1), window, 1, scale)
+                 for both, scale in (((moved, order), params.scale), ((torch.zeros_like(moved), even), 1.0)))
 
 
 @placed
@@ -207,7 +218,8 @@ def _map(values: Tensor, height: int) -> Tensor:
 
 @placed
 def _dat(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
-    """DAT: keys at places that all queries share; one head, one group, no position bias."""
+    """DAT and DAT++: keys at places that all queries share; one head, one group, no position bias."""
+    reach = params.factor if params.operator == "dat" else None
     height, width = x.shape[-2:]
     step = min(params.stride, height, width)
     mean, spread = x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True, correction=0).clamp_min(1e-3)
@@ -219,13 +231,13 @@ def _dat(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
 
     def attended(noise: float) -> tuple[Tensor, Tensor, Tensor]:
         w = dat.DatWeights(LIKENESS * eye, LIKENESS * eye, eye, depthwise / step, ones, 0 * ones, noise * point)
-        return dat.attend(z, w, 1, 1, step, params.factor)
+        return dat.attend(z, w, 1, 1, step, reach)
 
     out, places, attention = attended(params.noise)
-    plain = attended(0.0)[0]
+    plain, still, _ = attended(0.0)
     most = torch.tensor([height - 1, width - 1], dtype=torch.float64)
     keys = places[0, 0].flatten(0, 1).double()
-    ghost = dat.dat_reference(*places.shape[2:4]).to(x.device).flatten(0, 1)
+    ghost = still[0, 0].flatten(0, 1).double()
     share = attention[0, 0, start[0] * width + start[1]].double()
     value = dat.dat_read(z, places[:, 0])[0].flatten(1).T
     names = tuple(f"key {k}" for k in range(len(keys)))
@@ -235,7 +247,7 @@ def _dat(params: DeformParams, x: Tensor, start: tuple[int, int]) -> Reading:
 
 
 READINGS: dict[str, Callable[[DeformParams, Tensor, tuple[int, int]], Reading]] = {
-    "dcn1": _dcn, "dcn2": _dcn, "dcn3": _dcn, "msda": _msda, "dat": _dat}
+    **dict.fromkeys(ON_TAPS, _dcn), "msda": _msda, "dat": _dat, "dat2": _dat}
 
 
 def taps(params: DeformParams, image: np.ndarray) -> tuple[Taps, str, tuple[Check, ...]]:
@@ -265,7 +277,7 @@ def _neighbours(at: list[float], size: tuple[int, int], drawn: tuple[int, int]) 
 def _said(params: DeformParams, size: tuple[int, int], around: tuple[tuple[Neighbour, ...], ...]) -> str:
     outside = sum(not any(one.inside for one in four) for four in around)
     words = [f"{outside} of {len(around)} points lie off the map and read zeros."] if outside else []
-    if params.operator == "dat" and params.stride > min(size):
+    if params.operator in ("dat", "dat2") and params.stride > min(size):
         words.append(f"The stride is {min(size)}: the map has no more cells on its shorter side.")
     return " ".join(words)
 
@@ -285,6 +297,10 @@ def _checks(params: DeformParams, r: Reading, start: tuple[int, int], x: Tensor)
         gap = float((zero[0] - r.regular).abs().max())
         words = "with zero offsets torchvision's operator is the plain convolution, everywhere"
         found.append(check("zero offsets", gap, 1e-5, words))
+    elif params.operator == "dcn4":
+        half = READINGS["dcn4"](replace(params, raw=tuple(v / 2 for v in params.raw)), x, start)
+        gap = float((2 * half.whole - r.whole).abs().max())
+        found.append(check("no softmax", gap, 1e-4, "half the modulations give half the output, everywhere"))
     else:
         gap = abs(float(r.share.sum()) - 1)
         found.append(check("weights", gap, 1e-6, "the weights sum to 1"))

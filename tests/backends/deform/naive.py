@@ -89,3 +89,24 @@ def dat(x, q, k, v, places, table, heads, groups):
                 for c in own:
                     out[c][row][column] = sum(math.exp(a - top) / total * values[c][s] for s, a in enumerate(scores))
     return out
+
+
+def dcnv4(x, given, kernel, stride, padding, dilation, groups, scale, remove_center):
+    """x (C, H, W), given (Ho, Wo, 3 G K and padding), nested lists -> (C, Ho, Wo), as the authors' kernel does it: for
+    each group 2 K offsets (x, y), then K modulations; taps column by column; no softmax."""
+    channels, wide = len(x), len(x) // groups
+    middle = kernel[1] // 2, kernel[0] // 2
+    taps = [(i, j) for i in range(kernel[1]) for j in range(kernel[0]) if not (remove_center and (i, j) == middle)]
+    half = [d * (k - 1) // 2 for d, k in zip(dilation, kernel, strict=True)]
+    out = [[[0.0] * len(given[0]) for _ in given] for _ in range(channels)]
+    for oy, row in enumerate(given):
+        for ox, numbers in enumerate(row):
+            corner = [half[a] - padding[a] + o * stride[a] - half[a] * scale for a, o in enumerate((oy, ox))]
+            for g in range(groups):
+                own = numbers[3 * g * len(taps):3 * (g + 1) * len(taps)]
+                for k, (i, j) in enumerate(taps):
+                    px = corner[1] + (i * dilation[1] + own[2 * k]) * scale
+                    y = corner[0] + (j * dilation[0] + own[2 * k + 1]) * scale
+                    for c in range(g * wide, (g + 1) * wide):
+                        out[c][oy][ox] += own[2 * len(taps) + k] * read(x[c], y, px)
+    return out

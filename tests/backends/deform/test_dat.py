@@ -43,3 +43,23 @@ def test_corners_are_cell_centres():
     at = torch.tensor([[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]).double().view(1, 1, 3, 2)
     assert torch.allclose(dat.dat_read(x, at)[0, :, 0],
                           torch.stack([x[0, :, 0, 0], x[0, :, -1, -1], x[0, :, 0, -1]], 1))
+
+
+def test_dat_plus_plus_is_unlimited_and_clamped():
+    raw = 3 * draw(0, 1, 2, 4, 7)
+    at = dat.dat_positions(raw, None)
+    for row in range(4):
+        for column in range(7):
+            y, x = raw[0, :, row, column].tolist()
+            place = 2 * (row + 0.5) / 3 - 1 + y, 2 * (column + 0.5) / 6 - 1 + x
+            assert at[0, row, column].tolist() == pytest.approx([min(1, max(-1, v)) for v in place], abs=1e-12)
+    assert (at.abs() == 1).any() and (at - dat.dat_reference(4, 7)).abs().max() > 1
+
+
+def test_dat_plus_plus_equals_loops():
+    x, w = draw(9, 1, 4, 5, 9), weights(4, 2, 2, 2, 5, 9)
+    out, places, _ = dat.attend(x, w, 2, 2, 2, None)
+    assert places.abs().max() <= 1
+    at = [group.flatten(0, 1).tolist() for group in places[0]]
+    loops = naive.dat(x[0].tolist(), w.q.tolist(), w.k.tolist(), w.v.tolist(), at, w.table.tolist(), 2, 2)
+    assert (out[0] - torch.tensor(loops, dtype=torch.float64)).abs().max() < 1e-11

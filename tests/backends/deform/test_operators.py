@@ -139,3 +139,25 @@ def test_the_star_is_that_of_the_paper():
     for head, way in expected.items():
         for point in range(4):
             assert (star[head, 0, point] - (point + 1) * torch.tensor(way)).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("window", WINDOWS[:2], ids=str)
+@pytest.mark.parametrize(("scale", "center"), [(1.0, False), (1.7, False), (0.6, True)])
+def test_dcnv4_equals_loops(window, scale, center):
+    ho, wo = window.size(5, 9)
+    x, given = draw(0, 1, 4, 5, 9), 2 * draw(1, 1, ho, wo, 6 * (window.taps - center) + 2)
+    ours = operators.dcnv4(x, given, window, 2, scale, center)[0]
+    settings = window.kernel, window.stride, window.padding, window.dilation, 2, scale, center
+    loops = naive.dcnv4(x[0].tolist(), given[0].tolist(), *settings)
+    assert (ours - torch.tensor(loops, dtype=torch.float64)).abs().max() < 1e-12
+
+
+def test_dcnv4_is_torchvision_s_operator_with_a_kernel_of_ones_and_is_linear_in_its_weights():
+    x, given = draw(0, 1, 2, 5, 9), 2 * draw(1, 1, 5, 9, 27)
+    moves, masks = (t.unflatten(-1, (3, 3, -1)).transpose(-3, -2) for t in (given[..., :18], given[..., 18:]))
+    offset, mask = (t.flatten(3).movedim(-1, 1).contiguous() for t in (moves.flip(-1), masks))
+    ones = torch.ones(2, 1, 3, 3).double()
+    ours = operators.dcnv4(x, given, Window(), 1)
+    assert (ours - deform_conv2d(x, offset, ones, padding=1, mask=mask)).abs().max() < 1e-12
+    given[..., 18:] *= -5
+    assert (operators.dcnv4(x, given, Window(), 1) + 5 * ours).abs().max() < 1e-12

@@ -119,7 +119,7 @@ def test_the_texture_is_turned_without_resampling():
 
 def test_probes_find_the_conventions():
     body, _, (check,) = probe.conventions()
-    assert check.ok and check.value == 0 and len(body.rows) == 4
+    assert check.ok and check.value == 0 and len(body.rows) == 6
     assert [probe.dcn_reads(tap) for tap in (0, 2, 6)] == [(-1, -1), (-1, 1), (1, -1)]
     assert [probe.dcnv3_reads(tap) for tap in (0, 2, 6)] == [(-1, -1), (1, -1), (-1, 1)]
     assert probe.moved((0, 0)) == "nowhere" and probe.moved((-2, 1)) == "2 up and 1 right"

@@ -8,7 +8,8 @@ from ui.tabs.deformable import figures
 from ui.tabs.deformable.presets import PRESETS
 
 DCN = tuple(("operator", name) for name in ON_TAPS)
-RANDOM = (("operator", "msda"), ("operator", "dat"))
+KEYS = (("operator", "dat"), ("operator", "dat2"))
+RANDOM = (("operator", "msda"), *KEYS)
 TITLES = {"taps": "One output", "stack": "Three layers, trained", "twins": "Against its twin",
           "fit": "Offsets that learn", "conventions": "Conventions"}
 ON_ONE = ("operator", "cells", "offsets", "raw", "kernel", "dilation", "pattern", "shear", "scale", "head",
@@ -36,8 +37,7 @@ TAB = Tab(
         **dict.fromkeys(("offsets", "dilation", "pattern", "shear"), DCN),
         **dict.fromkeys(("turn", "grow"), (("view", "fit"), *DCN)),
         **dict.fromkeys(("head", "box"), RANDOM[:1]),
-        **dict.fromkeys(("factor", "stride"), RANDOM[1:]),
-        "raw": DCN[1:], "kernel": DCN[:2], "scale": DCN[2:], "noise": RANDOM,
+        "factor": KEYS[:1], "stride": KEYS, "raw": DCN[1:], "kernel": DCN[:2], "scale": DCN[2:], "noise": RANDOM,
         "pictures": (("view", "taps"), ("source", "picture")),
         "bend": (("source", "bent"),),
         "seed": (("view", "stack"), ("view", "twins"), ("view", "fit"), *RANDOM),

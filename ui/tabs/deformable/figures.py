@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 NAMES = {"deformable": "deformable layers", "plain": "plain layers"}
 BENDS = {"mild": "deformed as in training", "strong": "deformed more"}
 CLASSES = ("ground", "blue marks", "orange marks", "green marks", "purple marks")
+SHARED = ("dat", "dat2")
 SCORES = (("deformable", "strong"), ("plain", "strong"), ("deformable", "mild"), ("plain", "mild"))
 
 
@@ -46,7 +47,7 @@ def taps_scene(params: Any, body: Any) -> dict[str, Any]:
         "whole": colours(shift + size * body.whole),
         "regular": colours(shift + size * body.regular),
         "packed": _floats([(*p.at, *p.ghost, p.weight, p.share, *p.value, p.group) for p in body.points]),
-        "names": [] if body.operator == "dat" else [p.name for p in body.points],
+        "names": [] if body.operator in SHARED else [p.name for p in body.points],
         "sizes": [list(s) for s in body.sizes],
         "plain": _rounded(body.plain),
         "output": _rounded(body.output),
@@ -67,8 +68,9 @@ def taps_words(params: Any, body: Any) -> str:
     """The weights' sum, where the operators differ most."""
     what = {"dcn1": "DCNv1 gives every tap the modulation 1", "dcn2": "DCNv2's modulations are nine sigmoids",
             "dcn3": "DCNv3's are one softmax over the taps",
+            "dcn4": "DCNv4's are raw numbers, at the usual start all zero",
             "msda": "weights come from the query alone, no key is asked",
-            "dat": "weights are a softmax over keys that all queries share"}[body.operator]
+            **dict.fromkeys(SHARED, "weights are a softmax over keys that all queries share")}[body.operator]
     return f"{len(body.points)} points; {what}; here they sum to {body.total:.3g}."
 
 

@@ -23,6 +23,19 @@ def _outside(result: Any) -> bool:
     return last.at[0] > body.map.shape[0] - 0.5 and last.value[0] != body.points[0].value[0]
 
 
+def _clamped(result: Any) -> bool:
+    body = result.body
+    last = [n - 1 for n in body.map.shape[:2]]
+    off = [v < -1e-6 or v > most + 1e-6 for p in body.points for v, most in zip(p.at, last, strict=True)]
+    edge = [min(abs(v), abs(v - most)) < 1e-6 for p in body.points for v, most in zip(p.at, last, strict=True)]
+    return not any(off) and sum(edge) > 0.1 * len(edge)
+
+
+def _silent(result: Any) -> bool:
+    body = result.body
+    return body.total == 0 and set(body.output) == {0.0} and not body.whole.any()
+
+
 def _follows(result: Any) -> bool:
     body = result.body
     change = [abs(a - b) for a, b in zip(body.output, body.plain, strict=True)]
@@ -46,7 +59,7 @@ def _zeros(result: Any) -> bool:
 
 
 def _agree(result: Any) -> bool:
-    return result.checks[0].value == 0 and len(result.body.rows) == 4
+    return result.checks[0].value == 0 and len(result.body.rows) == 6
 
 
 def _finds(result: Any) -> bool:
@@ -78,6 +91,12 @@ PRESETS = (
     Preset("DAT's last keys", DeformParams(operator="dat", noise=0.0),
            "DAT's reference points are not symmetric: even without offsets the "
            "last row of keys lies off the map.", _outside),
+    Preset("Kept on the map", DeformParams(operator="dat2", noise=0.5),
+           "DAT++ does not limit its offsets and clamps where they lead: no key lies off the map, and many lie exactly "
+           "on its edge.", _clamped),
+    Preset("It begins with nothing", DeformParams(operator="dcn4"),
+           "DCNv4 has no softmax and no sigmoid: at the usual start all its weights are zero, and so is the output.",
+           _silent),
     Preset("729 places", DeformParams(view="stack", seed=28),
            "Three trained layers read 729 places; more than 3 % of the gradient lies beyond the plain layers' square, "
            "of the plain layers' own nothing does.", _beyond),
@@ -97,7 +116,7 @@ PRESETS = (
            "In a flat region the loss is large and the gradient of the offsets is zero: nothing moves.", _dead),
     Preset("Off the map", DeformParams(operator="dcn1", offsets=FAR),
            "Offsets that lead off the picture read zeros, and zeros have no gradient to come back by.", _zeros),
-    Preset("Four conventions", DeformParams(view="conventions"),
-           "Seven probes find the order of coordinates and taps that the table says.",
+    Preset("Six conventions", DeformParams(view="conventions"),
+           "Eleven probes find the order of coordinates and taps that the table says.",
            _agree),
 )

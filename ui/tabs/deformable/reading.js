@@ -25,11 +25,13 @@ const SHARES = {
   dcn1: (raw) => raw.map(() => 1),
   dcn2: (raw) => raw.map((v) => 1 / (1 + Math.exp(-v))),
   dcn3: (raw) => { const e = raw.map((v) => Math.exp(v - Math.max(...raw))); const sum = e.reduce((a, b) => a + b); return e.map((v) => v / sum); },
+  dcn4: (raw) => raw.map(Number),
 };
+const UNROLLED = ['dcn3', 'dcn4'];         // no kernel, and the offset scale
 
 export function reweigh({ operator, points, raw }) {
   const share = SHARES[operator](raw);
-  points.forEach((p, k) => { p.weight = operator === 'dcn3' ? share[k] : p.kernel * share[k]; p.share = share[k]; });
+  points.forEach((p, k) => { p.weight = UNROLLED.includes(operator) ? share[k] : p.kernel * share[k]; p.share = share[k]; });
 }
 
 // ten numbers for each point -> points
@@ -43,7 +45,7 @@ export function unpacked({ packed, names }) {
 
 // offsets of nine taps in cells, as the settings hold them
 export function offsets({ points, start, dilation, scale, operator }) {
-  const by = operator === 'dcn3' ? scale : 1;
+  const by = UNROLLED.includes(operator) ? scale : 1;
   return points.map((p, k) => [Math.floor(k / 3) - 1, (k % 3) - 1].map((step, axis) =>
     Math.round(1000 * ((p.at[axis] - start[axis]) / by - step * dilation)) / 1000));
 }

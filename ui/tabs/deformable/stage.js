@@ -8,8 +8,8 @@ import { around, level, offsets, read, reweigh, total, unpacked } from './readin
 
 const GROUPS = ['#ffd400', '#ff7f0e', '#ff4f9a', '#b06bff'];
 const NEGATIVE = '#3aa0ff';
-const DRAGGED = ['dcn1', 'dcn2', 'dcn3'];
-const MODULATED = ['dcn2', 'dcn3'];
+const DRAGGED = ['dcn1', 'dcn2', 'dcn3', 'dcn4'];
+const MODULATED = ['dcn2', 'dcn3', 'dcn4'];
 const NEAR = 14;                           // CSS px within which a point is meant
 
 const hue = (p) => (p.weight < 0 ? NEGATIVE : GROUPS[p.group]);
@@ -24,7 +24,7 @@ function paint(stage) {
   const device = stage.canvas.width / Math.max(1, stage.canvas.clientWidth);
   if (few) for (const p of scene.points) squares(stage, pen, unit, p, 0);
   if (scene.points[chosen]) squares(stage, pen, unit, scene.points[chosen], device);
-  if (few || scene.operator === 'dat') {
+  if (few || scene.operator.startsWith('dat')) {
     for (const p of scene.points) {
       line(pen, place(p.ghost), place(p.at), 'rgba(255, 255, 255, .75)', device);
       dot(pen, ...place(p.ghost), 4 * device, '', 'rgba(255, 255, 255, .95)', 1.5 * device);
