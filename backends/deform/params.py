@@ -21,6 +21,13 @@ PATTERNS = {"affine": "turn, grow and shear", "edge": "along the edge that is th
 SOURCES = {"bent": "bent things, as in training", "picture": "the picture"}
 BENDS = {"mild": "as in training", "strong": "stronger than in training"}
 STARTS = {"grid": "on the texture", "flat": "where all is flat"}
+GIVEN = {"shipped": "the shipped network's first layer", "own": "my own layer"}
+ORDERS = {"yx": "y, x of each tap (DCN)", "xy": "x, y of each tap (DCNv3, Deformable DETR)",
+          "split": "all y, then all x", "split_x": "all x, then all y"}
+UNITS = {"cells": "cells of the map", "strides": "strides of the layer", "minus": "[-1, 1] over the map (DAT)",
+         "unit": "[0, 1] over the map (Deformable DETR)"}
+GRIDS = {"3": "3 × 3", "1": "1 × 1", "5": "5 × 5", "7": "7 × 7", "0": "none: free points"}
+SCANS = {"rows": "row by row", "columns": "column by column (DCNv3)"}
 TAPS, HEADS, LEVELS, POINTS, LAYERS = 9, 8, 4, 4, 3
 MOST = 500.0                          # cells: the longest offset
 MAX_RAW = 8.0                         # of a raw modulation, either way
@@ -31,7 +38,7 @@ class DeformParams:
     """Settings of the Deformable tab.  `offsets`: nine (dy, dx) in cells, row by row, in place of the pattern; `raw`:
     nine numbers that become modulations; both may be empty."""
 
-    view: Literal["taps", "stack", "twins", "fit", "conventions"] = setting("taps", "View", "what is worked out")
+    view: Literal["taps", "own", "stack", "twins", "fit", "conventions"] = setting("taps", "View", "what is worked out")
     picture: str = setting("coffee", "Picture", "a sample's name; an own picture cannot travel in a link",
                            max_length=80)
     operator: str = setting("msda", "Operator", "how it chooses where to read", choices=tuple(OPERATORS))
@@ -56,6 +63,15 @@ class DeformParams:
                            (0.0, 4.0), 0.1)
     factor: float = setting(2.0, "Reach", "DAT: most offset, in cells of the keys", (0.0, 8.0), 0.5)
     stride: int = setting(8, "Stride", "DAT, DAT++: cells between keys", (4, 16))
+    given: str = setting("shipped", "Offsets of", "whose they are", choices=tuple(GIVEN))
+    order: str = setting("yx", "Order", "of the numbers of a group", choices=tuple(ORDERS))
+    unit: str = setting("cells", "Unit", "of an offset", choices=tuple(UNITS))
+    grid: str = setting("3", "Grid", "of taps that the offsets are added to", choices=tuple(GRIDS))
+    scan: str = setting("rows", "Taps run", "through the grid", choices=tuple(SCANS))
+    groups: int = setting(1, "Groups", "of channels with offsets of their own, or heads", (1, 64))
+    spacing: int = setting(1, "Dilation", "cells between the taps of your layer", (1, 16))
+    step: int = setting(1, "Stride", "of your layer: cells between its outputs", (1, 16))
+    group: int = setting(0, "Group shown", "0: all", (0, 64))
     source: str = setting("bent", "Looks at", "what the trained network is given", choices=tuple(SOURCES))
     bend: str = setting("strong", "Deformation", "of the bent things", choices=tuple(BENDS))
     layers: int = setting(LAYERS, "Layers", "back from the last one: 9, 81 or 729 places", (1, LAYERS))

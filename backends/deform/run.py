@@ -11,6 +11,7 @@ import numpy as np
 from backends import images
 from backends.deform import judge, small
 from backends.deform.fit import fit
+from backends.deform.mine import Given, own
 from backends.deform.params import DeformParams
 from backends.deform.probe import conventions
 from backends.deform.results import Inside, Score, Twins
@@ -28,6 +29,10 @@ def _sampled(params: DeformParams, image: np.ndarray | None) -> np.ndarray:
 
 def _taps(params: DeformParams, image: np.ndarray | None = None) -> Work:
     yield taps(params, _sampled(params, image))
+
+
+def _own(params: DeformParams, image: np.ndarray | None = None, mine: Given | None = None) -> Work:
+    yield own(params, _sampled(params, image), mine)
 
 
 def _stack(params: DeformParams, image: np.ndarray | None = None) -> Work:
@@ -76,4 +81,4 @@ def _equal() -> tuple[Check, ...]:
 
 
 VIEWS: dict[str, Callable[..., Work]] = {
-    "taps": _taps, "stack": _stack, "twins": _twins, "fit": _fit, "conventions": _conventions}
+    "taps": _taps, "own": _own, "stack": _stack, "twins": _twins, "fit": _fit, "conventions": _conventions}

@@ -4,14 +4,19 @@ phone."""
 import json
 from urllib.parse import parse_qs
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from backends.deform.params import DeformParams
 from tests.browser.board import PHONE, narrow
 from ui.core import permalink
+from ui.tabs.deformable.presets import PRESETS
 
 CELLS = "#deformable-stage .gb-reads figure:first-child canvas"
+STAGE = "document.querySelector('#deformable-stage .gb-stage')"
 OUTPUT = "() => document.querySelector('#deformable-stage .gb-stage').dataset.output"
 OTHER = "old => document.querySelector('#deformable-stage .gb-stage').dataset.output !== old"
 TAPS = DeformParams(operator="dcn1", cells=24, dilation=3, turn=0.0, grow=1.0, at=(0.5, 0.5))
@@ -117,6 +122,52 @@ def test_a_tap_that_was_dragged_off_the_edge_and_back_stays_where_it_was_left(st
     assert page.evaluate(now) == pytest.approx(left, abs=2e-3)
     later = [[float(v) for v in place.split(",")] for place in page.evaluate("() => window.seen")[seen:]]
     assert all(place == pytest.approx(left, abs=2e-3) for place in later)          # no older answer moved it in between
+
+
+def test_the_picture_does_not_move_under_the_pointer(start):
+    """Neither when the preset's sentence goes, nor when one on points off the map comes."""
+    page = start(next(p for p in PRESETS if p.name == "Along the edge").params)
+    page.wait_for_selector("#deformable-notice .gb-checks")
+    rows, columns = page.evaluate(f"() => {{ const s = {STAGE}.gbTaps.scene; return [s.rows, s.columns]; }}")
+    y, x = page.evaluate(f"() => {STAGE}.gbTaps.scene.points[0].at")
+    page.mouse.move(*spot(page, y, x, rows, columns))
+    tops = [page.locator(CELLS).bounding_box()["y"]]
+    page.mouse.down()
+    page.mouse.move(*spot(page, y - 1, x, rows, columns), steps=3)
+    page.wait_for_function("() => !document.querySelector('#deformable-notice .gb-checks')")
+    tops.append(page.locator(CELLS).bounding_box()["y"])
+    page.mouse.move(*spot(page, -9, -9, rows, columns), steps=3)
+    page.wait_for_function("() => document.querySelector('#deformable-notice').innerText.includes('1 of 9 points')")
+    tops.append(page.locator(CELLS).bounding_box()["y"])
+    page.mouse.up()
+    assert tops == [tops[0]] * 3
+
+
+def test_own_offsets_are_shown_and_a_bad_file_leaves_them(start, tmp_path):
+    """Every layer's offset is two cells down; then files that cannot be used, and a declaration that does not fit."""
+    page = start(DeformParams(view="own", at=(0.5, 0.5)))
+    assert len(page.evaluate(f"() => {STAGE}.gbTaps.scene.points")) == 9
+    offset = torch.zeros(36, 10, 15)
+    offset[::2] = 2
+    save_file({"offset": offset}, tmp_path / "mine.safetensors")
+    page.click("#deformable-given label:has-text('my own layer')")
+    page.wait_for_selector("#deformable-notice:has-text('choose a file')")
+    page.set_input_files("#deformable-own-mine input[type=file]", tmp_path / "mine.safetensors")
+    page.wait_for_selector(".toast-body:has-text('2 groups would fit')")
+    page.locator("#deformable-groups input[type=number]").fill("2")
+    page.locator("#deformable-groups input[type=number]").press("Enter")
+    page.wait_for_function(f"() => {STAGE}?.gbTaps?.scene.points.length === 18")
+    moved = f"() => {STAGE}.gbTaps.scene.points.map((p) => [p.at[0] - p.ghost[0], p.at[1] - p.ghost[1]])"
+    assert np.allclose(page.evaluate(moved), [2, 0], atol=1e-4)
+    before = page.evaluate(OUTPUT)
+    save_file({"offset": offset * float("nan")}, tmp_path / "nan.safetensors")
+    (tmp_path / "no.safetensors").write_bytes(b"PK" * 40)
+    for name, sentence in (("nan", "not finite"), ("no", "not a safetensors file")):
+        page.set_input_files("#deformable-own-mine input[type=file]", tmp_path / f"{name}.safetensors")
+        page.wait_for_selector(f".toast-body:has-text('{sentence}')")
+        assert page.evaluate(OUTPUT) == before
+    page.mouse.click(*spot(page, 2, 3, 10, 15))
+    page.wait_for_function(OTHER, arg=before)
 
 
 def test_keys_choose_and_move_and_the_slider_modulates(start):

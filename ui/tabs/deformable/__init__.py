@@ -1,8 +1,22 @@
 """The Deformable tab: where deformable operators read, what a trained one has learned to look at, and offsets that
 learn."""
 
-from backends.deform import answer
-from backends.deform.params import BENDS, KERNELS, ON_TAPS, OPERATORS, PATTERNS, SOURCES, STARTS, DeformParams
+from backends.deform import answer, own
+from backends.deform.params import (
+    BENDS,
+    GIVEN,
+    GRIDS,
+    KERNELS,
+    ON_TAPS,
+    OPERATORS,
+    ORDERS,
+    PATTERNS,
+    SCANS,
+    SOURCES,
+    STARTS,
+    UNITS,
+    DeformParams,
+)
 from ui.core.tab import Source, Tab, views
 from ui.tabs.deformable import figures
 from ui.tabs.deformable.presets import PRESETS
@@ -10,8 +24,9 @@ from ui.tabs.deformable.presets import PRESETS
 DCN = tuple(("operator", name) for name in ON_TAPS)
 KEYS = (("operator", "dat"), ("operator", "dat2"))
 RANDOM = (("operator", "msda"), *KEYS)
-TITLES = {"taps": "One output", "stack": "Three layers, trained", "twins": "Against its twin",
+TITLES = {"taps": "One output", "own": "My offsets", "stack": "Three layers, trained", "twins": "Against its twin",
           "fit": "Offsets that learn", "conventions": "Conventions"}
+DECLARED = ("order", "unit", "grid", "scan", "groups", "spacing", "step")
 ON_ONE = ("operator", "cells", "offsets", "raw", "kernel", "dilation", "pattern", "shear", "scale", "head",
           "box", "noise", "factor", "stride")
 """Settings of one output alone."""
@@ -23,9 +38,12 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, streamed=("twins", "fit")),
     presets=PRESETS,
-    sources=(Source("picture", "picture", "Open my picture", accept="image/*"),),
+    sources=(Source("picture", "picture", "Open my picture", accept="image/*"),
+             Source("model", "mine", "Load my offsets (.safetensors)", accept=".safetensors", name="offsets",
+                    read=own.read, load=own.load, wanted=own.wanted)),
     uses={
-        **dict.fromkeys(("picture", "at"), ("taps", "stack")),
+        **dict.fromkeys(("picture", "at"), ("taps", "own", "stack")),
+        **dict.fromkeys((*DECLARED, "given", "group", "mine"), ("own",)),
         **dict.fromkeys(ON_ONE, ("taps",)),
         **dict.fromkeys(("turn", "grow"), ("taps", "fit")),
         **dict.fromkeys(("source", "bend", "layers"), ("stack",)),
@@ -38,12 +56,13 @@ TAB = Tab(
         **dict.fromkeys(("turn", "grow"), (("view", "fit"), *DCN)),
         **dict.fromkeys(("head", "box"), RANDOM[:1]),
         "factor": KEYS[:1], "stride": KEYS, "raw": DCN[1:], "kernel": DCN[:2], "scale": DCN[2:], "noise": RANDOM,
-        "pictures": (("view", "taps"), ("source", "picture")),
+        **dict.fromkeys((*DECLARED, "group", "own-mine"), (("given", "own"),)),
+        "pictures": (("view", "taps"), ("view", "own"), ("source", "picture")),
         "bend": (("source", "bent"),),
         "seed": (("view", "stack"), ("view", "twins"), ("view", "fit"), *RANDOM),
     },
     titles={"operator": OPERATORS, "kernel": KERNELS, "pattern": PATTERNS, "source": SOURCES, "bend": BENDS,
-            "start": STARTS},
+            "start": STARTS, "given": GIVEN, "order": ORDERS, "unit": UNITS, "grid": GRIDS, "scan": SCANS},
     held=("picture",),
     folded=("at", "offsets", "raw"),
 )

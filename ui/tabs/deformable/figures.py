@@ -69,6 +69,7 @@ def taps_words(params: Any, body: Any) -> str:
     what = {"dcn1": "DCNv1 gives every tap the modulation 1", "dcn2": "DCNv2's modulations are nine sigmoids",
             "dcn3": "DCNv3's are one softmax over the taps",
             "dcn4": "DCNv4's are raw numbers, at the usual start all zero",
+            "own": "each weighs its mask, 1 where there is none",
             "msda": "weights come from the query alone, no key is asked",
             **dict.fromkeys(SHARED, "weights are a softmax over keys that all queries share")}[body.operator]
     return f"{len(body.points)} points; {what}; here they sum to {body.total:.3g}."
@@ -235,7 +236,7 @@ def sheet(params: Any, body: Any) -> dict[str, Any]:
 
 
 FIGURES = {"twins": twins, "fit": fit}
-TABLES = {"taps": taps_table, "stack": stack_table, "twins": twins_table, "fit": fit_table,
+TABLES = {"taps": taps_table, "own": taps_table, "stack": stack_table, "twins": twins_table, "fit": fit_table,
           "conventions": conventions_table}
-STAGES = {"taps": taps_scene, "stack": stack_scene, "fit": fit_scene, "conventions": sheet}
-WORDS = {"taps": taps_words, "twins": twins_words}
+STAGES = {"taps": taps_scene, "own": taps_scene, "stack": stack_scene, "fit": fit_scene, "conventions": sheet}
+WORDS = {"taps": taps_words, "own": taps_words, "twins": twins_words}

@@ -23,6 +23,12 @@ def _outside(result: Any) -> bool:
     return last.at[0] > body.map.shape[0] - 0.5 and last.value[0] != body.points[0].value[0]
 
 
+def _moved(result: Any) -> bool:
+    points = result.body.points
+    far = [((p.at[0] - p.ghost[0]) ** 2 + (p.at[1] - p.ghost[1]) ** 2) ** 0.5 for p in points]
+    return len(points) == 9 and sum(far) / 9 > 1
+
+
 def _clamped(result: Any) -> bool:
     body = result.body
     last = [n - 1 for n in body.map.shape[:2]]
@@ -116,6 +122,9 @@ PRESETS = (
            "In a flat region the loss is large and the gradient of the offsets is zero: nothing moves.", _dead),
     Preset("Off the map", DeformParams(operator="dcn1", offsets=FAR),
            "Offsets that lead off the picture read zeros, and zeros have no gradient to come back by.", _zeros),
+    Preset("A layer's own offsets", DeformParams(view="own"),
+           "The first layer of the trained network reads nine places around the cup; the offsets moved them by more "
+           "than one cell on average.", _moved),
     Preset("Six conventions", DeformParams(view="conventions"),
            "Eleven probes find the order of coordinates and taps that the table says.",
            _agree),

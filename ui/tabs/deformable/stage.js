@@ -10,6 +10,7 @@ const GROUPS = ['#ffd400', '#ff7f0e', '#ff4f9a', '#b06bff'];
 const NEGATIVE = '#3aa0ff';
 const DRAGGED = ['dcn1', 'dcn2', 'dcn3', 'dcn4'];
 const MODULATED = ['dcn2', 'dcn3', 'dcn4'];
+const LINED = ['dat', 'dat2', 'own'];       // many points, each with a line from where it would be
 const NEAR = 14;                           // CSS px within which a point is meant
 
 const hue = (p) => (p.weight < 0 ? NEGATIVE : GROUPS[p.group]);
@@ -24,7 +25,7 @@ function paint(stage) {
   const device = stage.canvas.width / Math.max(1, stage.canvas.clientWidth);
   if (few) for (const p of scene.points) squares(stage, pen, unit, p, 0);
   if (scene.points[chosen]) squares(stage, pen, unit, scene.points[chosen], device);
-  if (few || scene.operator.startsWith('dat')) {
+  if (few || LINED.includes(scene.operator)) {
     for (const p of scene.points) {
       line(pen, place(p.ghost), place(p.at), 'rgba(255, 255, 255, .75)', device);
       dot(pen, ...place(p.ghost), 4 * device, '', 'rgba(255, 255, 255, .95)', 1.5 * device);
@@ -225,6 +226,14 @@ function all(stage) {
   covered(stage.regular, cells(regular, rows, columns));
 }
 
+// the sentences above may grow with an answer, but never shrink, so that the picture stays under the pointer
+function steady(fresh) {
+  const place = document.querySelector('#deformable-notice');
+  if (!place) return;
+  if (fresh) place.style.minHeight = '';
+  place.style.minHeight = `${Math.ceil(place.getBoundingClientRect().height)}px`;
+}
+
 // the levels' colours, where there are several
 function named({ scene, legend }) {
   legend.replaceChildren(...(scene.sizes.length > 1 ? scene.sizes : []).map(([rows, columns], k) => {
@@ -248,6 +257,7 @@ function taps(root, scene, tools) {
     Object.assign(scene, { points, raw, start, dilation, scale, own: true });
   }
   if (!tools.old || !alike) stage.place = scene.start;
+  steady(!before);
   Object.assign(stage, { scene, tools });
   const weights = scene.points.map((p) => p.weight);
   const dragged = DRAGGED.includes(scene.operator);
