@@ -13,7 +13,7 @@ from torch import Tensor
 from backends import device
 from backends.drawn import hosted, normal, seeded
 from backends.result import Check, check
-from backends.swin import attend, merging, reach
+from backends.swin import attend, merging, reach, small
 from backends.swin.geometry import ORDERS, Layout, layout
 from backends.swin.params import TOKEN, SwinParams
 from backends.swin.results import Bias, Leak, Merge, Orders, Reach
@@ -22,7 +22,7 @@ from backends.swin.tokens import tokens
 
 OTHER = {"timm": "torchvision", "torchvision": "timm", "microsoft": "torchvision"}
 """The convention that stands beside each: for Microsoft's, one that differs by the rule alone."""
-CHANNELS = 128                 # of the tokens, in the last stage of the shipped Swin
+CHANNELS = small.WIDTHS[-1]     # of the tokens, in the last stage of the shipped Swin
 
 
 def reached(scene: Scene) -> tuple[Reach, tuple[Check, ...]]:

@@ -21,7 +21,7 @@ from backends import device, weights
 from backends.drawn import hosted
 
 NAME = "swin-regions"
-WINDOW, WIDTHS, DEPTHS, HEADS = 8, (32, 64, 128), (2, 2, 4), (2, 4, 8)
+WINDOW, WIDTHS, DEPTHS, HEADS = 8, (64, 128, 256), (2, 2, 4), (2, 4, 8)
 STRIDE = 4                     # px of the answer's cells
 UNIT = 128                     # px: WINDOW tokens of the last stage
 LONGEST = 512                  # px, longer side of what the model sees
@@ -33,12 +33,12 @@ class Regions(nn.Module):
     """Swin encoder, and a head that joins its three maps at stride 4: normalised picture (b, 3, H, W) -> vectors (b,
     DIM, H/4, W/4) and the mean colours of the places' regions (b, 3, H/4, W/4), normalised as the picture is."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
-        self.swin = SwinTransformer(img_size=256, patch_size=4, embed_dim=WIDTHS[0], depths=DEPTHS, num_heads=HEADS,
+        self.swin = SwinTransformer(img_size=256, patch_size=4, embed_dim=widths[0], depths=DEPTHS, num_heads=HEADS,
                                     window_size=WINDOW, num_classes=0, drop_path_rate=0.0, dynamic_img_size=True)
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in WIDTHS[:-1])
-        self.lateral = nn.ModuleList(nn.Linear(width, MIXED) for width in WIDTHS)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths[:-1])
+        self.lateral = nn.ModuleList(nn.Linear(width, MIXED) for width in widths)
         self.mix = nn.Sequential(nn.GELU(), nn.Conv2d(MIXED, MIXED, 3, padding=1), nn.GELU(),
                                  nn.Conv2d(MIXED, DIM + 3, 1))
         self.offset = nn.Parameter(torch.tensor(2.0))
@@ -50,7 +50,7 @@ class Regions(nn.Module):
         return self.offset.device
 
     def stages(self, x: Tensor) -> list[Tensor]:
-        """Normalised maps after each stage: (b, H/4, W/4, 32), (b, H/8, W/8, 64), (b, H/16, W/16, 128)."""
+        """Normalised maps after each stage: (b, H/4, W/4, 64), (b, H/8, W/8, 128), (b, H/16, W/16, 256)."""
         x, maps = self.swin.patch_embed(x), []
         for layer in self.swin.layers:
             x = layer(x)
@@ -58,8 +58,12 @@ class Regions(nn.Module):
         return [norm(x) for norm, x in zip((*self.norms, self.swin.norm), maps)]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.joined(x, self.stages(x))
+
+    def joined(self, x: Tensor, stages: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """The head alone, of the picture x and its stages."""
         own = F.avg_pool2d(x, STRIDE)
-        maps = [lateral(x).permute(0, 3, 1, 2) for lateral, x in zip(self.lateral, self.stages(x))]
+        maps = [lateral(stage).permute(0, 3, 1, 2) for lateral, stage in zip(self.lateral, stages)]
         fine = maps[0]
         for coarse in maps[1:]:
             fine = fine + F.interpolate(coarse, fine.shape[-2:], mode="bilinear", align_corners=False)
@@ -95,9 +99,14 @@ def fitting(height: int, width: int) -> tuple[int, int]:
     return (longer, shorter) if height >= width else (shorter, longer)
 
 
+def of(state: dict[str, Tensor]) -> Regions:
+    """The model of these weights, on the host, in evaluation mode; its widths are read off them."""
+    model = hosted(Regions)(tuple(state[f"lateral.{stage}.weight"].shape[1] for stage in range(len(WIDTHS))))
+    model.load_state_dict({name: value.float() for name, value in state.items()})
+    return model.eval().requires_grad_(False)
+
+
 @device.kept(None)
 def load() -> Regions:
     """The shipped model, in evaluation mode, on the device of the mechanisms."""
-    model = hosted(Regions)()
-    model.load_state_dict({name: value.float() for name, value in weights.load(NAME).items()})
-    return model.eval().requires_grad_(False).to(device.exact())
+    return of(weights.load(NAME)).to(device.exact())

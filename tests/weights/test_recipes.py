@@ -110,12 +110,12 @@ def test_interrupted_training_ends_where_an_uninterrupted_one_ends(cache, tmp_pa
 
 def test_the_small_swin_trains_resumes_to_the_same_end_and_exports(cache, tmp_path):
     small = dict(batch=2, places=16, save_every=1, warmup=1)
-    swin_tiny.train(swin_tiny.Recipe(steps=2, **small), cache, tmp_path / "whole")
+    swin_tiny.train(swin_tiny.Recipe(steps=2, regions_from=0.5, **small), cache, tmp_path / "whole")
     (tmp_path / "parts").mkdir()
-    parts = swin_tiny.Trainer(swin_tiny.Recipe(steps=2, **small), cache, tmp_path / "parts")
+    parts = swin_tiny.Trainer(swin_tiny.Recipe(steps=2, regions_from=0.5, **small), cache, tmp_path / "parts")
     parts.step()
     parts.save()
-    swin_tiny.train(swin_tiny.Recipe(steps=2, **small), cache, tmp_path / "parts")
+    swin_tiny.train(swin_tiny.Recipe(steps=2, regions_from=0.5, **small), cache, tmp_path / "parts")
     whole, resumed = (torch.load(tmp_path / f / "last.pt", weights_only=True) for f in ("whole", "parts"))
     assert whole["done"] == 2 and all(torch.equal(whole["model"][k], resumed["model"][k]) for k in whole["model"])
     swin_tiny.export(tmp_path / "whole", tmp_path / "swin.safetensors")
