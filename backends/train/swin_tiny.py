@@ -44,7 +44,7 @@ from backends.train.shelf import crop_of, lit
 SIDE = 256                     # px of a crop
 FILES, ROTATE = 6, 100         # files of scenes in use, and for how many steps
 COLOUR, RELATION, CLICK = 2.0, 0.5, 1.0       # weights of the losses beside that of pairs
-KEPT = 0.3                     # weight of the features while the head learns
+KEPT = 0.5                     # weight of the features while the head learns
 PHOTOGRAPHS = 1 / 3            # of the crops, if there are any
 SMALLEST = 256                 # px, side of a square of a photograph
 LEVELS = 3                     # part, object, group
@@ -60,8 +60,8 @@ class Recipe:
     steps: int = 2200
     batch: int = 4
     places: int = 256
-    regions_from: float = 0.4
-    rate: float = 1.2e-3
+    regions_from: float = 0.3
+    rate: float = 1.5e-3
     decay: float = 0.05
     warmup: int = 100
     ema: float = 0.996

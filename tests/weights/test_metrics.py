@@ -17,6 +17,7 @@ from backends.swin import small
 from backends.swin.capture import Maps
 from backends.swin.geometry import layout
 from backends.train import clicks, copying, deform_figures, lengths, loop, mixers, moe, swin_figures
+from benchmarks import swin_regions
 
 
 def test_tiny_reaches_the_figure_in_the_manifest():
@@ -155,6 +156,17 @@ def test_lift_is_one_for_equal_weights_and_features_that_name_regions_answer_ful
     assert weight == pytest.approx(share, abs=1e-6)
     named = swin_figures.scene(0)[1][2::4, 2::4].reshape(-1, 1).astype(float)
     assert swin_figures.best_iou(lambda image: named, 1) == 1
+
+
+def test_every_threshold_s_overlap_is_that_of_the_places_within_it():
+    rng, mask = np.random.default_rng(0), np.zeros((6, 8), bool)
+    mask[1:4, 2:7] = True
+    found, limits = rng.normal(size=(48, 3)), np.geomspace(0.1, 5, 7)
+    at, places = swin_regions.clicked(mask.repeat(20, 0).repeat(20, 1), mask.shape)
+    assert at // 8 == 2 and mask.flat[at] and np.array_equal(places, mask)
+    [row] = swin_regions.overlaps(lambda image: found, [(np.zeros((24, 32, 3)), [(at, mask)])], limits)
+    apart = np.linalg.norm(found - found[at], axis=1).reshape(mask.shape)
+    assert row == pytest.approx([clicks.overlap(apart < limit, mask) for limit in limits])
 
 
 def test_overlap_is_intersection_over_union():

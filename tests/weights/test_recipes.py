@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn import functional as F
 
 from backends.deform.small import KINDS, Looker
 from backends.lm.model import Decoder
@@ -16,6 +17,7 @@ from backends.swin.small import Regions
 from backends.train import (
     copying,
     deform_tiny,
+    distil,
     lengths,
     loop,
     mixers,
@@ -108,14 +110,18 @@ def test_interrupted_training_ends_where_an_uninterrupted_one_ends(cache, tmp_pa
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
-def test_the_small_swin_trains_resumes_to_the_same_end_and_exports(cache, tmp_path):
-    small = dict(batch=2, places=16, save_every=1, warmup=1)
-    swin_tiny.train(swin_tiny.Recipe(steps=2, regions_from=0.5, **small), cache, tmp_path / "whole")
+def test_the_small_swin_trains_resumes_to_the_same_end_and_exports(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(swin_tiny, "SIDE", 128)
+    recipe = swin_tiny.Recipe(steps=2, batch=2, places=16, save_every=1, warmup=1, regions_from=0.5)
+    photos = (np.random.default_rng(0).integers(256, size=(300, 400, 3), dtype=np.uint8),)
+    swin_tiny.train(recipe, cache, tmp_path / "whole", photos)
     (tmp_path / "parts").mkdir()
-    parts = swin_tiny.Trainer(swin_tiny.Recipe(steps=2, regions_from=0.5, **small), cache, tmp_path / "parts")
-    parts.step()
+    parts = swin_tiny.Trainer(recipe, cache, tmp_path / "parts", photos)
+    assert parts.step().keys() == {"features"}            # what the pretrained network sees comes first
     parts.save()
-    swin_tiny.train(swin_tiny.Recipe(steps=2, regions_from=0.5, **small), cache, tmp_path / "parts")
+    swin_tiny.train(recipe, cache, tmp_path / "parts", photos)
+    last = json.loads((tmp_path / "parts" / "log.jsonl").read_text().splitlines()[-1])
+    assert {"features", "pairs", "relation", "click", "colour"} < last.keys()
     whole, resumed = (torch.load(tmp_path / f / "last.pt", weights_only=True) for f in ("whole", "parts"))
     assert whole["done"] == 2 and all(torch.equal(whole["model"][k], resumed["model"][k]) for k in whole["model"])
     swin_tiny.export(tmp_path / "whole", tmp_path / "swin.safetensors")
@@ -153,11 +159,27 @@ def test_pairs_and_colours_of_the_small_swin_have_the_losses_that_they_say():
     wrong = sure.clone()
     wrong[0, 3, 4] = wrong[0, 4, 3] = -30                  # two places of no known region
     assert swin_tiny.pair_loss(wrong, ids) < 1e-6
+    drawn = torch.tensor([[1, 2, 0, 2, 1, 1, 2, 0]])         # the first four were drawn anywhere
+    exact = 60 * (drawn.unsqueeze(-1) == drawn.unsqueeze(-2)).float() - 30
+    assert swin_tiny.click_loss(exact, drawn) < 1e-6
+    assert swin_tiny.click_loss(torch.full((1, 8, 8), 30.0), drawn) == pytest.approx(1 - 3 / 8)    # all: IoU 1/4 or 2/4
     x = torch.arange(2 * 3 * 8 * 8, dtype=torch.float32).view(2, 3, 8, 8)
     leaves = torch.tensor([[[1, 1], [2, 2]], [[3, 3], [3, 3]]])
     means = swin_tiny.region_means(x, leaves)
     assert torch.allclose(means[0, 0, 0], x[0, 0, :4].mean()) and torch.allclose(means[1, 2], x[1, 2].mean())
     assert swin_tiny.colour_loss(means, x, leaves) < 1e-5 < swin_tiny.colour_loss(means + 1, x, leaves)
+
+
+def test_what_the_small_swin_learns_of_its_teacher():
+    torch.manual_seed(0)
+    features = [torch.randn(2, c, n, n) for c, n in zip(distil.CHANNELS, (8, 4, 2), strict=True)]
+    assert distil.feature_loss([3 * f for f in features], features) < 1e-6
+    assert distil.feature_loss([-f for f in features], features) == pytest.approx(2)
+    alike = distil.likeness(features[2], torch.tensor([[0, 255, 0], [5, 5, 200]]), (16, 16))
+    own = F.normalize(features[2][0], dim=0)[:, [0, 1], [0, 1]].T       # the corners are the outer cells' own
+    apart = (own[0] - own[1]).square().sum()
+    assert alike[0, 0, 1] == pytest.approx(float(torch.sigmoid(distil.SHARP * (distil.NEAR - apart))), abs=1e-5)
+    assert torch.allclose(alike.diagonal(0, 1, 2), torch.sigmoid(torch.tensor(distil.SHARP * distil.NEAR)), atol=1e-4)
 
 
 PLANS = [mixers.plan("bytes", "transnormer"), mixers.plan("mqar", "elu1"),

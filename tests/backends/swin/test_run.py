@@ -62,16 +62,16 @@ def test_the_board_is_softmax_of_the_block_s_own_q_and_k_written_out():
     x = tokens.tokens(images.sample(params.picture), params.size, params.block).double()
     attention = tokens.block_of(3).attn
     qkv = x @ attention.qkv.weight.double().T + attention.qkv.bias.double()
-    # 8 heads of 16 channels, the third one
-    q, k = (qkv[..., part * 128:(part + 1) * 128][..., 32:48] for part in (0, 1))
+    # 8 heads of 32 channels, the third one
+    q, k = (qkv[..., part * 256:(part + 1) * 256][..., 64:96] for part in (0, 1))
     board = answer(params).body.board
     where = board.layout
     for window, places in enumerate(where.windows):
         for i, query in enumerate(places):
             if query < 0:
                 continue
-            logits = [float(q.reshape(-1, 16)[query] @ (k.reshape(-1, 16)[key] if key >= 0
-                                                        else attention.qkv.bias[160:176].double())) / 4
+            logits = [float(q.reshape(-1, 32)[query] @ (k.reshape(-1, 32)[key] if key >= 0
+                                                        else attention.qkv.bias[320:352].double())) / 32 ** 0.5
                       + PENALTY * where.blocked[window, i, j] for j, key in enumerate(places)]
             assert np.allclose(board.weights[window, i], torch.tensor(logits).softmax(0), atol=1e-5)
 

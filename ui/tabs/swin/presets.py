@@ -1,9 +1,11 @@
 """Settings worth a look, each with the observation that it must produce; a test evaluates them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from backends.swin.params import SwinParams
 from ui.core.tab import Preset
+from ui.tabs.swin import outlines
 
 
 def _separates(result: Any) -> bool:
@@ -103,6 +105,11 @@ def _grouped(result: Any) -> bool:
     weights, here = row.weights.mean(0), (row.token[0] - top, row.token[1] - left)
     weight, share = weights[own].sum() - weights[here], (own.sum() - 1) / (own.size - 1)
     return bool(weight / (1 - weights[here]) > 0.85 and share < 0.5)
+
+
+def _in_outline(picture: str) -> Callable[[Any], bool]:
+    """Whether what is called the clicked one's region lies in the outline drawn by hand."""
+    return lambda result: outlines.within(picture, result.body.lesson.alike) >= 0.7
 
 
 PRESETS: tuple[Preset, ...] = (
@@ -221,5 +228,26 @@ PRESETS: tuple[Preset, ...] = (
         "region (as the model "
         "draws it) over 85 % of what it gives away, though they are less than half of its window.",
         _grouped,
+    ),
+    Preset(
+        "The wall, not the cat",
+        SwinParams(view="model", picture="chelsea", y=0.3, x=0.92),
+        "At least 70 % of the places that the model calls the clicked one's region are not cat, by an outline drawn by "
+        "hand.",
+        _in_outline("chelsea"),
+    ),
+    Preset(
+        "The table, not the saucer",
+        SwinParams(view="model", picture="coffee", y=0.7, x=0.92),
+        "At least 70 % of the places that the model calls the clicked one's region are table, by an outline drawn by "
+        "hand.",
+        _in_outline("coffee"),
+    ),
+    Preset(
+        "The helmet",
+        SwinParams(view="model", picture="astronaut", y=0.85, x=0.75),
+        "At least 70 % of the places that the model calls the clicked one's region are helmet, by an outline drawn by "
+        "hand.",
+        _in_outline("astronaut"),
     ),
 )
