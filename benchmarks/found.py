@@ -191,11 +191,15 @@ def width() -> dict[str, str]:
 
 
 def regions() -> dict[str, str]:
-    """What the shipped Swin reached, as the manifest has it: `backends.train.swin_tiny --measure`."""
+    """What the shipped Swin reached, as the manifest has it: `backends.train.swin_tiny --measure`, and on photographs
+    `benchmarks.swin_regions`."""
     of = next(one for one in weights.manifest() if one.name == "swin-regions").measured
-    ious = {key: f"{of[f'iou_{key}']:.2f}" for key in ("best", "colour", "untrained")}
-    return ious | {"lift": f"{max(of['lift']):.1f}", "plain_low": f"{min(of['lift_untrained']):.2f}",
-                   "plain_high": f"{max(of['lift_untrained']):.2f}"}
+    there = of["photographs"]
+    ious = {key: f"{there[key]:.2f}" for key in ("now", "before", "like", "teacher")}
+    ious |= {key: f"{of[f'iou_{key}']:.2f}" for key in ("best", "colour", "untrained")}
+    lifts = {f"{name}{end}": f"{bound(of[key]):.2f}" for name, key in (("lift", "lift"), ("plain", "lift_untrained"))
+             for end, bound in (("_low", min), ("_high", max))}
+    return ious | lifts | {"clicks": str(there["clicks"])}
 
 
 def bent() -> dict[str, str]:
