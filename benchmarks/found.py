@@ -195,11 +195,23 @@ def regions() -> dict[str, str]:
     `benchmarks.swin_regions`."""
     of = next(one for one in weights.manifest() if one.name == "swin-regions").measured
     there = of["photographs"]
-    ious = {key: f"{there[key]:.2f}" for key in ("now", "before", "like", "teacher")}
+    ious = {key: f"{there[key]:.2f}" for key in ("now", "like", "teacher")}
     ious |= {key: f"{of[f'iou_{key}']:.2f}" for key in ("best", "colour", "untrained")}
     lifts = {f"{name}{end}": f"{bound(of[key]):.2f}" for name, key in (("lift", "lift"), ("plain", "lift_untrained"))
              for end, bound in (("_low", min), ("_high", max))}
     return ious | lifts | {"clicks": str(there["clicks"])}
+
+
+def outlined() -> dict[str, str]:
+    """How much of what the shipped Swin calls a clicked region lies in the outline of it."""
+    from backends import swin
+    from backends.swin.params import SwinParams
+    from ui.tabs.swin import outlines
+
+    asked = {"wall": ("chelsea", 0.3, 0.92), "table": ("coffee", 0.7, 0.92), "helmet": ("astronaut", 0.85, 0.75)}
+    found = {name: swin.answer(SwinParams(view="model", picture=picture, y=y, x=x)).body.lesson.alike
+             for name, (picture, y, x) in asked.items()}
+    return {name: _percent(outlines.within(asked[name][0], alike)) for name, alike in found.items()}
 
 
 def bent() -> dict[str, str]:

@@ -23,7 +23,8 @@ from ui.core.measured import FILE, measured
 MEASURES: dict[str, Callable[[], dict[str, str]]] = {
     one.__name__: one for one in (found.mixers, found.epsilon, found.mixtures, found.classes, found.lengths, found.sink,
                                   found.legs, found.skew, found.copying, found.dial, found.entropy, found.routes,
-                                  found.width, found.regions, found.bent)}
+                                  found.width, found.regions, found.outlined,
+                                  found.bent)}
 
 
 def printed(command: str) -> dict[str, str]:

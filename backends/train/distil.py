@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from backends.swin.small import MEAN, STD, WIDTHS
+from backends.swin.small import MEAN, STD
 from backends.train import initial
 
 CHANNELS = (40, 112, 320)      # of the teacher's features at strides 8, 16, 32
@@ -41,12 +41,12 @@ class Teacher:
 
 
 class Readout(nn.Module):
-    """The student's maps at strides 4, 8, 16 (b, h, w, c) -> what it says of the teacher's features, (b, C, h, w)
+    """The student's maps at strides 4, 8, 16 (b, h, w, width) -> what it says of the teacher's features, (b, C, h, w)
     each."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(map(nn.Linear, (*WIDTHS[1:], WIDTHS[-1]), CHANNELS))
+        self.layers = nn.ModuleList(map(nn.Linear, (*widths[1:], widths[-1]), CHANNELS))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         coarse = F.avg_pool2d(maps[2].permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from backends.deform.small import KINDS, Looker
 from backends.lm.model import Decoder
 from backends.segment.tiny import build_tiny
-from backends.swin.small import Regions
+from backends.swin import small
 from backends.train import (
     copying,
     deform_tiny,
@@ -127,7 +127,7 @@ def test_the_small_swin_trains_resumes_to_the_same_end_and_exports(cache, tmp_pa
     swin_tiny.export(tmp_path / "whole", tmp_path / "swin.safetensors")
     state = load_file(tmp_path / "swin.safetensors")
     assert {v.dtype for v in state.values() if v.is_floating_point()} == {torch.float16}
-    Regions().load_state_dict(state, strict=True)
+    assert small.of(state).lateral[2].in_features == swin_tiny.WIDTHS[2]
 
 
 def test_the_bent_things_networks_train_resume_to_the_same_end_and_export(tmp_path):

@@ -62,16 +62,16 @@ def test_the_board_is_softmax_of_the_block_s_own_q_and_k_written_out():
     x = tokens.tokens(images.sample(params.picture), params.size, params.block).double()
     attention = tokens.block_of(3).attn
     qkv = x @ attention.qkv.weight.double().T + attention.qkv.bias.double()
-    # 8 heads of 32 channels, the third one
-    q, k = (qkv[..., part * 256:(part + 1) * 256][..., 64:96] for part in (0, 1))
+    d = x.shape[-1] // HEADS                                # the third head
+    (q, k), at = (qkv.unflatten(-1, (3, HEADS, d))[..., part, 2, :] for part in (0, 1)), x.shape[-1] + 2 * d
     board = answer(params).body.board
     where = board.layout
     for window, places in enumerate(where.windows):
         for i, query in enumerate(places):
             if query < 0:
                 continue
-            logits = [float(q.reshape(-1, 32)[query] @ (k.reshape(-1, 32)[key] if key >= 0
-                                                        else attention.qkv.bias[320:352].double())) / 32 ** 0.5
+            logits = [float(q.reshape(-1, d)[query] @ (k.reshape(-1, d)[key] if key >= 0
+                                                       else attention.qkv.bias[at:at + d].double())) / d ** 0.5
                       + PENALTY * where.blocked[window, i, j] for j, key in enumerate(places)]
             assert np.allclose(board.weights[window, i], torch.tensor(logits).softmax(0), atol=1e-5)
 

