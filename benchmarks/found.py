@@ -195,7 +195,7 @@ def regions() -> dict[str, str]:
     `benchmarks.swin_regions`."""
     of = next(one for one in weights.manifest() if one.name == "swin-regions").measured
     there = of["photographs"]
-    ious = {key: f"{there[key]:.2f}" for key in ("now", "like", "teacher")}
+    ious = {key: f"{there[key]:.2f}" for key in ("now", "like", "before", "teacher")}
     ious |= {key: f"{of[f'iou_{key}']:.2f}" for key in ("best", "colour", "untrained")}
     lifts = {f"{name}{end}": f"{bound(of[key]):.2f}" for name, key in (("lift", "lift"), ("plain", "lift_untrained"))
              for end, bound in (("_low", min), ("_high", max))}

@@ -73,7 +73,7 @@ def model(params: SwinParams, image: np.ndarray, reader: Reader) -> tuple[Model,
     found = Model(reader.name, reader.picture(image).shape[:2], tuple(map(cut, maps, rows)), chosen, head, alike)
     return found, (check("Rows sum to 1", sums, 1e-5,
                          "largest |sum - 1| of the clicked patch's rows, padding included"),
-                   check("Nothing behind the mask", outside, 1e-30, "largest weight outside of what it may look at"))
+                   check("Nothing behind the mask", outside, 1e-20, "largest weight outside of what it may look at"))
 
 
 def _flow(maps: Maps, real: rollout.Row, equal: rollout.Row) -> Flow:
@@ -99,7 +99,7 @@ def rolled(params: SwinParams, image: np.ndarray, reader: Reader) -> tuple[Rollo
     outside = max(float((one * (even == 0)).max()) for (one, _), (even, _) in zip(real, equal))
     return found, (check("Rows sum to 1", sums, 1e-5,
                          "largest |sum - 1| of the rollouts from every block, padding included"),
-                   check("Nothing from behind the masks", outside, 1e-30,
+                   check("Nothing from behind the masks", outside, 1e-20,
                          "largest weight of a patch that no path through the windows leads to"))
 
 

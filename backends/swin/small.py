@@ -21,7 +21,7 @@ from backends import device, weights
 from backends.drawn import hosted
 
 NAME = "swin-regions"
-WINDOW, WIDTHS, DEPTHS, HEADS = 8, (32, 64, 128), (2, 2, 4), (2, 4, 8)
+WINDOW, WIDTHS, DEPTHS, HEADS = 8, (64, 128, 256), (2, 2, 4), (2, 4, 8)
 STRIDE = 4                     # px of the answer's cells
 UNIT = 128                     # px: WINDOW tokens of the last stage
 LONGEST = 512                  # px, longer side of what the model sees
@@ -50,7 +50,7 @@ class Regions(nn.Module):
         return self.offset.device
 
     def stages(self, x: Tensor) -> list[Tensor]:
-        """Normalised maps after each stage: (b, H/4, W/4, 32), (b, H/8, W/8, 64), (b, H/16, W/16, 128)."""
+        """Normalised maps after each stage: (b, H/4, W/4, 64), (b, H/8, W/8, 128), (b, H/16, W/16, 256)."""
         x, maps = self.swin.patch_embed(x), []
         for layer in self.swin.layers:
             x = layer(x)

@@ -36,12 +36,11 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from backends.swin import small
-from backends.swin.small import STRIDE, Regions, normalised
+from backends.swin.small import STRIDE, WIDTHS, Regions, normalised
 from backends.train import command, distil, loop, swin_figures
 from backends.train.pictures import load_bank
 from backends.train.shelf import crop_of, lit
 
-WIDTHS = 64, 128, 256          # of the stages
 SIDE = 256                     # px of a crop
 FILES, ROTATE = 6, 100         # files of scenes in use, and for how many steps
 COLOUR, RELATION, CLICK = 2.0, 0.5, 1.0       # weights of the losses beside that of pairs
@@ -58,7 +57,7 @@ class Recipe:
     """Hyperparameters; a step takes `batch` crops and `places` places in each."""
 
     seed: int = 0
-    steps: int = 2200
+    steps: int = 1300
     batch: int = 4
     places: int = 256
     regions_from: float = 0.3
@@ -156,7 +155,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.cache, self.file, self.done = recipe, cache, out / "last.pt", 0
         self.photos, self.teacher = photos, distil.Teacher(init)
-        self.model, self.readout = Regions(WIDTHS), distil.Readout(WIDTHS)
+        self.model, self.readout = Regions(), distil.Readout(WIDTHS)
         self.mean = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
         every = [*self.model.parameters(), *self.readout.parameters()]
         groups = [{"params": [p for p in every if p.ndim >= 2]},

@@ -277,4 +277,4 @@ def test_the_script_reads_own_files_by_paths_to_fill_in():
 
 
 def test_the_tab_offers_what_it_should():
-    assert TAB.slug == "swin" and len(TAB.presets) == 17 and {p.params.view for p in TAB.presets} == set(TAB.views)
+    assert TAB.slug == "swin" and len(TAB.presets) == 20 and {p.params.view for p in TAB.presets} == set(TAB.views)

@@ -127,7 +127,7 @@ def test_the_small_swin_trains_resumes_to_the_same_end_and_exports(cache, tmp_pa
     swin_tiny.export(tmp_path / "whole", tmp_path / "swin.safetensors")
     state = load_file(tmp_path / "swin.safetensors")
     assert {v.dtype for v in state.values() if v.is_floating_point()} == {torch.float16}
-    assert small.of(state).lateral[2].in_features == swin_tiny.WIDTHS[2]
+    assert small.of(state).lateral[2].in_features == small.WIDTHS[2]
 
 
 def test_the_bent_things_networks_train_resume_to_the_same_end_and_export(tmp_path):
