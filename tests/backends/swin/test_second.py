@@ -9,7 +9,7 @@ import torch
 from timm.models.swin_transformer_v2 import SwinTransformerV2, SwinTransformerV2Block
 from torchvision.models.swin_transformer import SwinTransformerBlockV2
 
-from backends.swin import answer, changes, merging, second
+from backends.swin import answer, changes, merging, second, small
 from backends.swin.attend import Projections
 from backends.swin.geometry import ORDERS, layout
 from backends.swin.params import SwinParams
@@ -142,4 +142,4 @@ def test_the_check_of_growth_can_fail(monkeypatch):
 def test_the_scale_of_the_view_is_clamped():
     body = answer(SwinParams(view="cosine", scale=200.0)).body.lesson
     assert body.scale == pytest.approx(100) and 90 < max(body.largest_cosine) <= 100.001
-    assert changes.CHANNELS == 128 and max(body.made) <= 16
+    assert changes.CHANNELS == small.WIDTHS[-1] and max(body.made) <= 16
