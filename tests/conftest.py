@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def serving(command: list[str], folder: Path, root: Path = ROOT, seconds: int = 
                                   stdout=out, stderr=out)
     try:
         url = f"http://127.0.0.1:{port}/"
-        _wait(url, server, log, seconds)
+        answering(url, server, log, seconds)
         yield url
     finally:
         server.terminate()
@@ -163,7 +164,8 @@ def serving(command: list[str], folder: Path, root: Path = ROOT, seconds: int = 
             server.kill()
 
 
-def _wait(url: str, server: subprocess.Popen, log: Path, seconds: int) -> None:
+def answering(url: str, server: subprocess.Popen, log: Path, seconds: int) -> None:
+    """Wait until there is an answer at ``url``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
@@ -177,5 +179,6 @@ def _wait(url: str, server: subprocess.Popen, log: Path, seconds: int) -> None:
 @pytest.fixture(scope="session")
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the real app, started once for all tests."""
-    with serving(["app.py", "--device", "cpu"], tmp_path_factory.mktemp("app")) as url:
+    more = ["--mcp"] if find_spec("mcp") else []
+    with serving(["app.py", "--device", "cpu", *more], tmp_path_factory.mktemp("app")) as url:
         yield url

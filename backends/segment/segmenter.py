@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -166,6 +166,36 @@ class Segmenter:
         full = self.upscale(e, logits) > self.sam.mask_threshold
         masks, scores, logits = map(devices.array, (full, scores.clamp(0, 1), logits))
         return Prediction(masks, scores, logits, 1e3 * (time.perf_counter() - start))
+
+    def predict_all(self, e: Embedding, asks: Sequence[dict[str, Any]]) -> list[Prediction | SegmentError]:
+        """`predict` for many prompts on one picture, or why not: those of one form are decoded at once."""
+        found: list[Any] = [None] * len(asks)
+        forms: dict[tuple, list[int]] = {}
+        for k, ask in enumerate(asks):
+            clicks = {name for name, value in ask.items() if value is not None} <= {"points", "labels"}
+            count = len(ask["points"]) if clicks and ask.get("points") is not None else 0
+            forms.setdefault(("clicks", count) if count else (k,), []).append(k)
+        for places in forms.values():
+            try:
+                made = [self.predict(e, **asks[places[0]])] if len(places) == 1 else self._at_once(e, [
+                    asks[k] for k in places])
+            except SegmentError as error:
+                made = [error] if len(places) == 1 else [self.predict_all(e, [asks[k]])[0] for k in places]
+            for k, answer in zip(places, made, strict=True):
+                found[k] = answer
+        return found
+
+    def _at_once(self, e: Embedding, asks: Sequence[dict[str, Any]]) -> list[Prediction]:
+        """Prompts of equally many points."""
+        start, to_input = time.perf_counter(), ResizeLongestSide(self.sam.image_encoder.img_size)
+        checked = [prompts.check(ask["points"], ask.get("labels"), None, None, e.size, None) for ask in asks]
+        xy = self._tensor(np.stack([to_input.apply_coords(p.points, e.size) for p in checked]))
+        marks = torch.as_tensor(np.stack([p.labels for p in checked]), dtype=torch.int, device=self.device)
+        logits, scores = self.decode_batch(e, xy, marks, None, None, checked[0].ambiguous)
+        ms = 1e3 * (time.perf_counter() - start) / len(asks)
+        return [Prediction(devices.array(self.upscale(e, low) > self.sam.mask_threshold),
+                           devices.array(score.clamp(0, 1)), devices.array(low), ms)
+                for low, score in zip(logits, scores, strict=True)]
 
     def decode(self, e: Embedding, points: Any = None, labels: Any = None, box: Any = None, mask: Any = None,
                multimask: bool | None = None) -> tuple[Tensor, Tensor]:

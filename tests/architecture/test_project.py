@@ -7,10 +7,11 @@ import tomllib
 
 from tests.architecture.tree import ROOT, imported, modules, parsed, text
 
-PACKAGES = {"markdown_it": "markdown-it-py", "PIL": "pillow", "segment_anything": "segment-anything"}
+PACKAGES = {"markdown_it": "markdown-it-py", "PIL": "pillow", "segment_anything": "segment-anything",
+            "yaml": "pyyaml"}
 README = text(ROOT / "README.md")
-TOP = {"app.py", "ui", "backends", "assets", "weights", "tests", "benchmarks", "requirements.txt", "README.md",
-       "LICENSE", "pyproject.toml"}
+TOP = {"app.py", "ui", "backends", "assets", "weights", "tests", "benchmarks", "deploy", "requirements.txt",
+       "README.md", "LICENSE", "pyproject.toml"}
 
 
 def pins(name):
@@ -38,7 +39,7 @@ def test_requirements_are_exact_and_direct():
 
 def test_test_requirements_are_exact_and_complete():
     ours, app = pins("tests/requirements.txt"), pins("requirements.txt")
-    with_others = {"gradio-client", "huggingface-hub", "orjson", "starlette", "tokenizers"}
+    with_others = {"gradio-client", "huggingface-hub", "orjson", "pyyaml", "starlette", "tokenizers"}
     assert used("tests") <= set(ours) | set(app) | with_others
     assert not set(ours) & set(app)
 

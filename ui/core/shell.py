@@ -30,7 +30,13 @@ TOOLS = """
 </div>"""
 WAITING = '<span class="gb-dot" data-state="wait"></span><span>Starting</span>'
 FRAME_SCRIPT = "import(new URL('glass/js/frame.js', location.origin + location.pathname.replace(/\\/?$/, '/')))"
-SCRIPT = f'<script type="module">{FRAME_SCRIPT};</script>'
+MANIFEST = ("document.querySelector('link[rel=manifest]').href = "
+            "new URL('glass/manifest.json', location.origin + location.pathname.replace(/\\/?$/, '/'))")
+"""Gradio's own stands at the root of the address, which is another's under a sub-path."""
+SCRIPT = f'<script type="module">{FRAME_SCRIPT}; {MANIFEST};</script>'
+APP = {"name": "Glassbox", "start_url": "..", "scope": "..", "display": "standalone",
+       "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml"}]}
+"""The manifest of the page as an app to install; addresses are relative to it, which gradio's own are not."""
 
 
 class Blocks(gr.Blocks):
@@ -100,6 +106,7 @@ def files() -> dict[str, Callable[[], bytes]]:
         found |= {f"prose/{slug}.html": partial(prose.html, slug),
                   f"prose/{slug}.opening.html": partial(prose.opening, slug),
                   f"prose/{slug}.views.html": partial(prose.html, slug, True)}
+    found |= {"manifest.json": json.dumps(APP).encode, "icon.svg": (ROOT / "assets" / "favicon.svg").read_bytes}
     return found | {"zh.json": language.served}
 
 
