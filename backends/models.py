@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends import smollm, stop, weights
+from backends import machine, smollm, stop, weights
 from backends.cache import ByteLRU
 from backends.device import HOST, default
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from backends.checkpoints import Checkpoint
 
 BYTES = "bytes"
-SHARE = 0.4                     # of the device's memory that loaded models may take together
+SHARE = 0.3                     # of the device's memory that loaded models may take together
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _memory() -> int:
     device = default()
     if device.type == "cuda":
         return int(SHARE * torch.cuda.get_device_properties(device).total_memory)
-    return int(SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return int(SHARE * machine.memory())
 
 
 @cache

@@ -18,7 +18,7 @@ from segment_anything.modeling import ImageEncoderViT, Sam
 from torch import Tensor
 
 from backends import device as devices
-from backends import weights
+from backends import machine, weights
 from backends.cache import ByteLRU
 from backends.drawn import hosted
 from backends.segment.checkpoints import official
@@ -26,7 +26,8 @@ from backends.segment.errors import SegmentError
 from backends.segment.tinyvit import build_mobile_sam
 from backends.segment.vit import in_pieces
 
-MODULES = ByteLRU(6 << 30, trims=True)  # the four official models together hold 4.2 GB as float32
+SHARE, MOST = 0.2, 6 << 30      # of the memory; the four official models together hold 4.2 GB as float32
+MODULES = ByteLRU(machine.share(SHARE, MOST), trims=True)
 WARMED = ("cuda",)
 VIT_WIDTHS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 

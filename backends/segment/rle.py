@@ -13,6 +13,7 @@ import numpy as np
 
 from backends.segment.errors import SegmentError
 
+MAX_PIXELS = 1 << 28
 MAX_GROUPS = 7  # 7 groups of 5 bits hold any difference of two 32-bit counts
 
 
@@ -97,7 +98,11 @@ def lengths(rle: dict[str, Any]) -> np.ndarray:
 
 def decode(rle: dict[str, Any]) -> np.ndarray:
     """bool (H, W) from {"size": [H, W], "counts": compressed text or list of run lengths}.  SegmentError if damaged."""
-    return mask_of(lengths(rle), tuple(rle["size"]))
+    size = rle["size"]
+    if not isinstance(size, list | tuple) or len(size) != 2 or not all(type(n) is int and n > 0 for n in size) \
+            or size[0] * size[1] > MAX_PIXELS:
+        raise SegmentError("The size of the mask is damaged.")
+    return mask_of(lengths(rle), tuple(size))
 
 
 def runs(mask: np.ndarray) -> dict[str, Any]:

@@ -175,6 +175,21 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(shop, tmp_path):
         fetch(f"{shop}/ok/a.bin", tmp_path / "file" / "a.bin")
 
 
+def test_a_full_disk_is_one_sentence_and_the_next_download_goes_on(shop, tmp_path):
+    """A limit on the size of files stands for the disk: the system refuses the same calls."""
+    resource, target = pytest.importorskip("resource"), tmp_path / "a.bin"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with pytest.raises(WeightsError, match=r"failed|cannot be written"):
+            fetch(f"{shop}/whole/a.bin", target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not target.exists()
+    fetch(f"{shop}/whole/a.bin", target)
+    assert target.read_bytes() == BODY
+
+
 def test_a_whole_target_is_left_alone_without_asking_and_a_wrong_one_is_replaced(shop, tmp_path):
     (tmp_path / "a.bin").write_bytes(BODY)
     assert [p.done for p in fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin")] == [len(BODY)] and Shop.asked == []

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -52,6 +52,8 @@ class Gate:
             way = self._listening
         try:
             await way(scope, receive, send)
+        except ClientDisconnect:                       # gone in the middle of what it sent
+            log.warning("%s: the client has gone", path[-80:].encode("unicode_escape").decode())
         except door.RefusedError as refused:
             status, said = refused.args
             log.warning("%s: refused: %s", path[-80:].encode("unicode_escape").decode(), said)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backends import stop
+from backends.machine import cores
 
 QUICK = 4
 """Instant answers that are worked out at once."""
@@ -185,4 +186,4 @@ class Lanes:
 def default_long_runs() -> int:
     """Long runs at once where no flag says it: one on a GPU, on a CPU a quarter of the cores, at least one."""
     return (1 if os.environ.get("GLASSBOX_DEVICE", "auto").startswith(("cuda", "mps"))
-            else max(1, (os.cpu_count() or 1) // 4))
+            else max(1, cores() // 4))

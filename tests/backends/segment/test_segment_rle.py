@@ -77,6 +77,16 @@ def test_damaged_codes_are_refused(counts):
         rle.decode({"size": [3, 2], "counts": counts})
 
 
+@given(st.text(max_size=40) | st.lists(st.integers(), max_size=9), st.tuples(st.integers(), st.integers())
+       | st.lists(st.integers(-2, 30), max_size=3))
+def test_hostile_codes_are_a_sentence_or_a_mask_of_their_size(counts, size):
+    try:
+        mask = rle.decode({"size": list(size), "counts": counts})
+        assert mask.dtype == bool and mask.shape == tuple(size)
+    except SegmentError:
+        pass
+
+
 @pytest.mark.parametrize("mask", [np.zeros((0, 3), bool), np.zeros(4, bool), np.zeros((1, 2, 3), bool)])
 def test_only_masks_are_encoded(mask):
     with pytest.raises(SegmentError, match="must be a non-empty"):

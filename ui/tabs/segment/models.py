@@ -14,7 +14,7 @@ from functools import partial
 from html import escape
 from typing import Any
 
-from backends import stop, weights
+from backends import machine, stop, weights
 from backends.cache import ByteLRU
 from backends.segment import MODELS, Segmenter, work
 from ui.parts import markup
@@ -22,7 +22,8 @@ from ui.parts.uploads import MODELS as UPLOADS
 from ui.parts.uploads import uploaded
 
 OWN = "own-"
-LOADED = ByteLRU(4 << 30, trims=True)
+SHARE = 0.17
+LOADED = ByteLRU(machine.share(SHARE, 4 << 30), trims=True)
 """Own checkpoints in memory, by (session, model id)."""
 
 
