@@ -2,6 +2,7 @@
 GRADIO_SERVER_*)."""
 
 import argparse
+import importlib.util
 import os
 import sys
 import time
@@ -9,9 +10,13 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from backends.machine import cores
+
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")
 # numpy's matrices are small here: a second core costs more than it gives
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+if (CORES := cores()) < (os.cpu_count() or 1):
+    os.environ.setdefault("OMP_NUM_THREADS", str(CORES))
 THREADS = 256
 """Events that gradio lets run at once: those that wait in our own lanes count, too."""
 ICON = Path(__file__).parent / "assets" / "favicon.svg"
@@ -38,7 +43,10 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     add("--root-path", default=env("GLASSBOX_ROOT_PATH") or "", metavar="PATH",
         help="where a proxy serves the page, such as /glassbox")
     add("--log", default=env("GLASSBOX_LOG") or "", metavar="FILE", help="a log that is rotated (default: stderr)")
+    add("--mcp", action="store_true", default=env("GLASSBOX_MCP") == "1", help="offer every tab as a tool (MCP)")
     args = parser.parse_args(given)
+    if args.mcp and not importlib.util.find_spec("mcp"):
+        parser.error("--mcp needs a package more: pip install -e '.[mcp]'")
     if args.auth and not all(args.auth.partition(":")[::2]):
         parser.error("--auth needs USER:PASSWORD")
     os.environ["GLASSBOX_DEVICE"], os.environ["GLASSBOX_MODELS"] = args.device, args.models
@@ -63,15 +71,16 @@ def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, 
     networking.url_ok = patient
     page.queue(max_size=None, api_open=False)
     fixed = {"run_history": False, "show_error": False, "state_session_capacity": 200, "footer_links": []}
-    absent = {"mcp_server": False, "ssr_mode": False, "pwa": False, "enable_monitoring": False}
+    absent = {"ssr_mode": False, "pwa": False, "enable_monitoring": False}
     chosen = {
-        "server_name": args.host,
+        "server_name": f"[{args.host}]" if ":" in args.host else args.host,
         "server_port": args.port or None,
         "share": args.share,
         "inbrowser": args.inbrowser,
         "auth": tuple(args.auth.split(":", 1)) if args.auth else None,
         "max_file_size": f"{args.max_upload}mb",
         "root_path": args.root_path or None,
+        "mcp_server": args.mcp,
         "favicon_path": str(ICON),
         "max_threads": THREADS,
         "app_kwargs": before(page, files(), state_of_machine),
@@ -104,7 +113,8 @@ def main() -> None:
 
         launch(build(TABS, Frame(long_runs=args.long_runs, events=args.events)), args)
     except OSError as error:
-        sys.exit(f"Glassbox cannot start: {error}")
+        taken = f"port {args.port} is taken, choose another one with --port."
+        sys.exit(f"Glassbox cannot start: {taken if 'empty port' in str(error) else error}")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 import inspect
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import gradio as gr
 
@@ -49,9 +49,21 @@ def described(call: Callable[..., Any], tab: Tab) -> None:
     request = inspect.Parameter("request", keyword, annotation=gr.Request)
     call.__signature__ = inspect.Signature([request, *own], return_annotation=dict)
     call.__annotations__ = {"request": gr.Request, **hints, "return": dict}
-    lines = (f"    {p.name}: {p.control.help or p.control.label}" for p in params)
+    call.__name__ = tab.slug
+    lines = (f"    {p.name}: {_said(p)}" for p in params)
     call.__doc__ = f"{tab.question}\n\nParameters:\n" + "\n".join(lines)
 
 
 def _hint(param: Param) -> Any:
-    return param.type if param.type in (int, float, str, bool) else Any
+    """The type as gradio and MCP describe it: choices by name, lists of what they hold; a dataclass is an object."""
+    if param.control.choices and param.type is str:
+        return Literal[tuple(param.control.choices)]
+    return Any if is_dataclass(param.type) or any(map(is_dataclass, get_args(param.type))) else param.type
+
+
+def _said(param: Param) -> str:
+    """What the widget's label and help say, and its range."""
+    control = param.control
+    between = f", {control.range[0]:g} to {control.range[1]:g}" if control.range else ""
+    words = f"{control.label}{between}" + (f": {control.help}" if control.help else "")
+    return " ".join(words.split())

@@ -46,7 +46,7 @@ def _public(function: Callable[..., Any],
     asks = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
     call.__signature__ = own.replace(parameters=[asks, *own.parameters.values()], return_annotation=dict)
     call.__annotations__ = {**function.__annotations__, "request": gr.Request, "return": dict}
-    call.__doc__ = function.__doc__
+    call.__doc__, call.__name__ = function.__doc__, function.__name__
     return call
 
 
