@@ -83,7 +83,11 @@ class Segmentation(Replica):
         """One call of a function that gives one thing."""
         if serve.get_multiplexed_model_id():
             await self.own(serve.get_multiplexed_model_id())
-        return await (self.predicted(args) if name == "predicted" else self.called(getattr(work, name), *args))
+        if name != "predicted":
+            return await self.called(getattr(work, name), *args)
+        if isinstance(answer := await self.predicted(args), Exception):        # one of a batch
+            raise answer
+        return answer
 
     @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.004)
     async def predicted(self, asks: list[tuple]) -> list[Any]:
