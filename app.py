@@ -65,6 +65,7 @@ def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, 
     """Serve ``page``; returns Gradio's (app, local url, share url)."""
     from gradio import networking
 
+    from ui.core import home
     from ui.core.gate import before
     from ui.core.shell import files, look, state_of_machine
 
@@ -83,7 +84,7 @@ def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, 
         "mcp_server": args.mcp,
         "favicon_path": str(ICON),
         "max_threads": THREADS,
-        "app_kwargs": before(page, files(), state_of_machine),
+        "app_kwargs": before(page, files() | home.files(page.tabs), state_of_machine),
     }
     return page.launch(**(fixed | absent | chosen | look() | more))
 

@@ -54,6 +54,18 @@ export function opened(slug) {
   open(slug, '');
 }
 
+// Opens a link of this page in place.
+export function visit(query) {
+  const slug = new URLSearchParams(query).get('tab');
+  if (query.includes('&')) {
+    seen.add(slug);
+    say(slug, { kind: 'open', link: '?' + query });
+  }
+  const leaf = document.getElementById(`tab-${slug}-button`);
+  leaf.click();
+  leaf.focus();
+}
+
 async function machine() {
   const { state, text } = await (await fetch(new URL('../status', import.meta.url))).json();
   const place = document.getElementById('gb-status');
@@ -207,7 +219,8 @@ function pressed(event) {
   const block = event.target.closest?.('[data-copy]');
   if (block) copy(block);
   const what = event.target.closest?.('[data-glassbox]')?.dataset.glassbox;
-  if (what === 'theme') {
+  if (what === 'home' || what === 'tour') import('./home.js').then((view) => view[what]());
+  else if (what === 'theme') {
     keep.set('theme', document.body.classList.contains('dark') ? 'light' : 'dark');
     enforce();
   } else if (what === 'language') {

@@ -23,6 +23,8 @@ HEADER = """
 <p>Change the mechanism, keep your input, watch what breaks.</p></div>"""
 TOOLS = """
 <div class="gb-tools" role="group" aria-label="Page settings">
+<button type="button" data-glassbox="home">Home</button>
+<button type="button" data-glassbox="tour">Tour</button>
 <button type="button" data-glassbox="language" aria-label="Language: English or Chinese" translate="no">
 <span class="gb-en">中文</span><span class="gb-zh">EN</span></button>
 <button type="button" data-glassbox="theme" aria-label="Light or dark colours">
@@ -66,7 +68,7 @@ def build(tabs: tuple[Tab, ...], frame: Frame | None = None) -> Blocks:
                 _leaf(tab, frame)
         page.load(None, None, shelf, js=_said("ready", [tab.slug for tab in tabs]))
         page.unload(frame.forget)
-    page.frame = frame
+    page.frame, page.tabs = frame, tabs
     return page
 
 

@@ -160,9 +160,10 @@ class Tab:
 
     By parameter: ``uses``, the views that it, or a source's field, matters in (all when it is not named); ``needs``,
     choices of which one must be made besides: (parameter, value), where "!value" is any other, or several such pairs
-    that must be made together; ``titles``, its values' labels (a tuple of such values becomes boxes). ``held`` have no
-    widget: the stage changes them. ``folded`` stand in a closed accordion. ``snippet(params)`` replaces the exported
-    script; ``page(tab)`` draws a page of its own, ``portable`` and ``caveat`` go with it (the Segment tab alone).
+    that must be made together; ``titles``, its values' labels (a tuple of such values becomes boxes). ``held`` have
+    no widget: the stage changes them. ``folded`` stand in a closed accordion. ``snippet(params)`` replaces the
+    exported script; ``tour`` names the preset that the tour shows; ``page(tab)`` draws a page of its own,
+    ``portable`` and ``caveat`` go with it (the Segment tab alone).
     """
 
     slug: str
@@ -180,6 +181,7 @@ class Tab:
     held: tuple[str, ...] = ()
     folded: tuple[str, ...] = ()
     first: Any = None
+    tour: str = ""
     snippet: Callable[[Any], str] | None = None
     page: Callable[["Tab"], Any] | None = None
     caveat: Callable[[Any], str] | None = None

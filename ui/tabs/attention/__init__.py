@@ -28,6 +28,7 @@ TAB = Tab(
     views=views(TITLES, figures, dict.fromkeys((*CARDS, "heads"), forecast.long) | {"bracket": True, "cost": True},
                 dict.fromkeys((*CARDS, "heads", "cost"), forecast.sentence)),
     presets=PRESETS,
+    tour="A sentence",
     first=PRESETS[0].params,
     sources=(
         Source("shelf", "model", wanted=lambda params: params.source == "model",

@@ -166,6 +166,13 @@ PRESETS: tuple[Preset, ...] = (
         _spreads,
     ),
     Preset(
+        "A sentence",
+        AttentionParams(text="The cat sat on the mat because the cat was tired.", layer=2, head=2),
+        "The cat and its sentence, byte by byte: with the same q, k, v elu + 1 spreads a query over more than three "
+        "times as many bytes as softmax.",
+        _spreads,
+    ),
+    Preset(
         "All heads of a real model",
         replace(WHOLE, lesson="heads"),
         "SmolLM2 on this code: the heads of layer 15 put more than half of their weight on the first token, those of "

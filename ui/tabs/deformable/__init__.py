@@ -38,6 +38,7 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, streamed=("twins", "fit")),
     presets=PRESETS,
+    tour="The star",
     sources=(Source("picture", "picture", "Open my picture", accept="image/*"),
              Source("model", "mine", "Load my offsets (.safetensors)", accept=".safetensors", name="offsets",
                     read=own.read, load=own.load, wanted=own.wanted)),

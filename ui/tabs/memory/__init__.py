@@ -21,6 +21,7 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, streamed=("layer", "lengths")),
     presets=PRESETS,
+    tour="S4 fades, LegS does not",
     sources=(Source("text", "text", "WAV or CSV file", most=MAX_TEXT, read=read_signal),),
     uses={
         **dict.fromkeys(("signal", "text", "memories", "rule", "length", "head", "window"), ("scope",)),

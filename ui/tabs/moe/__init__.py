@@ -38,6 +38,7 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, streamed=("own", "capacity", "race")),
     presets=PRESETS,
+    tour="A sentence, routed",
     sources=(Source("shelf", "mixture", wanted=lambda params: params.view == "own", offer=offer,
                     fetch=lambda params: models.fetch(params.mixture)),
              Source("text", "text", "Text from a file", most=MAX_TEXT)),

@@ -11,6 +11,11 @@ def _even(result: Any) -> bool:
     return all(max(layer.kept) < 1.5 * mean and min(layer.kept) > 0.5 * mean for layer in result.body.layers)
 
 
+def _routed(result: Any) -> bool:
+    return all(sum(layer.kept) == 2 * result.body.tokens and max(layer.kept) > 1.5 * result.body.tokens / 4
+               and min(layer.kept) > 0 for layer in result.body.layers)
+
+
 def _lost(result: Any) -> bool:
     return result.body.far and min(layer.skew for layer in result.body.layers) > 3.5
 
@@ -82,6 +87,13 @@ PRESETS = (
         MoeParams(),
         "Trained with a balance loss, no expert gets more than 1.5 times the mean load, nor less than half.",
         _even,
+    ),
+    Preset(
+        "A sentence, routed",
+        MoeParams(text="The cat sat on the mat because the cat was tired."),
+        "Each byte of the sentence goes to two of eight experts: in both layers the fullest gets over 1.5 times the "
+        "mean load, and none is idle.",
+        _routed,
     ),
     Preset(
         "Too few places",

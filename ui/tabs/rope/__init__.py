@@ -52,6 +52,7 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, RUN, dict.fromkeys(MODELLED, forecast.sentence)),
     presets=PRESETS,
+    tour="Clocks that never went round",
     sources=(Source("shelf", "model", wanted=lambda params: params.view in MODELLED,
                     fetch=lambda params: models.fetch(params.model), offer=lambda params: models.offer(params.model)),
              Source("text", "text", "Text from a file", most=MAX_TEXT),

@@ -18,6 +18,7 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, streamed=("training", "entropy", "width")),
     presets=PRESETS,
+    tour="No scale",
     uses={
         "d": ("dial", "entropy"), **dict.fromkeys(("n", "exponent", "spread"), ("dial",)),
         "rate": ("training", "width"),

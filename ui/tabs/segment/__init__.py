@@ -31,6 +31,7 @@ TAB = Tab(
     params=Params,
     run=endpoints.run,
     presets=PRESETS,
+    tour="One click, one cat",
     sources=(Source("model", "model", "Load my checkpoint (.safetensors)", accept=".safetensors", name="checkpoint"),),
     page=drawn,
     snippet=endpoints.script,

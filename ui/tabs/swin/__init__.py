@@ -26,6 +26,7 @@ TAB = Tab(
     run=answer,
     views=views(TITLES, figures, streamed=("cost",)),
     presets=PRESETS,
+    tour="Mask off: the leak",
     sources=(
         Source("picture", "picture", "Open my picture", accept="image/*", most=LONGEST),
         Source("model", "reader", "Load my weights (.safetensors)", accept=".safetensors", name="weights",

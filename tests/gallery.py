@@ -1,0 +1,94 @@
+"""Pictures of presets for the home view: ``python -m tests.gallery`` takes those that are missing from the real page in
+Chromium, and removes those of presets that are no more. ``--port`` takes them from a page that runs already."""
+
+import argparse
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from tests.browser.board import Board
+from tests.conftest import fetched, serving
+from ui import TABS
+from ui.core import home
+
+SIZE = (320, 200)
+FIGURE = ("(slug) => { const seen = (part) => { const node = document.getElementById(`${slug}-${part}`);"
+          " return node && node.offsetParent ? node : null; };"
+          " const stage = seen('stage'), plot = seen('plot')?.querySelector('.main-svg') ? seen('plot') : null;"
+          " const drawn = stage?.querySelector('canvas, svg, table') && stage.offsetHeight > 60 ? stage : plot;"
+          " return drawn || document.querySelector(`#tab-${slug} .gx-stage`); }")
+
+
+def missing(tab):
+    """The presets of a tab that have no picture and whose model is there."""
+    return [p for p in tab.presets if not (home.GALLERY / home.picture(tab, p)).exists() and not fetched(tab, p.params)]
+
+
+def framed(shot):
+    """A screenshot's upper part as a WebP of the size of a card."""
+    image = Image.open(io.BytesIO(shot)).convert("RGB")
+    width, height = image.size
+    wanted = SIZE[0] / SIZE[1]
+    if width / height > wanted:
+        whole = Image.new("RGB", (width, round(width / wanted)), image.getpixel((0, 0)))
+        whole.paste(image, (0, (whole.height - height) // 2))
+    else:
+        whole = image.crop((0, 0, width, round(width / wanted)))
+    out = io.BytesIO()
+    whole.resize(SIZE, Image.Resampling.LANCZOS).save(out, "webp", quality=72, method=6)
+    return out.getvalue()
+
+
+def take(browser, url, tab):
+    """Take the missing pictures of one tab, on one page."""
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    page.set_default_timeout(300_000)
+    page.goto(f"{url}?tab={tab.slug}")
+    page.wait_for_selector("html[data-ready=true]", state="attached")
+    for preset in missing(tab):
+        page.evaluate("([slug, query]) => Promise.all(['wire', 'frame'].map((m) => import(new URL(`glass/js/${m}.js`, "
+                      "document.baseURI)))).then(([wire, frame]) => { frame.visit(query); return wire.halted(slug); })",
+                      [tab.slug, home.link(tab, preset)])
+        page.wait_for_timeout(1500)
+        if tab.slug == "segment":
+            Board(page, "segment-canvas").settled()
+        figure = page.evaluate_handle(FIGURE, tab.slug).as_element()
+        if figure is None:
+            print(f"{tab.slug}: {preset.name}: nothing to take", file=sys.stderr)
+            continue
+        (home.GALLERY / home.picture(tab, preset)).write_bytes(framed(figure.screenshot()))
+        print(f"{tab.slug}: {preset.name}", flush=True)
+    page.close()
+
+
+def main():
+    """Take what is missing, remove what is over."""
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int)
+    port = parser.parse_args().port
+    home.GALLERY.mkdir(exist_ok=True)
+    known = {home.picture(tab, preset) for tab in TABS for preset in tab.presets}
+    for path in home.GALLERY.glob("*.webp"):
+        if path.name not in known:
+            path.unlink()
+    binary = os.environ.get("CHROMIUM", "/usr/bin/chromium-headless-shell")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        tabs = [tab for tab in TABS if missing(tab)]
+        if port:
+            for tab in tabs:
+                take(browser, f"http://127.0.0.1:{port}/", tab)
+        else:
+            with serving(["app.py"], Path(folder)) as url:
+                for tab in tabs:
+                    take(browser, url, tab)
+
+
+if __name__ == "__main__":
+    main()
