@@ -19,10 +19,12 @@ function enforce() {
   if (chosen) document.body.classList.toggle('dark', chosen === 'dark');
 }
 
-// The tabs' queries replace each other in the address bar; keys that start with "__" belong to Gradio and stay, as "embed" does.
+const KEPT = ['embed', 'lang'];             // keys of the address that belong to the page
+
+// The tabs' queries replace each other in the address bar; keys that start with "__" belong to Gradio and stay.
 function address(query) {
   const url = new URL(location.href);
-  const own = [...url.searchParams].filter(([key]) => key.startsWith('__') || key === 'embed');
+  const own = [...url.searchParams].filter(([key]) => key.startsWith('__') || KEPT.includes(key));
   const next = new URLSearchParams(query);
   if (pinned[active]) next.set('pin', pinned[active]);
   for (const [key, value] of own) next.set(key, value);
@@ -81,7 +83,7 @@ export function ready(slugs) {
   expected = active === slugs[0] ? null : active;
   root.dataset.tab = active;
   machine();
-  const says = [...query.keys()].some((key) => key !== 'tab' && key !== 'embed' && !key.startsWith('__'));
+  const says = [...query.keys()].some((key) => key !== 'tab' && !KEPT.includes(key) && !key.startsWith('__'));
   if (query.get('embed') === '1') embedded();
   open(active, named && says ? location.search : '');
   root.dataset.ready = 'true';
@@ -147,7 +149,8 @@ export async function share(kind, text, slug) {
   const box = dialog();
   const link = kind === 'link';
   const pin = pinned[slug] ? `&pin=${encodeURIComponent(pinned[slug])}` : '';
-  const whole = link ? `${location.origin}${location.pathname}?${text}${pin}` : text;
+  const spoken = keep.get('language') ? `&lang=${root.dataset.language}` : '';
+  const whole = link ? `${location.origin}${location.pathname}?${text}${pin}${spoken}` : text;
   box.querySelector('#gb-share-embed').hidden = !link;
   box.querySelector('#gb-share-embed textarea').value = `<iframe src="${whole.replaceAll('&', '&amp;')}&amp;embed=1" title="Glassbox" width="100%" height="800" loading="lazy"></iframe>`;
   box.querySelector('#gb-share-notebook').hidden = link;
@@ -226,10 +229,16 @@ function pressed(event) {
   } else if (what === 'language') {
     keep.set('language', root.dataset.language === 'zh' ? 'en' : 'zh');
     switched(keep.get('language'));
+    const url = new URL(location.href);
+    if (url.searchParams.has('lang')) {
+      url.searchParams.set('lang', root.dataset.language);
+      history.replaceState(history.state, '', url);
+    }
   }
 }
 
-switched(keep.get('language') || language());
+const asked = new URLSearchParams(location.search).get('lang');
+switched(['en', 'zh'].includes(asked) ? asked : keep.get('language') || language());
 document.addEventListener('click', pressed);
 document.addEventListener('click', (event) => { if (event.target.closest?.('[role=tab]')) expected = null; }, true);
 document.addEventListener('keydown', arrows);

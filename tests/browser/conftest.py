@@ -69,13 +69,14 @@ class Guard:
             self.complaints.append(f"failed: {request.url} {request.failure}")
 
 
-def reload(page: object) -> None:
-    """Load the page anew when nothing has been under way for a second: what a reload breaks off is a complaint."""
+def reload(page: object, url: str = "") -> None:
+    """Load the page anew, or another address, when nothing has been under way for a second: what a reload breaks off
+    is a complaint."""
     still = 0
     while still < 20:
         page.wait_for_timeout(50)
         still = 0 if page.guard.under_way else still + 1
-    page.reload()
+    page.goto(url) if url else page.reload()
 
 
 @pytest.fixture(scope="session")

@@ -200,7 +200,7 @@ def test_the_tab_in_the_address_follows_the_tab_on_screen(start):
     settled(page, "tab=moe&v=1&view=calculator")
 
 
-def test_the_language_switches_without_a_reload_and_is_remembered(start):
+def test_the_language_switches_without_a_reload_is_remembered_and_part_of_a_link(start):
     page = start()
     page.wait_for_selector("#moe-plot .main-svg")
     page.click("[data-glassbox=language]")
@@ -213,6 +213,11 @@ def test_the_language_switches_without_a_reload_and_is_remembered(start):
     page.click("[data-glassbox=language]")
     reload(page)
     page.wait_for_selector("html[data-ready=true][data-translated=zh]", state="attached")
+    page.wait_for_selector(DRAWN)
+    link = shared(page, "link")
+    assert link.endswith("&lang=zh")
+    reload(page, link.replace("lang=zh", "lang=en"))         # a link's language comes before what is remembered
+    page.wait_for_selector("html[data-ready=true][data-translated=en]", state="attached")
 
 
 def test_text_of_the_user_is_not_translated(start):

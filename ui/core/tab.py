@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-RESERVED = frozenset({"tab", "v", "pin", "embed"})
+RESERVED = frozenset({"tab", "v", "pin", "embed", "lang"})
 """Query keys that belong to the page; no parameter may use them."""
 
 Choice = tuple[str, str] | tuple[tuple[str, str], ...]
