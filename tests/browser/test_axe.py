@@ -1,0 +1,34 @@
+"""axe-core finds no serious violation on any tab, on the home view or in the tour: light in English, dark in Chinese."""
+
+import pytest
+
+from ui import TABS
+
+SERIOUS = ("serious", "critical")
+
+
+def violations(page):
+    """(rule, first element) of what axe-core calls serious or worse, now."""
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    return [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in SERIOUS]
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("zh", "dark")])
+def test_no_serious_violation_on_any_tab(open_page, app_url, language, scheme):
+    import axe_playwright_python.base as axe
+
+    page = open_page(f"{app_url}?lang={language}", color_scheme=scheme)
+    page.evaluate(axe.AXE_SCRIPT if hasattr(axe, "AXE_SCRIPT") else axe.AXE_FILE_PATH.read_text("utf-8"))
+    wrong = {}
+    for tab in TABS:
+        page.click(f"#tab-{tab.slug}-button")
+        page.wait_for_selector(f"#tab-{tab.slug}[data-answered], #{tab.slug}-canvas[data-shown]", state="attached")
+        wrong[tab.slug] = violations(page)
+    page.click("[data-glassbox=home]")
+    page.wait_for_selector("#gb-home[open] .gb-tile")
+    wrong["home"] = violations(page)
+    page.keyboard.press("Escape")
+    page.click("[data-glassbox=tour]")
+    page.wait_for_selector("#gb-tour b")
+    wrong["tour"] = violations(page)
+    assert {place: found for place, found in wrong.items() if found} == {}
