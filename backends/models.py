@@ -176,7 +176,8 @@ def fetch(name: str) -> Iterator[str]:
         raise ValueError("There is nothing to download.")
     try:
         for step in smollm.fetch():
-            yield f"{step.done / 1e6:.0f} of {step.total / 1e6:.0f} MB"
+            arriving = step.done < step.total
+            yield f"{step.done / 1e6:.0f} of {step.total / 1e6:.0f} MB" if arriving else "Converting the weights, once."
     except weights.WeightsError as error:
         raise ValueError(str(error)) from None
     yield f"{smollm.TITLE} is on this machine now."

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.browser.board import Board
 from tests.conftest import fetched, serving
 from ui import TABS
 from ui.core import home
@@ -46,7 +45,7 @@ def framed(shot):
 def take(browser, url, tab):
     """Take the missing pictures of one tab, on one page."""
     page = browser.new_page(viewport={"width": 1100, "height": 900})
-    page.set_default_timeout(300_000)
+    page.set_default_timeout(120_000)
     page.goto(f"{url}?tab={tab.slug}")
     page.wait_for_selector("html[data-ready=true]", state="attached")
     for preset in missing(tab):
@@ -55,7 +54,8 @@ def take(browser, url, tab):
                       [tab.slug, home.link(tab, preset)])
         page.wait_for_timeout(1500)
         if tab.slug == "segment":
-            Board(page, "segment-canvas").settled()
+            page.wait_for_selector("#segment-canvas .gx[data-phase=ready]")
+            page.wait_for_timeout(1500)
         figure = page.evaluate_handle(FIGURE, tab.slug).as_element()
         if figure is None:
             print(f"{tab.slug}: {preset.name}: nothing to take", file=sys.stderr)

@@ -56,16 +56,33 @@ export function opened(slug) {
   open(slug, '');
 }
 
+// What is about to be replaced is a step of the browser's own history: Back brings it again.
+export function step() { history.pushState(history.state, '', location.href); }
+
 // Opens a link of this page in place.
 export function visit(query) {
+  step();
   const slug = new URLSearchParams(query).get('tab');
   if (query.includes('&')) {
     seen.add(slug);
     say(slug, { kind: 'open', link: '?' + query });
   }
+  shown(slug);
+}
+
+function shown(slug) {
   const leaf = document.getElementById(`tab-${slug}-button`);
   leaf.click();
   leaf.focus();
+}
+
+function back() {
+  const query = new URLSearchParams(location.search);
+  const slug = query.get('tab');
+  for (const key of [...KEPT, 'pin']) query.delete(key);
+  if (!seen.has(slug)) return;
+  if (String(query) !== links[slug]) say(slug, { kind: 'open', link: location.search });
+  if (slug !== active) shown(slug);
 }
 
 async function machine() {
@@ -242,6 +259,7 @@ switched(['en', 'zh'].includes(asked) ? asked : keep.get('language') || language
 document.addEventListener('click', pressed);
 document.addEventListener('click', (event) => { if (event.target.closest?.('[role=tab]')) expected = null; }, true);
 document.addEventListener('keydown', arrows);
+window.addEventListener('popstate', back);
 document.addEventListener('toggle', placed, true);
 enforce();
 new MutationObserver(enforce).observe(document.body, { attributes: true, attributeFilter: ['class'] });

@@ -1,6 +1,6 @@
 // One wire a tab: messages to Python carry a number, answers carry it back. One message is under way at a time; of several that set
 // the same thing only the last is sent. An answer says: turn, link, view, marks, streamed, forecast, stale, begin, running, place, held, offers, share, save, pin.
-import { fetched, pinned, remember, share, save } from './frame.js';
+import { fetched, pinned, remember, share, save, step } from './frame.js';
 
 const PATIENCE = 20000;                    // ms after which an answer is no longer waited for
 const READS = ['link', 'python', 'rows', 'note', 'pin'];  // messages after which the same is drawn
@@ -20,6 +20,8 @@ class Wire {
     return !this.line.some(changes) && (this.busy === null || turn === this.busy || !changes(this.sent));
   }
 
+  get tab() { return document.getElementById(`tab-${this.slug}`); }
+
   get noting() { return [this.sent, ...this.line].some((message) => message?.kind === 'note'); }
 
   say(message) {
@@ -37,6 +39,7 @@ class Wire {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.free(this.busy), PATIENCE);
     this.sent = this.line.shift();
+    this.slow = setTimeout(() => this.tab?.setAttribute('aria-busy', 'true'), 300);
     this.trigger('said', { ...this.sent, turn: this.turn });
   }
 
@@ -45,6 +48,8 @@ class Wire {
     this.answered = turn;
     this.busy = this.sent = null;
     clearTimeout(this.timer);
+    clearTimeout(this.slow);
+    this.tab?.removeAttribute('aria-busy');
     this.next();
   }
 
@@ -93,7 +98,7 @@ class Wire {
     else if (pinned[this.slug]) import('./pins.js').then((pins) => pins.compared(this.slug));
     if (answer.save) save(answer.save, answer.text);
     count(this.slug);
-    document.getElementById(`tab-${this.slug}`)?.setAttribute('data-answered', String(this.answered));
+    this.tab?.setAttribute('data-answered', String(this.answered));
     if (answer.turn !== undefined) {
       this.heardOf = Math.max(this.heardOf, answer.turn);
       this.free(answer.turn);
@@ -192,7 +197,7 @@ document.addEventListener('click', async (event) => {
   const slug = node && room(node);
   if (!slug) return;
   if (node.dataset.say) say(slug, JSON.parse(node.dataset.say));
-  else if (node.dataset.preset) say(slug, { kind: 'preset', index: Number(node.dataset.preset) });
+  else if (node.dataset.preset) { step(); say(slug, { kind: 'preset', index: Number(node.dataset.preset) }); }
   else if (node.dataset.long) wires.get(slug)?.[node.dataset.long === 'begin' ? 'begin' : 'halt']();
   else (await import('./picture.js')).picture(slug, node.dataset.picture);
 });

@@ -106,4 +106,5 @@ class Clock:
         if share <= 0:
             return pace.worded(self.before) if self.before else ""
         left = (time.perf_counter() - self.began) * (1 / share - 1)
-        return f"About {math.ceil(left)} s are left." if left >= 1 else ""
+        time_left = f"{math.ceil(left)} s" if left < 120 else f"{round(left / 60)} min"
+        return f"About {time_left} are left." if left >= 1 else ""

@@ -10,6 +10,10 @@ def test_a_card_opens_in_place_and_the_tour_goes_on_where_it_was_left(page):
     page.wait_for_selector("#scale-plot .main-svg")
     page.wait_for_selector("#scale-notice li[data-ok=true]:has-text('1/d is flat')")
     assert page.evaluate("window.here") and "tab=scale" in page.url and not page.is_visible("#gb-home")
+    page.go_back()                                       # a card, as a preset, is a step of the browser's history
+    page.wait_for_function("() => location.search.includes('tab=segment')")
+    page.wait_for_selector("#tab-segment-button[aria-selected=true]")
+    assert page.evaluate("window.here")
     page.focus("[data-glassbox=tour]")
     page.keyboard.press("Enter")
     page.wait_for_selector("#gb-tour :text('1 / 8')")

@@ -316,7 +316,7 @@ def test_a_real_model_breaks_past_its_end_and_a_method_mends_it(smollm_home):
     *grown, result = TAB.run.stream(replace(preset.params, methods=("none", "ntk")))
     assert preset.holds(result) and all(check.ok for check in result.checks)
     assert not grown[0].body.tracks[0].at and "on this machine: an estimate" in grown[0].notice
-    assert len(grown[1].body.tracks[0].at) > 3 and "s are left" in grown[1].notice and result.body.unit == "tokens"
+    assert len(grown[1].body.tracks[0].at) > 3 and " are left" in grown[1].notice and result.body.unit == "tokens"
     said = figures.last_tokens(preset.params, result.body)
     assert said.startswith("Nats per token over the last 1024 of 12288 tokens: RoPE, untouched 3.")
     for tails in ({"none": 2.3, "ntk": 2.3}, {"none": 3.7, "ntk": 2.5}):

@@ -160,6 +160,7 @@ function dropRecords() {
 function receiveRecords(batch) {
   if (!batch || batch.image_id !== S.imageId || batch.epoch !== S.epoch) return;
   if (batch.first > S.records.length) return;        // a message was lost on the way: the final one holds all
+  if (!batch.first) fail('');                        // what was wrong before is over
   const fresh = batch.records.map(record => ({ ...record, mask: decode(record.mask) }));
   S.records = S.records.slice(0, batch.first).concat(fresh);
   S.regions = paintRegions(batch.first ? S.regions : null, S.records, batch.first);
@@ -208,6 +209,7 @@ export async function openFile(file, name) {
 function notice(message) {                           // the running session stays as it is
   setPhase(S.picture ? 'ready' : 'empty', '');
   refused();
+  tell('');
   fail(message.text);
 }
 
