@@ -91,7 +91,7 @@ PRESETS = (
     Preset("Along the edge", DeformParams(operator="dcn1", pattern="edge", kernel="sobel", grow=2.0),
            "Offsets that turn the grid into the edge's own direction change the Sobel output by more than 0.02.",
            _follows),
-    Preset("The star", DeformParams(),
+    Preset("The star", DeformParams(picture="chelsea"),
            "Deformable DETR before any training: 8 heads, 4 levels, 4 points, all 128 with the "
            "same weight; on the coarsest level they lie up to 32 cells away.", _star),
     Preset("DAT's last keys", DeformParams(operator="dat", noise=0.0),
