@@ -18,7 +18,7 @@ SIZE = (320, 200)
 FIGURE = ("(slug) => { const seen = (part) => { const node = document.getElementById(`${slug}-${part}`);"
           " return node && node.offsetParent ? node : null; };"
           " const stage = seen('stage'), plot = seen('plot')?.querySelector('.main-svg') ? seen('plot') : null;"
-          " const drawn = plot || (stage?.querySelector('canvas, svg, table') && stage.offsetHeight > 60 ? stage : null);"
+          " const drawn = plot || (stage?.querySelector('canvas, svg, table') && stage.offsetHeight > 60 && stage);"
           " return drawn || document.querySelector(`#tab-${slug} .gx-stage`); }")
 
 
