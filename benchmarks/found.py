@@ -223,3 +223,23 @@ def bent() -> dict[str, str]:
         for key, name in (("own", "inside weighted"), ("grid", "inside grid"), ("wide", "inside wide grid")):
             values[f"{bend}_{key}"] = _percent(of[bend][name])
     return values
+
+
+def looks() -> dict[str, str]:
+    """What the layers that learned on photographs reached, as recorded: `backends.train.deform_photo`, and
+    `benchmarks.looks` on labelled photographs."""
+    runs = [one["held"] | {"kind": one["kind"]} for one in weights.curves("seek.json")]
+    photographs = weights.entry("seek-aimed").measured["photographs"]
+    mine = [one for one in runs if one["kind"] == "aimed"]
+    won = sum(one["points"] > max(one["grid"], one["wide"]) and one["weighted"] > max(one["grid"], one["wide_weighted"])
+              for one in mine)
+    values = {"seeds": str(len(mine)), "won": str(won)}
+    for kind, group in (("aimed", mine), ("star", [one for one in runs if one["kind"] == "star"]),
+                        ("photo", [photographs])):
+        for key, name in (("own", "weighted"), ("points", "points"), ("grid", "grid"), ("wide", "wide_weighted"),
+                          ("px", "spread"), ("px_grid", "spread_grid")):
+            mean = float(np.mean([one[name] for one in group]))
+            values[f"{kind}_{key}"] = f"{mean:.0f}" if key.startswith("px") else _percent(mean)
+    for kind in ("aimed", "grid"):
+        values[f"{kind}_iou"] = f"{np.mean([one['iou'] for one in runs if one['kind'] == kind]):.2f}"
+    return values

@@ -24,7 +24,7 @@ MEASURES: dict[str, Callable[[], dict[str, str]]] = {
     one.__name__: one for one in (found.mixers, found.epsilon, found.mixtures, found.classes, found.lengths, found.sink,
                                   found.legs, found.skew, found.copying, found.dial, found.entropy, found.routes,
                                   found.width, found.regions, found.outlined,
-                                  found.bent)}
+                                  found.bent, found.looks)}
 
 
 def printed(command: str) -> dict[str, str]:

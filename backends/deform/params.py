@@ -28,6 +28,7 @@ UNITS = {"cells": "cells of the map", "strides": "strides of the layer", "minus"
          "unit": "[0, 1] over the map (Deformable DETR)"}
 GRIDS = {"3": "3 × 3", "1": "1 × 1", "5": "5 × 5", "7": "7 × 7", "0": "none: free points"}
 SCANS = {"rows": "row by row", "columns": "column by column (DCNv3)"}
+LEARNERS = {"aimed": "DCNv2: two layers of nine taps", "star": "Deformable DETR: two layers of heads and levels"}
 TAPS, HEADS, LEVELS, POINTS, LAYERS = 9, 8, 4, 4, 3
 MOST = 500.0                          # cells: the longest offset
 MAX_RAW = 8.0                         # of a raw modulation, either way
@@ -38,7 +39,8 @@ class DeformParams:
     """Settings of the Deformable tab.  `offsets`: nine (dy, dx) in cells, row by row, in place of the pattern; `raw`:
     nine numbers that become modulations; both may be empty."""
 
-    view: Literal["taps", "own", "stack", "twins", "fit", "conventions"] = setting("taps", "View", "what is worked out")
+    view: Literal["taps", "own", "photo", "stack", "twins", "fit",
+                  "conventions"] = setting("taps", "View", "what is worked out")
     picture: str = setting("coffee", "Picture", "a sample's name; an own picture cannot travel in a link",
                            max_length=80)
     operator: str = setting("msda", "Operator", "how it chooses where to read", choices=tuple(OPERATORS))
@@ -72,6 +74,7 @@ class DeformParams:
     spacing: int = setting(1, "Dilation", "cells between the taps of your layer", (1, 16))
     step: int = setting(1, "Stride", "of your layer: cells between its outputs", (1, 16))
     group: int = setting(0, "Group shown", "0: all", (0, 64))
+    learner: str = setting("aimed", "Layers", "that learned on photographs", choices=tuple(LEARNERS))
     source: str = setting("bent", "Looks at", "what the trained network is given", choices=tuple(SOURCES))
     bend: str = setting("strong", "Deformation", "of the bent things", choices=tuple(BENDS))
     layers: int = setting(LAYERS, "Layers", "back from the last one: 9, 81 or 729 places", (1, LAYERS))

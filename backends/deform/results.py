@@ -93,6 +93,34 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What the layers read for one click: places `at` (P, 2) px, (y, x), with `weight` (P,) that sums to 1, each of a
+    `level` (P,); `spread`: root mean square distance from the click, px; `inside`: share of the weight on the clicked
+    thing, None where it is not known."""
+
+    at: np.ndarray = field(metadata=UNPRINTED)
+    weight: np.ndarray = field(metadata=UNPRINTED)
+    level: np.ndarray = field(metadata=UNPRINTED)
+    spread: float
+    inside: float | None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """Layers that learned on photographs, on the picture (H, W, 3) and a clicked cell of 8 px: where they read before
+    they learned and after; the mask (h, w) in 0..1 that follows, and the plain twin's; both networks' parameters."""
+
+    learner: str
+    image: np.ndarray = field(metadata=UNPRINTED)
+    cell: tuple[int, int]
+    before: Look
+    after: Look
+    mask: np.ndarray = field(metadata=UNPRINTED)
+    twin: np.ndarray = field(metadata=UNPRINTED)
+    parameters: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Score:
     """One network on held-out pictures with one deformation: share of the things' cells named right, picture by
     picture."""

@@ -13,6 +13,7 @@ from backends.deform import judge, small
 from backends.deform.fit import fit
 from backends.deform.mine import Given, own
 from backends.deform.params import DeformParams
+from backends.deform.photo import photo
 from backends.deform.probe import conventions
 from backends.deform.results import Inside, Score, Twins
 from backends.deform.small import KINDS
@@ -33,6 +34,10 @@ def _taps(params: DeformParams, image: np.ndarray | None = None) -> Work:
 
 def _own(params: DeformParams, image: np.ndarray | None = None, mine: Given | None = None) -> Work:
     yield own(params, _sampled(params, image), mine)
+
+
+def _photo(params: DeformParams, image: np.ndarray | None = None) -> Work:
+    yield photo(params, _sampled(params, image))
 
 
 def _stack(params: DeformParams, image: np.ndarray | None = None) -> Work:
@@ -81,4 +86,5 @@ def _equal() -> tuple[Check, ...]:
 
 
 VIEWS: dict[str, Callable[..., Work]] = {
-    "taps": _taps, "own": _own, "stack": _stack, "twins": _twins, "fit": _fit, "conventions": _conventions}
+    "taps": _taps, "own": _own, "photo": _photo, "stack": _stack, "twins": _twins, "fit": _fit,
+    "conventions": _conventions}

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from backends import weights
-from backends.deform import objects
+from backends import images, weights
+from backends.deform import frozen, objects, seek
 from backends.deform import small as looker
 from backends.lm import corpus, shelf
 from backends.segment import Segmenter
 from backends.swin import small
 from backends.swin.capture import Maps
 from backends.swin.geometry import layout
-from backends.train import clicks, copying, deform_figures, lengths, loop, mixers, moe, swin_figures
+from backends.train import clicks, copying, deform_figures, deform_photo, lengths, loop, mixers, moe, swin_figures
 from benchmarks import swin_regions
 
 
@@ -120,6 +120,27 @@ def test_learned_places_beat_the_twin_and_a_grid_as_wide(bend, warp, first, pict
     assert abs(looker.parameters("deformable") / looker.parameters("plain") - 1) < 0.05
     assert weights.entry("deform-plain").measured["mild"]["accuracy"] == weights.entry("deform-looks").measured["mild"][
         "plain"]
+
+
+def test_layers_over_frozen_features_read_the_clicked_thing():
+    """On freshly rendered scenes without photographs, and in the record of all seeds."""
+    sample = weights.entry("seek-aimed").metric["sample"]
+    again = deform_photo.rendered(sample["scenes"])
+    assert again["aimed"]["weighted"] == pytest.approx(sample["value"], abs=0.02)
+    assert again["aimed"]["weighted"] > again["aimed"]["wide_weighted"] + 0.05
+    assert again["star"]["weighted"] > again["star"]["grid"] + 0.1
+    runs = weights.curves("seek.json")
+    for kind in ("aimed", "star", "grid"):
+        assert {one["steps"] for one in runs if one["kind"] == kind} == {weights.entry(f"seek-{kind}").steps}
+    learned, twin = map(seek.parameters, ("aimed", "grid"))
+    assert abs(learned / twin - 1) < 0.05
+
+
+def test_the_frozen_stages_are_those_of_the_package():
+    metric = weights.entry("lite0-stages").metric
+    fine, coarse = frozen.maps(frozen.load(), frozen.fitted(images.sample("chelsea"))[None])
+    assert [fine.shape[1], coarse.shape[1]] == [40, 112] and fine.shape[2] == 2 * coarse.shape[2]
+    assert float(coarse.abs().mean()) == pytest.approx(metric["value"], abs=metric["tolerance"])
 
 
 def test_training_curves_end_where_the_shipped_figures_are():

@@ -10,12 +10,14 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
+from backends.deform import frozen, seek
 from backends.deform.small import KINDS, Looker
 from backends.lm.model import Decoder
 from backends.segment.tiny import build_tiny
 from backends.swin import small
 from backends.train import (
     copying,
+    deform_photo,
     deform_tiny,
     distil,
     lengths,
@@ -150,6 +152,34 @@ def test_the_bent_things_networks_train_resume_to_the_same_end_and_export(tmp_pa
         shipped = load_file(tmp_path / f"{name}.safetensors")
         assert {v.dtype for v in shipped.values()} == {torch.float16}
         Looker(kind).load_state_dict(shipped, strict=True)
+
+
+def test_the_layers_over_frozen_features_train_on_pasted_things_and_are_judged(cache, tmp_path):
+    net, file = frozen.network(), next(iter(cache.glob("*.npz")))
+    deform_photo.featured(net, file, tmp_path / "features.npz")
+    data = deform_photo.pool([tmp_path / "features.npz"])
+    assert data.fine.dtype == torch.float16 and data.fine.shape[1:] == (40, 32, 32)
+    assert data.coarse.shape[1:] == (112, 16, 16) and data.things.shape[1:] == (256, 256) and data.things.any()
+    recipe = deform_photo.Recipe(steps=2, batch=2, clicks=3, warmup=1)
+    for kind in seek.KINDS:
+        model, losses = deform_photo.train(kind, recipe, data)
+        again, same = deform_photo.train(kind, recipe, data)
+        assert losses == same and all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(),
+                                                                          strict=True))
+        found = deform_photo.judged(model, data)
+        shares = [v for k, v in vars(found).items() if "spread" not in k]
+        assert all(0 <= float(v.min()) and float(v.max()) <= 1 + 1e-6 for v in shares)
+    assert deform_photo.parted([Path(f"{k:06d}.npz") for k in (0, 100, 500000, 500100)], 1) == (
+        [Path("000100.npz"), Path("500100.npz")], [Path("000000.npz"), Path("500000.npz")])
+
+
+def test_pasted_things_are_told_from_regions_of_a_photograph():
+    ids = np.ones((32, 32), np.uint8)
+    ids[:, 16:] = 2                                                      # two regions of a photograph, in whole squares
+    ids[5:12, 13:20] = 3                                                 # a thing on both
+    ids[0:4, 0:9] = 4                                                    # one that two sides of the picture cut
+    found = deform_photo.things(ids, np.arange(256, dtype=np.uint8))
+    assert set(np.unique(found)) == {0, 3} and ((found == 3) == (ids == 3)).all()
 
 
 def test_pairs_and_colours_of_the_small_swin_have_the_losses_that_they_say():

@@ -7,6 +7,7 @@ from backends.deform.params import (
     GIVEN,
     GRIDS,
     KERNELS,
+    LEARNERS,
     ON_TAPS,
     OPERATORS,
     ORDERS,
@@ -24,7 +25,8 @@ from ui.tabs.deformable.presets import PRESETS
 DCN = tuple(("operator", name) for name in ON_TAPS)
 KEYS = (("operator", "dat"), ("operator", "dat2"))
 RANDOM = (("operator", "msda"), *KEYS)
-TITLES = {"taps": "One output", "own": "My offsets", "stack": "Three layers, trained", "twins": "Against its twin",
+TITLES = {"taps": "One output", "own": "My offsets", "photo": "Learned on photographs",
+          "stack": "Three layers, trained", "twins": "Against its twin",
           "fit": "Offsets that learn", "conventions": "Conventions"}
 DECLARED = ("order", "unit", "grid", "scan", "groups", "spacing", "step")
 ON_ONE = ("operator", "cells", "offsets", "raw", "kernel", "dilation", "pattern", "shear", "scale", "head",
@@ -43,13 +45,13 @@ TAB = Tab(
              Source("model", "mine", "Load my offsets (.safetensors)", accept=".safetensors", name="offsets",
                     read=own.read, load=own.load, wanted=own.wanted)),
     uses={
-        **dict.fromkeys(("picture", "at"), ("taps", "own", "stack")),
+        **dict.fromkeys(("picture", "at"), ("taps", "own", "photo", "stack")),
         **dict.fromkeys((*DECLARED, "given", "group", "mine"), ("own",)),
         **dict.fromkeys(ON_ONE, ("taps",)),
         **dict.fromkeys(("turn", "grow"), ("taps", "fit")),
         **dict.fromkeys(("source", "bend", "layers"), ("stack",)),
         **dict.fromkeys(("start", "steps"), ("fit",)),
-        "samples": ("twins",),
+        "samples": ("twins",), "learner": ("photo",),
         "seed": ("taps", "stack", "twins", "fit"),
     },
     needs={
@@ -58,12 +60,13 @@ TAB = Tab(
         **dict.fromkeys(("head", "box"), RANDOM[:1]),
         "factor": KEYS[:1], "stride": KEYS, "raw": DCN[1:], "kernel": DCN[:2], "scale": DCN[2:], "noise": RANDOM,
         **dict.fromkeys((*DECLARED, "group", "own-mine"), (("given", "own"),)),
-        "pictures": (("view", "taps"), ("view", "own"), ("source", "picture")),
+        "pictures": (("view", "taps"), ("view", "own"), ("view", "photo"), ("source", "picture")),
         "bend": (("source", "bent"),),
         "seed": (("view", "stack"), ("view", "twins"), ("view", "fit"), *RANDOM),
     },
     titles={"operator": OPERATORS, "kernel": KERNELS, "pattern": PATTERNS, "source": SOURCES, "bend": BENDS,
-            "start": STARTS, "given": GIVEN, "order": ORDERS, "unit": UNITS, "grid": GRIDS, "scan": SCANS},
+            "start": STARTS, "given": GIVEN, "learner": LEARNERS, "order": ORDERS, "unit": UNITS, "grid": GRIDS,
+            "scan": SCANS},
     held=("picture",),
     folded=("at", "offsets", "raw"),
 )

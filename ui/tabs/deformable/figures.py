@@ -123,6 +123,39 @@ def stack_table(body: Any) -> Table:
     return Table(columns, tuple(rows))
 
 
+def photo_scene(params: Any, body: Any) -> dict[str, Any]:
+    """The picture with the places before and after, and both masks; the browser has the picture."""
+    height, width = body.image.shape[:2]
+    rows, columns = body.mask.shape
+    return {"kind": "photo", "height": height, "width": width, "rows": rows, "columns": columns,
+            "cell": list(body.cell), "before": _look(body.before), "after": _look(body.after),
+            "mask": colours(body.mask), "twin": colours(body.twin)}
+
+
+def _look(look: Any) -> dict[str, Any]:
+    inside = None if look.inside is None else round(look.inside, 4)
+    return {"at": _floats(look.at), "weight": _floats(look.weight), "level": packed(look.level),
+            "spread": round(look.spread, 1), "inside": inside}
+
+
+def photo_table(body: Any) -> Table:
+    """One row for each place after learning, with where it was before."""
+    columns = ("place", "stride of its map", "before y, px", "before x, px", "after y, px", "after x, px",
+               "weight before", "weight after")
+    rows = zip(body.after.level, body.before.at, body.after.at, body.before.weight, body.after.weight, strict=True)
+    return Table(columns, tuple((k, 8 * 2**int(level), *map(float, was), *map(float, now), float(w), float(v))
+                                for k, (level, was, now, w, v) in enumerate(rows)))
+
+
+def photo_words(params: Any, body: Any) -> str:
+    """How the places moved, and what is known of them."""
+    far = f"{body.before.spread:.0f} px from the click before they learned, {body.after.spread:.0f} px after"
+    if body.after.inside is None:
+        return f"The places lie {far} (rms)."
+    return (f"The places lie {far} (rms); {body.before.inside:.0%} of their weight was on the clicked thing, "
+            f"now {body.after.inside:.0%}.")
+
+
 def _running(values: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean of the first values and two standard errors either way; nothing before the second one."""
     v = np.asarray(values, float)
@@ -236,7 +269,8 @@ def sheet(params: Any, body: Any) -> dict[str, Any]:
 
 
 FIGURES = {"twins": twins, "fit": fit}
-TABLES = {"taps": taps_table, "own": taps_table, "stack": stack_table, "twins": twins_table, "fit": fit_table,
-          "conventions": conventions_table}
-STAGES = {"taps": taps_scene, "own": taps_scene, "stack": stack_scene, "fit": fit_scene, "conventions": sheet}
-WORDS = {"taps": taps_words, "own": taps_words, "twins": twins_words}
+TABLES = {"taps": taps_table, "own": taps_table, "photo": photo_table, "stack": stack_table,
+          "twins": twins_table, "fit": fit_table, "conventions": conventions_table}
+STAGES = {"taps": taps_scene, "own": taps_scene, "photo": photo_scene, "stack": stack_scene,
+          "fit": fit_scene, "conventions": sheet}
+WORDS = {"taps": taps_words, "own": taps_words, "photo": photo_words, "twins": twins_words}

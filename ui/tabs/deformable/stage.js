@@ -4,6 +4,7 @@ import { ARROWS, board, cells, cross, dot, line, outline, resized, sized, within
 import { element } from '../../js/frame.js';
 import { button, bytes, make, note, number } from '../../js/maps.js';
 import { conventions, covered, fit, stack } from './layers.js';
+import { photo } from './photo.js';
 import { around, level, offsets, read, reweigh, total, unpacked } from './reading.js';
 
 const GROUPS = ['#ffd400', '#ff7f0e', '#ff4f9a', '#b06bff'];
@@ -273,4 +274,4 @@ function taps(root, scene, tools) {
 }
 taps.follows = true;
 
-export const stages = { taps, stack, fit, conventions };
+export const stages = { taps, photo, stack, fit, conventions };
