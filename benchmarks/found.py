@@ -236,10 +236,10 @@ def looks() -> dict[str, str]:
     values = {"seeds": str(len(mine)), "won": str(won)}
     for kind, group in (("aimed", mine), ("star", [one for one in runs if one["kind"] == "star"]),
                         ("photo", [photographs])):
-        for key, name in (("own", "weighted"), ("points", "points"), ("grid", "grid"), ("wide", "wide_weighted"),
-                          ("px", "spread"), ("px_grid", "spread_grid")):
-            mean = float(np.mean([one[name] for one in group]))
-            values[f"{kind}_{key}"] = f"{mean:.0f}" if key.startswith("px") else _percent(mean)
+        for key, name in (("own", "weighted"), ("grid", "grid"), ("wide", "wide_weighted")):
+            values[f"{kind}_{key}"] = _percent(float(np.mean([one[name] for one in group])))
+    for key, name in (("px", "spread"), ("px_grid", "spread_grid")):
+        values[f"aimed_{key}"] = f"{np.mean([one[name] for one in mine]):.0f}"
     for kind in ("aimed", "grid"):
         values[f"{kind}_iou"] = f"{np.mean([one['iou'] for one in runs if one['kind'] == kind]):.2f}"
     return values

@@ -41,8 +41,8 @@ class Given:
 
 @dataclass(frozen=True)
 class Layout:
-    """How numbers are laid out: see ORDERS, UNITS, GRIDS and SCANS of the settings; `kernel` 0: points without a
-    grid."""
+    """How numbers are laid out: see ORDERS and UNITS of the settings; `scan` "rows" or "columns"; `kernel` 0: points
+    without a grid."""
 
     order: str = "yx"
     unit: str = "cells"
@@ -169,11 +169,12 @@ def regular(layout: Layout, points: int, size: tuple[int, int]) -> Tensor:
 @hosted
 def given_of(params: DeformParams, image: np.ndarray, mine: Given | None) -> tuple[Given, Layout]:
     """The file's offsets in the declared layout; or those of the shipped network's first layer on this picture."""
-    if params.given == "own":
+    if params.given != "shipped":
         if mine is None:
             raise ValueError("There are no offsets to show; please choose a file first.")
-        return mine, Layout(params.order, params.unit, int(params.grid), params.scan, params.groups,
-                            params.spacing, params.step)
+        runs = params.order == "columns"
+        return mine, Layout("xy" if runs else params.order, params.unit, int(params.given),
+                            "columns" if runs else "rows", *params.frame)
     model, trace = small.load("deformable"), small.Trace([], [])
     with torch.no_grad():
         model(small.normalised(fitted(image)).to(model.device), trace)
@@ -189,9 +190,9 @@ def own(params: DeformParams, image: np.ndarray, mine: Given | None) -> tuple[Ta
     if float(cells.abs().max()) > FAR:
         raise ValueError(f"In this unit an offset is {float(cells.abs().max()):.3g} cells long; another unit is meant.")
     taps = len(cells) // layout.groups
-    if params.group > layout.groups:
+    if params.head > layout.groups:
         raise ValueError(f"The offsets have {layout.groups} group{'s' * (layout.groups > 1)}.")
-    kept = slice(None) if params.group == 0 else slice((params.group - 1) * taps, params.group * taps)
+    kept = slice(None) if params.head == 0 else slice((params.head - 1) * taps, params.head * taps)
     plain = regular(layout, len(cells), size)
     mask = torch.ones_like(cells[..., 0]) if given.mask is None else _ordered(given.mask, layout, taps)
     x = cells_of(image, min(DRAWN, layout.stride * max(size)))
@@ -250,7 +251,7 @@ def _drawn(params: DeformParams, layout: Layout, x: Tensor, at: Tensor, plain: T
 def _name(params: DeformParams, layout: Layout, taps: int, k: int) -> str:
     """A point in words."""
     group, tap = divmod(k, taps)
-    group = group if params.group == 0 else params.group - 1
+    group = group if params.head == 0 else params.head - 1
     if not layout.kernel:
         return f"group {group + 1}, point {tap + 1}"
     return f"group {group + 1}, tap {tap}: row {tap // layout.kernel}, column {tap % layout.kernel}"
@@ -260,7 +261,7 @@ def _said(params: DeformParams, layout: Layout, size: tuple[int, int], image: np
     outside = sum(not any(one.inside for one in four) for four in body.neighbours)
     words = [f"{outside} of {len(body.points)} points lie off the map and read zeros."] if outside else []
     shape = image.shape[1] / image.shape[0] / (size[1] / size[0])
-    if params.given == "own" and not 0.9 < shape < 1.1:
+    if params.given != "shipped" and not 0.9 < shape < 1.1:
         words.append(f"The offsets are for {size[0]} x {size[1]} cells, so the picture is stretched over them.")
     drawn = body.map.shape[:2]
     if tuple(n * layout.stride for n in size) != drawn and 0.9 < shape < 1.1:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def wanted(params: DeformParams) -> bool:
     """Whether the settings ask for own offsets."""
-    return params.view == "own" and params.given == "own"
+    return params.view == "own" and params.given != "shipped"
 
 
 def read(path: Path) -> str:

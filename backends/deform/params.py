@@ -21,13 +21,12 @@ PATTERNS = {"affine": "turn, grow and shear", "edge": "along the edge that is th
 SOURCES = {"bent": "bent things, as in training", "picture": "the picture"}
 BENDS = {"mild": "as in training", "strong": "stronger than in training"}
 STARTS = {"grid": "on the texture", "flat": "where all is flat"}
-GIVEN = {"shipped": "the shipped network's first layer", "own": "my own layer"}
-ORDERS = {"yx": "y, x of each tap (DCN)", "xy": "x, y of each tap (DCNv3, Deformable DETR)",
-          "split": "all y, then all x", "split_x": "all x, then all y"}
+GIVEN = {"shipped": "the shipped network's first layer", "3": "mine: 3 × 3 taps", "1": "mine: 1 × 1",
+         "5": "mine: 5 × 5", "7": "mine: 7 × 7", "0": "mine: free points"}
+ORDERS = {"yx": "y, x of each tap (DCN)", "xy": "x, y of each tap (Deformable DETR)",
+          "columns": "x, y, column by column (DCNv3)", "split": "all y, then all x", "split_x": "all x, then all y"}
 UNITS = {"cells": "cells of the map", "strides": "strides of the layer", "minus": "[-1, 1] over the map (DAT)",
          "unit": "[0, 1] over the map (Deformable DETR)"}
-GRIDS = {"3": "3 × 3", "1": "1 × 1", "5": "5 × 5", "7": "7 × 7", "0": "none: free points"}
-SCANS = {"rows": "row by row", "columns": "column by column (DCNv3)"}
 LEARNERS = {"aimed": "DCNv2: two layers of nine taps", "star": "Deformable DETR: two layers of heads and levels"}
 TAPS, HEADS, LEVELS, POINTS, LAYERS = 9, 8, 4, 4, 3
 MOST = 500.0                          # cells: the longest offset
@@ -65,15 +64,12 @@ class DeformParams:
                            (0.0, 4.0), 0.1)
     factor: float = setting(2.0, "Reach", "DAT: most offset, in cells of the keys", (0.0, 8.0), 0.5)
     stride: int = setting(8, "Stride", "DAT, DAT++: cells between keys", (4, 16))
-    given: str = setting("shipped", "Offsets of", "whose they are", choices=tuple(GIVEN))
+    given: str = setting("shipped", "Offsets of", "a layer", choices=tuple(GIVEN))
     order: str = setting("yx", "Order", "of the numbers of a group", choices=tuple(ORDERS))
     unit: str = setting("cells", "Unit", "of an offset", choices=tuple(UNITS))
-    grid: str = setting("3", "Grid", "of taps that the offsets are added to", choices=tuple(GRIDS))
-    scan: str = setting("rows", "Taps run", "through the grid", choices=tuple(SCANS))
-    groups: int = setting(1, "Groups", "of channels with offsets of their own, or heads", (1, 64))
-    spacing: int = setting(1, "Dilation", "cells between the taps of your layer", (1, 16))
-    step: int = setting(1, "Stride", "of your layer: cells between its outputs", (1, 16))
-    group: int = setting(0, "Group shown", "0: all", (0, 64))
+    frame: tuple[int, int, int] = setting(
+        (1, 1, 1), "Groups, dilation, stride", "[groups or heads, cells between taps, cells between outputs]",
+        kind="json")
     learner: str = setting("aimed", "Layers", "that learned on photographs", choices=tuple(LEARNERS))
     source: str = setting("bent", "Looks at", "what the trained network is given", choices=tuple(SOURCES))
     bend: str = setting("strong", "Deformation", "of the bent things", choices=tuple(BENDS))
@@ -88,6 +84,8 @@ class DeformParams:
         check(self)
         check_place(self.at)
         check_offsets(self.offsets)
+        if len(self.frame) != 3 or not all(1 <= n <= 64 for n in self.frame):
+            raise ValueError("Groups, dilation and stride are three whole numbers from 1 to 64.")
         if self.raw and (len(self.raw) != TAPS or not all(abs(v) <= MAX_RAW for v in self.raw)):
             raise ValueError(f"Raw modulation is a list of {TAPS} numbers from -{MAX_RAW:g} to {MAX_RAW:g}, or empty.")
 

@@ -150,12 +150,11 @@ def test_own_offsets_are_shown_and_a_bad_file_leaves_them(start, tmp_path):
     offset = torch.zeros(36, 10, 15)
     offset[::2] = 2
     save_file({"offset": offset}, tmp_path / "mine.safetensors")
-    page.click("#deformable-given label:has-text('my own layer')")
+    page.click("#deformable-given label:has-text('mine: 3 × 3')")
     page.wait_for_selector("#deformable-notice:has-text('choose a file')")
     page.set_input_files("#deformable-own-mine input[type=file]", tmp_path / "mine.safetensors")
     page.wait_for_selector(".toast-body:has-text('2 groups would fit')")
-    page.locator("#deformable-groups input[type=number]").fill("2")
-    page.locator("#deformable-groups input[type=number]").press("Enter")
+    page.fill("#deformable-frame textarea, #deformable-frame input", "[2, 1, 1]")
     page.wait_for_function(f"() => {STAGE}?.gbTaps?.scene.points.length === 18")
     moved = f"() => {STAGE}.gbTaps.scene.points.map((p) => [p.at[0] - p.ghost[0], p.at[1] - p.ghost[1]])"
     assert np.allclose(page.evaluate(moved), [2, 0], atol=1e-4)

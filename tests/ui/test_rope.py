@@ -176,7 +176,7 @@ def test_widgets_round_trip_and_every_widget_has_its_views():
 
 def test_a_setting_is_seen_in_its_views_only():
     found = re.findall(r"^\.gb-tab-rope:not\(:has\((.*)\)\) :is\((.*)\) ", style(TAB), re.MULTILINE)
-    views = {part: re.findall(r"value='(\w+)'", choices)
+    views = {part: re.findall(r"value='?(\w+)'?", choices)
              for choices, parts in found for part in re.findall(r"#rope-([\w-]+)", parts)}
     assert set(views["own-config"]) == set(views["stage"]) == set(INSTANT) and set(views["going"]) == set(RUN)
     assert set(views["source"]) == {"curve", "live", "tax"} and set(views["folded"]) == set(TAB.views) - {"sinks"}

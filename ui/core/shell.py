@@ -116,7 +116,7 @@ def look() -> dict[str, Any]:
     """Theme, styles and script for ``launch``: system fonts and own files, so that the page asks nobody else."""
     sheets = [*sorted((ROOT / "assets" / "css").glob("*.css")), *sorted((ROOT / "ui" / "tabs").glob("*/*.css"))]
     css = re.sub(r"/\*.*?\*/|\s+", " ", "".join(path.read_text("utf-8") for path in sheets), flags=re.DOTALL)
-    return {"theme": theme(), "css": css, "head": SCRIPT}
+    return {"theme": theme(), "css": re.sub(r" ?([{},]) ?|(?<!')(;) ", r"\1\2", css), "head": SCRIPT}
 
 
 def theme() -> gr.themes.Base:

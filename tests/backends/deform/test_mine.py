@@ -18,7 +18,7 @@ from backends.deform.sampling import Window
 from tests.backends.deform.test_operators import draw
 
 COFFEE = images.sample("coffee")
-MINE = DeformParams(view="own", given="own")
+MINE = DeformParams(view="own", given="3")
 
 
 def places(offset, layout):
@@ -81,13 +81,13 @@ def test_what_is_decoded_is_written_back(order):
 
 def test_they_are_shown_on_the_picture_with_masks_as_weights():
     given = mine.Given(draw(0, 36, 10, 15).float(), torch.rand(18, 10, 15))
-    result = answer(replace(MINE, groups=2, at=(0.5, 0.5)), image=COFFEE, mine=given)
+    result = answer(replace(MINE, frame=(2, 1, 1), at=(0.5, 0.5)), image=COFFEE, mine=given)
     assert all(check.ok for check in result.checks) and len(result.body.points) == 18
     assert [p.share for p in result.body.points] == pytest.approx(given.mask[:, 5, 7].tolist())
     for k, point in enumerate(result.body.points):
         moved = np.subtract(point.at, point.ghost)
         assert moved == pytest.approx(given.offset[2 * k:2 * k + 2, 5, 7].tolist(), abs=1e-6)
-    one = answer(replace(MINE, groups=2, group=2, at=(0.5, 0.5)), image=COFFEE, mine=given).body
+    one = answer(replace(MINE, frame=(2, 1, 1), head=2, at=(0.5, 0.5)), image=COFFEE, mine=given).body
     assert [p.at for p in one.points] == [p.at for p in result.body.points[9:]]
     still = answer(MINE, image=COFFEE, mine=mine.Given(torch.zeros(18, 10, 15), None)).body
     assert still.whole == pytest.approx(still.regular) and still.total == 9
@@ -144,10 +144,10 @@ def test_every_bad_file_gets_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
-    ({"grid": "5"}, "need 100 channels, but the offsets have 36."), ({"groups": 1}, "2 groups would fit"),
-    ({"grid": "0", "groups": 5}, "multiple of 10"), ({"group": 3}, "have 2 groups"),
+    ({"given": "5"}, "need 100 channels, but the offsets have 36."), ({"frame": (1, 1, 1)}, "2 groups would fit"),
+    ({"given": "0", "frame": (5, 1, 1)}, "multiple of 10"), ({"head": 3}, "have 2 groups"),
     ({"unit": "unit"}, "another unit")])
 def test_a_declaration_that_does_not_fit_is_one_sentence(change, sentence):
     given = mine.Given(torch.full((36, 30, 45), 400.0), None)
     with pytest.raises(ValueError, match=sentence):
-        answer(replace(MINE, **({"groups": 2} | change)), image=COFFEE, mine=given)
+        answer(replace(MINE, **({"frame": (2, 1, 1)} | change)), image=COFFEE, mine=given)

@@ -5,14 +5,12 @@ from backends.deform import answer, own
 from backends.deform.params import (
     BENDS,
     GIVEN,
-    GRIDS,
     KERNELS,
     LEARNERS,
     ON_TAPS,
     OPERATORS,
     ORDERS,
     PATTERNS,
-    SCANS,
     SOURCES,
     STARTS,
     UNITS,
@@ -28,8 +26,8 @@ RANDOM = (("operator", "msda"), *KEYS)
 TITLES = {"taps": "One output", "own": "My offsets", "photo": "Learned on photographs",
           "stack": "Three layers, trained", "twins": "Against its twin",
           "fit": "Offsets that learn", "conventions": "Conventions"}
-DECLARED = ("order", "unit", "grid", "scan", "groups", "spacing", "step")
-ON_ONE = ("operator", "cells", "offsets", "raw", "kernel", "dilation", "pattern", "shear", "scale", "head",
+DECLARED = ("order", "unit", "frame")
+ON_ONE = ("operator", "cells", "offsets", "raw", "kernel", "dilation", "pattern", "shear", "scale",
           "box", "noise", "factor", "stride")
 """Settings of one output alone."""
 TAB = Tab(
@@ -46,9 +44,9 @@ TAB = Tab(
                     read=own.read, load=own.load, wanted=own.wanted)),
     uses={
         **dict.fromkeys(("picture", "at"), ("taps", "own", "photo", "stack")),
-        **dict.fromkeys((*DECLARED, "given", "group", "mine"), ("own",)),
+        **dict.fromkeys((*DECLARED, "given", "mine"), ("own",)),
         **dict.fromkeys(ON_ONE, ("taps",)),
-        **dict.fromkeys(("turn", "grow"), ("taps", "fit")),
+        **dict.fromkeys(("turn", "grow"), ("taps", "fit")), "head": ("taps", "own"),
         **dict.fromkeys(("source", "bend", "layers"), ("stack",)),
         **dict.fromkeys(("start", "steps"), ("fit",)),
         "samples": ("twins",), "learner": ("photo",),
@@ -57,16 +55,15 @@ TAB = Tab(
     needs={
         **dict.fromkeys(("offsets", "dilation", "pattern", "shear"), DCN),
         **dict.fromkeys(("turn", "grow"), (("view", "fit"), *DCN)),
-        **dict.fromkeys(("head", "box"), RANDOM[:1]),
+        "head": (RANDOM[0], (("view", "own"), ("given", "!shipped"))), "box": RANDOM[:1],
         "factor": KEYS[:1], "stride": KEYS, "raw": DCN[1:], "kernel": DCN[:2], "scale": DCN[2:], "noise": RANDOM,
-        **dict.fromkeys((*DECLARED, "group", "own-mine"), (("given", "own"),)),
+        **dict.fromkeys((*DECLARED, "own-mine"), (("given", "!shipped"),)),
         "pictures": (("view", "taps"), ("view", "own"), ("view", "photo"), ("source", "picture")),
         "bend": (("source", "bent"),),
         "seed": (("view", "stack"), ("view", "twins"), ("view", "fit"), *RANDOM),
     },
     titles={"operator": OPERATORS, "kernel": KERNELS, "pattern": PATTERNS, "source": SOURCES, "bend": BENDS,
-            "start": STARTS, "given": GIVEN, "learner": LEARNERS, "order": ORDERS, "unit": UNITS, "grid": GRIDS,
-            "scan": SCANS},
+            "start": STARTS, "given": GIVEN, "learner": LEARNERS, "order": ORDERS, "unit": UNITS},
     held=("picture",),
     folded=("at", "offsets", "raw"),
 )
