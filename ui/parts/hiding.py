@@ -15,7 +15,7 @@ def style(tab: Tab, owners: Mapping[str, Sequence[Choice]]) -> str:
     for name, choices in owners.items():
         place = name if name.startswith(".") else f"#{tab.slug}-{name}"
         places.setdefault(_missed(tab, choices), []).append(place)
-    return "\n".join(f".gb-tab-{tab.slug}{missed} :is({', '.join(found)}) {{ display: none; }}"
+    return "\n".join(f".gb-tab-{tab.slug}{missed} :is({', '.join(found)}) {{display:none}}"
                      for missed, found in places.items())
 
 
