@@ -49,6 +49,7 @@ class Blocks(gr.Blocks):
         config = super().get_config_file()
         for one in config["components"]:
             one.pop("example_inputs", None)
+            one["component_class_id"] = (one["component_class_id"] or "")[:8]     # 64 for custom components
             for form in ("api_info_as_input", "api_info_as_output"):
                 if form in one and one[form] == one["api_info"]:
                     del one[form]
