@@ -7,9 +7,9 @@ from ui import TABS
 SERIOUS = ("serious", "critical")
 
 
-def violations(page):
-    """(rule, first element) of what axe-core calls serious or worse, now."""
-    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+def violations(page, part):
+    """(rule, first element) of what axe-core calls serious or worse in a part of the page, now."""
+    found = page.evaluate("(part) => axe.run(part, { resultTypes: ['violations'] })", part)["violations"]
     return [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in SERIOUS]
 
 
@@ -23,12 +23,13 @@ def test_no_serious_violation_on_any_tab(open_page, app_url, language, scheme):
     for tab in TABS:
         page.click(f"#tab-{tab.slug}-button")
         page.wait_for_selector(f"#tab-{tab.slug}[data-answered], #{tab.slug}-canvas[data-shown]", state="attached")
-        wrong[tab.slug] = violations(page)
+        wrong[tab.slug] = violations(page, f"#tab-{tab.slug}")
     page.click("[data-glassbox=home]")
     page.wait_for_selector("#gb-home[open] .gb-tile")
-    wrong["home"] = violations(page)
+    wrong["home"] = violations(page, "#gb-home")
     page.keyboard.press("Escape")
     page.click("[data-glassbox=tour]")
     page.wait_for_selector("#gb-tour b")
-    wrong["tour"] = violations(page)
+    wrong["tour"] = violations(page, "#gb-tour")
+    wrong["header"] = violations(page, "#gb-header")
     assert {place: found for place, found in wrong.items() if found} == {}

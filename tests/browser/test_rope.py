@@ -67,7 +67,8 @@ def test_views_show_what_belongs_to_them(start):
     pick(page, "sinks")
     page.wait_for_function("() => document.querySelector('#rope-notice')?.innerText.includes('no collapse')")
     page.wait_for_function("() => document.querySelector('#rope-below')?.innerText.includes('5158.07')")
-    assert page.locator("#rope-plot").is_visible() and not page.locator("#rope-stage").is_visible()
+    page.wait_for_selector("#rope-plot .main-svg")           # an empty plot is not on the page
+    assert not page.locator("#rope-stage").is_visible()
 
 
 def test_moving_a_setting_moves_the_clocks_at_once(start):
