@@ -84,7 +84,7 @@ def launch(page: Any, args: argparse.Namespace, **more: Any) -> tuple[Any, str, 
         "mcp_server": args.mcp,
         "favicon_path": str(ICON),
         "max_threads": THREADS,
-        "app_kwargs": before(page, files() | home.files(getattr(page, "tabs", ())), state_of_machine),
+        "app_kwargs": before(page, files() | home.files(page.tabs), state_of_machine),
     }
     return page.launch(**(fixed | absent | chosen | look() | more))
 

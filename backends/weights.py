@@ -22,6 +22,7 @@ from backends.device import HOST
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
     from backends.download import Progress
 
@@ -109,6 +110,12 @@ def load(name: str) -> dict[str, Tensor]:
         raise WeightsError(f"The file {file.name} is not the one in the manifest (its SHA-256 differs), so it was "
                            "not loaded.")
     return load_file(file)
+
+
+def filled(model: Module, state: dict[str, Tensor]) -> Module:
+    """`model` with these numbers in float32, frozen and in evaluation mode."""
+    model.load_state_dict({name: value.float() for name, value in state.items()})
+    return model.eval().requires_grad_(False)
 
 
 def curves(file: str) -> dict[str, list[dict[str, Any]]]:

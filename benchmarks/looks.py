@@ -28,8 +28,7 @@ def cases(folder: Path) -> Iterator[Case]:
     net = frozen.load()
     for image, truth in regions(folder):
         shown = frozen.fitted(image)
-        rows, columns = (np.arange(n) * whole // n for n, whole in zip(shown.shape[:2], truth.shape, strict=True))
-        mask = truth[np.ix_(rows, columns)]
+        mask = followed.thinned(truth, shown.shape[:2])
         x, y, _ = next_click(np.zeros_like(mask), mask)
         click = (torch.tensor([[float(y), float(x)]]) + 0.5) / followed.STRIDE - 0.5
         yield *frozen.maps(net, shown[None]), click, torch.from_numpy(mask)[None]

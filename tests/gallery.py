@@ -15,11 +15,8 @@ from ui import TABS
 from ui.core import home
 
 SIZE = (320, 200)
-FIGURE = ("(slug) => { const seen = (part) => { const node = document.getElementById(`${slug}-${part}`);"
-          " return node && node.offsetParent ? node : null; };"
-          " const stage = seen('stage'), plot = seen('plot')?.querySelector('.main-svg') ? seen('plot') : null;"
-          " const drawn = plot || (stage?.querySelector('canvas, svg, table') && stage.offsetHeight > 60 && stage);"
-          " return drawn || document.querySelector(`#tab-${slug} .gx-stage`); }")
+FIGURE = ("(slug) => import(new URL('glass/js/picture.js', document.baseURI)).then(({ chartOf, stageOf }) => "
+          "chartOf(slug) || stageOf(slug) || document.querySelector(`#tab-${slug} .gx-stage`))")
 
 
 def missing(tab):

@@ -42,7 +42,7 @@ class Pin {
       const { data, layout } = JSON.parse(JSON.stringify({ data: chart.data, layout: chart.layout }));
       await window.Plotly.newPlot(this.figure, data, { ...layout, width: undefined, height: chart._fullLayout.height, autosize: true }, { responsive: true, displayModeBar: false });
     } else this.figure.append(element('img', { alt: 'What was pinned', src: 'data:image/svg+xml;charset=utf-8,' + encodeURIComponent(this.shot.text) }));
-    this.watcher = new MutationObserver(() => this.compare());
+    this.watcher = new MutationObserver(() => this.join());
     this.watcher.observe(below, { childList: true, subtree: true });
     return true;
   }
@@ -70,12 +70,13 @@ class Pin {
       return row;
     });
     this.list.replaceChildren(...(rows.length ? rows : [element('li', {}, 'The settings are the same: change one.')]));
-    const chart = chartOf(this.slug);
-    if (this.figure._fullLayout && chart?._fullLayout && chart.data !== this.joined) this.join([this.figure, chart]);
+    this.join();
   }
 
   // both charts get the union of their axes' ranges and of their scales of colour, once for each drawing: a zoom after it stays
-  async join(charts) {
+  async join() {
+    const charts = [this.figure, chartOf(this.slug)];
+    if (!charts[0]._fullLayout || !charts[1]?._fullLayout || charts[1].data === this.joined) return;
     const [one, other] = charts.map((chart) => chart._fullLayout);
     this.joined = charts[1].data;
     this.before = { colours: { zmin: charts[1]._fullData.map((t) => t.zmin ?? null), zmax: charts[1]._fullData.map((t) => t.zmax ?? null) }, axes: {} };

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,6 +42,11 @@ class Shares:
 def joined(found: list[Shares]) -> Shares:
     """One after the other."""
     return Shares(*(torch.cat([getattr(one, name) for one in found]) for name in vars(found[0])))
+
+
+def thinned(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Ids or a mask (H, W) on a grid of `size`: every cell as its first pixel."""
+    return x[np.ix_(*(np.arange(n) * whole // n for n, whole in zip(size, x.shape, strict=True)))]
 
 
 def coverage(mask: Tensor) -> tuple[Tensor, ...]:

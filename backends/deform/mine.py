@@ -21,7 +21,7 @@ from backends.deform.params import DeformParams
 from backends.deform.results import Neighbour, Point, Taps
 from backends.deform.sampling import Window, corners, kernel_grid, sample
 from backends.deform.stack import fitted
-from backends.deform.taps import cells_of
+from backends.deform.taps import cells_of, off_map
 from backends.drawn import hosted
 from backends.result import Check, check
 
@@ -131,9 +131,14 @@ def decoded(offset: Tensor, layout: Layout) -> Tensor:
     else:
         x = x.unflatten(0, (2, layout.groups, taps)).movedim(0, -1)
     x = x.flip(-1) if layout.order in ("xy", "split_x") else x
+    return _row_by_row(x, layout) * unit(layout, tuple(offset.shape[1:]))
+
+
+def _row_by_row(x: Tensor, layout: Layout) -> Tensor:
+    """(G, K, ...) in the file's order of taps -> (P, ...), row by row."""
     if layout.kernel and layout.scan == "columns":
         x = x.unflatten(1, (layout.kernel, layout.kernel)).transpose(1, 2).flatten(1, 2)
-    return x.flatten(0, 1) * unit(layout, tuple(offset.shape[1:]))
+    return x.flatten(0, 1)
 
 
 def written(cells: Tensor, layout: Layout, groups: int) -> Tensor:
@@ -200,7 +205,7 @@ def own(params: DeformParams, image: np.ndarray, mine: Given | None) -> tuple[Ta
     back = written(cells, layout, layout.groups)
     gap = float((back - given.offset).abs().max() / given.offset.abs().max().clamp_min(1e-9))
     by_hand = sum(np.array(p.value) * p.weight for p in body.points)
-    found = body.whole[_cell(params, body.whole.shape[:2])]
+    found = body.whole[params.cell(body.whole.shape[:2])]
     checks = (check("sum of the points", np.abs(by_hand - found).max(), 1e-4,
                     "weights times bilinear values add up to grid_sample's output at this cell"),
               check("written back", gap, 1e-5,
@@ -210,15 +215,7 @@ def own(params: DeformParams, image: np.ndarray, mine: Given | None) -> tuple[Ta
 
 def _ordered(mask: Tensor, layout: Layout, taps: int) -> Tensor:
     """Masks (P, Ho, Wo) with taps row by row."""
-    x = mask.double().unflatten(0, (layout.groups, taps))
-    if layout.kernel and layout.scan == "columns":
-        x = x.unflatten(1, (layout.kernel, layout.kernel)).transpose(1, 2).flatten(1, 2)
-    return x.flatten(0, 1)
-
-
-def _cell(params: DeformParams, size: tuple[int, int]) -> tuple[int, int]:
-    """The chosen place as a cell of a map."""
-    return tuple(min(int(v * n), n - 1) for v, n in zip(params.at, size, strict=True))
+    return _row_by_row(mask.double().unflatten(0, (layout.groups, taps)), layout)
 
 
 def _drawn(params: DeformParams, layout: Layout, x: Tensor, at: Tensor, plain: Tensor, mask: Tensor, taps: int,
@@ -232,7 +229,7 @@ def _drawn(params: DeformParams, layout: Layout, x: Tensor, at: Tensor, plain: T
     every = [v[:, rows][:, :, columns] for v in (at, plain, share)]
     whole, still = (torch.einsum("cpyx,pyx->yxc", sample(x.double(), v[None])[0], w)
                     for v, w in ((every[0], every[2]), (every[1], torch.full_like(every[2], 1 / len(at)))))
-    start = _cell(params, drawn)
+    start = params.cell(drawn)
     own = int(rows[start[0]]), int(columns[start[1]])
     image = device.array(x[0].permute(1, 2, 0))
     points, around = [], []
@@ -258,8 +255,7 @@ def _name(params: DeformParams, layout: Layout, taps: int, k: int) -> str:
 
 
 def _said(params: DeformParams, layout: Layout, size: tuple[int, int], image: np.ndarray, body: Taps) -> str:
-    outside = sum(not any(one.inside for one in four) for four in body.neighbours)
-    words = [f"{outside} of {len(body.points)} points lie off the map and read zeros."] if outside else []
+    words = off_map(body.neighbours)
     shape = image.shape[1] / image.shape[0] / (size[1] / size[0])
     if params.given != "shipped" and not 0.9 < shape < 1.1:
         words.append(f"The offsets are for {size[0]} x {size[1]} cells, so the picture is stretched over them.")

@@ -89,6 +89,10 @@ class DeformParams:
         if self.raw and (len(self.raw) != TAPS or not all(abs(v) <= MAX_RAW for v in self.raw)):
             raise ValueError(f"Raw modulation is a list of {TAPS} numbers from -{MAX_RAW:g} to {MAX_RAW:g}, or empty.")
 
+    def cell(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The chosen place as a cell of a map of this size, (row, column)."""
+        return tuple(min(int(v * n), n - 1) for v, n in zip(self.at, size, strict=True))
+
 
 def check_place(at: tuple[float, float]) -> None:
     """ValueError, one sentence, unless it lies on the picture."""

@@ -29,8 +29,7 @@ def _truth(name: str, size: tuple[int, int], pixel: tuple[int, int]) -> np.ndarr
     found = images.truth(name) if name in images.SAMPLES else None
     if found is None:
         return None
-    rows, columns = ((np.arange(n) * whole // n) for n, whole in zip(size, found.shape, strict=True))
-    ids = found[np.ix_(rows, columns)]
+    ids = followed.thinned(found, size)
     return (ids == ids[pixel]) if ids[pixel] else None
 
 
@@ -50,7 +49,7 @@ def photo(params: DeformParams, image: np.ndarray) -> tuple[Photo, str, tuple[Ch
     shown = frozen.fitted(image)
     fine, coarse = frozen.maps(frozen.load(), shown[None])
     size = tuple(fine.shape[-2:])
-    cell = tuple(min(int(v * n), n - 1) for v, n in zip(params.at, size, strict=True))
+    cell = params.cell(size)
     click = torch.tensor(cell, dtype=torch.float32)[None, None]
     pixel = tuple(STRIDE * c + STRIDE // 2 for c in cell)
     truth = _truth(params.picture, shown.shape[:2], pixel)

@@ -170,9 +170,7 @@ def zeroed(layer: nn.Linear) -> nn.Linear:
 @device.kept(None)
 def load(kind: str) -> Seeker:
     """The shipped network of that kind, in evaluation mode, on the device of the mechanisms."""
-    model = hosted(Seeker)(kind)
-    model.load_state_dict({name: value.float() for name, value in weights.load(NAMES[kind]).items()})
-    return model.eval().requires_grad_(False).to(device.exact())
+    return weights.filled(hosted(Seeker)(kind), weights.load(NAMES[kind])).to(device.exact())
 
 
 def parameters(kind: str) -> int:

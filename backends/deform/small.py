@@ -97,9 +97,7 @@ def normalised(image: np.ndarray) -> Tensor:
 @device.kept(None)
 def load(kind: str) -> Looker:
     """The shipped network of that kind, in evaluation mode, on the device of the mechanisms."""
-    model = hosted(Looker)(kind)
-    model.load_state_dict({name: value.float() for name, value in weights.load(NAMES[kind]).items()})
-    return model.eval().requires_grad_(False).to(device.exact())
+    return weights.filled(hosted(Looker)(kind), weights.load(NAMES[kind])).to(device.exact())
 
 
 def parameters(kind: str) -> int:

@@ -55,7 +55,7 @@ def stack(params: DeformParams, image: np.ndarray) -> tuple[Stack, str, tuple[Ch
     """The view's body, a sentence on what to know, and its checks."""
     shown, scene = picture(params, image)
     rows, columns = (n // STRIDE for n in shown.shape[:2])
-    cell = min(int(params.at[0] * rows), rows - 1), min(int(params.at[1] * columns), columns - 1)
+    cell = params.cell((rows, columns))
     truth = np.zeros((0, 0), np.uint8) if scene is None else _at_cells(scene.kinds)
     own = None if scene is None else int(_at_cells(scene.kinds)[cell])
     seen = tuple(_field(kind, params, shown, cell, scene) for kind in KINDS)

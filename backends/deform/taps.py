@@ -254,7 +254,7 @@ def taps(params: DeformParams, image: np.ndarray) -> tuple[Taps, str, tuple[Chec
     """The view's body, a sentence on what was changed, and its checks.  Raises ValueError, one sentence."""
     x = cells_of(image, params.cells).to(device.exact())
     height, width = x.shape[-2:]
-    start = min(int(params.at[0] * height), height - 1), min(int(params.at[1] * width), width - 1)
+    start = params.cell((height, width))
     r = READINGS[params.operator](params, x, start)
     output, plain = (tuple(v[:, start[0], start[1]].tolist()) for v in (r.whole, r.regular))
     around = tuple(_neighbours(at, r.sizes[group], (height, width))
@@ -275,11 +275,16 @@ def _neighbours(at: list[float], size: tuple[int, int], drawn: tuple[int, int]) 
 
 
 def _said(params: DeformParams, size: tuple[int, int], around: tuple[tuple[Neighbour, ...], ...]) -> str:
-    outside = sum(not any(one.inside for one in four) for four in around)
-    words = [f"{outside} of {len(around)} points lie off the map and read zeros."] if outside else []
+    words = off_map(around)
     if params.operator in ("dat", "dat2") and params.stride > min(size):
         words.append(f"The stride is {min(size)}: the map has no more cells on its shorter side.")
     return " ".join(words)
+
+
+def off_map(around: tuple[tuple[Neighbour, ...], ...]) -> list[str]:
+    """A sentence on points of whose four cells none is on the map, where there are any."""
+    outside = sum(not any(one.inside for one in four) for four in around)
+    return [f"{outside} of {len(around)} points lie off the map and read zeros."] if outside else []
 
 
 def _checks(params: DeformParams, r: Reading, start: tuple[int, int], x: Tensor) -> tuple[Check, ...]:

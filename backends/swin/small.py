@@ -101,9 +101,8 @@ def fitting(height: int, width: int) -> tuple[int, int]:
 
 def of(state: dict[str, Tensor]) -> Regions:
     """The model of these weights, on the host, in evaluation mode; its widths are read off them."""
-    model = hosted(Regions)(tuple(state[f"lateral.{stage}.weight"].shape[1] for stage in range(len(WIDTHS))))
-    model.load_state_dict({name: value.float() for name, value in state.items()})
-    return model.eval().requires_grad_(False)
+    widths = tuple(state[f"lateral.{stage}.weight"].shape[1] for stage in range(len(WIDTHS)))
+    return weights.filled(hosted(Regions)(widths), state)
 
 
 @device.kept(None)

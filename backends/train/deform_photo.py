@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +208,7 @@ def run(recipe: Recipe, kinds: list[str], cache: Path, init: str, out: Path) -> 
             if file.exists():
                 continue
             began = time.process_time()
-            model, losses = train(kind, Recipe(**(vars(recipe) | {"seed": seed})), learned)
+            model, losses = train(kind, replace(recipe, seed=seed), learned)
             spent = round(time.process_time() - began)
             loop.write(model.state_dict(), file)
             line = {"kind": kind, "seed": seed, "steps": recipe.steps, "cpu_seconds": spent,

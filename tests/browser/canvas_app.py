@@ -124,7 +124,7 @@ def build() -> gr.Blocks:
         canvas.hover(hover, None, ghosts, concurrency_limit=4, **every)
         wire.said(said(folder), None, [canvas, uploaded, others, wire], concurrency_limit=None, **every)
         find.click(records, last, others, show_progress="hidden")
-    demo.frame = Frame()
+    demo.frame, demo.tabs = Frame(), ()
     return demo
 
 
