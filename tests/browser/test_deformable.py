@@ -203,6 +203,9 @@ def test_settings_that_do_nothing_are_hidden(start):
     assert page.is_visible("#deformable-scale") and not page.is_visible("#deformable-kernel")
     assert not page.is_visible("#deformable-head")
     assert page.is_visible("#deformable-heading h2")
+    page.click("#deformable-view input[value=own]")          # the shipped layer has one group, and no head to choose
+    page.wait_for_selector("#deformable-given", state="visible")
+    assert not page.is_visible("#deformable-head")
 
 
 def test_three_layers_are_clicked_on(start):

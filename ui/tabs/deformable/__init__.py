@@ -55,7 +55,7 @@ TAB = Tab(
     needs={
         **dict.fromkeys(("offsets", "dilation", "pattern", "shear"), DCN),
         **dict.fromkeys(("turn", "grow"), (("view", "fit"), *DCN)),
-        "head": (RANDOM[0], (("view", "own"), ("given", "!shipped"))), "box": RANDOM[:1],
+        "head": ((("view", "taps"), RANDOM[0]), (("view", "own"), ("given", "!shipped"))), "box": RANDOM[:1],
         "factor": KEYS[:1], "stride": KEYS, "raw": DCN[1:], "kernel": DCN[:2], "scale": DCN[2:], "noise": RANDOM,
         **dict.fromkeys((*DECLARED, "own-mine"), (("given", "!shipped"),)),
         "pictures": (("view", "taps"), ("view", "own"), ("view", "photo"), ("source", "picture")),
