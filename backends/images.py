@@ -16,14 +16,13 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from backends import colours
-from backends.cache import give_back
+from backends.large import turn
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 400_000_000        # of the file: MAX_PIXELS of four 16-bit channels are 320 MB
@@ -44,9 +43,6 @@ OTHER_FORMATS = {b"<svg": "an SVG drawing", b"<?xml": "an XML or SVG file", b"%p
                  b"<html": "HTML"}
 
 
-_LARGE = Lock()
-
-
 class ImageError(ValueError):
     """The picture cannot be used; the message is one sentence for the user."""
 
@@ -59,9 +55,10 @@ def load(source: str | Path | bytes | BinaryIO) -> np.ndarray:
     """
     data = _read(source)
     try:
-        with _opened(data) as picture:
-            _check_size(*picture.size)
-            return _decoded(picture, data) if picture.width * picture.height <= STRIP else _alone(picture, data)
+        picture = _opened(data)
+        _check_size(*picture.size)
+        with turn(picture.size), picture:
+            return _decoded(picture, data)
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -74,14 +71,13 @@ def load(source: str | Path | bytes | BinaryIO) -> np.ndarray:
                          "or JPEG.") from None
 
 
-def _alone(picture: Image.Image, data: bytes) -> np.ndarray:
-    """A large picture: of 40 MP what comes out is 120 MB, and four times that is taken on the way, so others wait."""
-    with _LARGE:
-        try:
-            return _decoded(picture, data)
-        finally:
-            picture.close()
-            give_back()
+def header_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of a picture file, which is not decoded; (0, 0) of one whose fault `load` will name."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            return picture.size
+    except Exception:
+        return 0, 0
 
 
 def _decoded(picture: Image.Image, data: bytes) -> np.ndarray:

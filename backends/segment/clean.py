@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), int)
+AT_ONCE = 4_000_000            # pixels that are counted at a time: numpy copies them to int64
 
 
 def cleaned(mask: np.ndarray, smallest: int, clicks: Sequence[tuple[float, float, int]] = ()) -> np.ndarray:
@@ -32,8 +33,9 @@ def remove_small_regions(mask: np.ndarray, area: float, mode: str,
     segment_anything/utils/amg.py, which needs OpenCV.
     """
     holes = mode == "holes"
-    regions, _ = ndimage.label(mask ^ holes, EIGHT_NEIGHBOURS)
-    sizes = np.bincount(regions.ravel())
+    regions, count = ndimage.label(mask ^ holes, EIGHT_NEIGHBOURS)
+    parts = np.array_split(regions.ravel(), max(1, regions.size // AT_ONCE))
+    sizes = sum(np.bincount(part, minlength=count + 1) for part in parts)
     sizes[0] = 0
     small = (sizes < area) & (sizes > 0)
     small[[regions[place] for place in spared]] = False

@@ -193,9 +193,8 @@ def replay(segmenter: Segmenter, embedding: Embedding, steps: Sequence[Step], sm
 
 def _clean(segmenter: Segmenter, e: Embedding, logits: np.ndarray, steps: Sequence[Step], smallest: int) -> np.ndarray:
     """Masks bool (M, H, W) of logits (M, h, w)."""
-    masks = device.array(segmenter.upscale(e, logits) > segmenter.sam.mask_threshold)
     clicks = [p for step in steps for p in step.points]
-    return np.stack([cleaned(mask, smallest, clicks) for mask in masks])
+    return np.stack([cleaned(mask, smallest, clicks) for mask in segmenter.masks(e, logits)])
 
 
 def _drawn_over(mask: np.ndarray, steps: Sequence[Step]) -> np.ndarray:

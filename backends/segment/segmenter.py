@@ -27,7 +27,7 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
 from backends import device as devices
-from backends import images
+from backends import images, large
 from backends.cache import ByteLRU
 from backends.segment import everything, prompts
 from backends.segment.errors import SegmentError
@@ -163,8 +163,7 @@ class Segmenter:
         """
         start = time.perf_counter()
         logits, scores = self.decode(e, points, labels, box, mask, multimask)
-        full = self.upscale(e, logits) > self.sam.mask_threshold
-        masks, scores, logits = map(devices.array, (full, scores.clamp(0, 1), logits))
+        masks, scores, logits = self.masks(e, logits), devices.array(scores.clamp(0, 1)), devices.array(logits)
         return Prediction(masks, scores, logits, 1e3 * (time.perf_counter() - start))
 
     def predict_all(self, e: Embedding, asks: Sequence[dict[str, Any]]) -> list[Prediction | SegmentError]:
@@ -193,8 +192,7 @@ class Segmenter:
         marks = torch.as_tensor(np.stack([p.labels for p in checked]), dtype=torch.int, device=self.device)
         logits, scores = self.decode_batch(e, xy, marks, None, None, checked[0].ambiguous)
         ms = 1e3 * (time.perf_counter() - start) / len(asks)
-        return [Prediction(devices.array(self.upscale(e, low) > self.sam.mask_threshold),
-                           devices.array(score.clamp(0, 1)), devices.array(low), ms)
+        return [Prediction(self.masks(e, low), devices.array(score.clamp(0, 1)), devices.array(low), ms)
                 for low, score in zip(logits, scores, strict=True)]
 
     def decode(self, e: Embedding, points: Any = None, labels: Any = None, box: Any = None, mask: Any = None,
@@ -239,6 +237,13 @@ class Segmenter:
         """Logits (M, h, w) -> float32 (M, H, W) in pixels of the picture; > `sam.mask_threshold` is the mask."""
         logits = torch.as_tensor(logits, device=self.device)
         return self.sam.postprocess_masks(logits[None], e.input_size, e.size)[0]
+
+    def masks(self, e: Embedding, logits: Tensor | np.ndarray) -> np.ndarray:
+        """Logits (M, h, w) -> masks bool (M, H, W): `upscale` over the threshold.  Of a large picture one after the
+        other, since 40 megapixels of float32 are 160 MB a mask; torch rounds single ones otherwise in the last bit.
+        """
+        parts = list(torch.as_tensor(logits)[:, None]) if large.waits(e.size) else [logits]
+        return np.concatenate([devices.array(self.upscale(e, part) > self.sam.mask_threshold) for part in parts])
 
     def everything(self, image: np.ndarray, points_per_side: int = 12, points_per_batch: int = 16,
                    pred_iou_thresh: float = 0.88, stability_score_thresh: float = 0.95,

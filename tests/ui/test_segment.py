@@ -3,6 +3,7 @@
 import gc
 import json
 import weakref
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from backends import images, weights
+from backends import images, large, weights
 from backends.plain import numbers
 from backends.segment import interact, rle
 from backends.segment.tiny import build_tiny
@@ -230,6 +231,14 @@ def test_the_endpoint_answers_with_rle_scores_and_milliseconds(fake):
     assert {"segmentation", "area", "bbox", "predicted_iou", "point_coords", "stability_score",
             "crop_box"} <= set(found["records"][0])
     json.dumps([answer, found])
+
+
+def test_the_endpoint_works_on_large_pictures_one_at_a_time(fake, folder, monkeypatch):
+    path = picture(folder / "wide.png", (40, 20))
+    turns = []
+    monkeypatch.setattr(large, "turn", lambda size: turns.append(size) or nullcontext())
+    endpoints.segment({"path": str(path)}, ((20, 10),))
+    assert turns == [(40, 20)]
 
 
 @pytest.mark.parametrize("picture", ["/etc/passwd", {"path": "/etc/passwd"}, {"url": "http://x"}, None, 3])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import images, stop, tuned
+from backends import images, large, stop, tuned
 from backends.segment import Segmenter, SegmentError, drawn, interact, rle, work
 from backends.segment.clean import cleaned
 from ui.core import export, permalink
@@ -257,13 +257,19 @@ def picture_of(picture: Any) -> np.ndarray:
     raise images.ImageError(f"Send a picture file, or the name of a sample: {', '.join(images.SAMPLES)}.")
 
 
-def segment(picture: Any, points: Any, labels: Any, box: Any, model: str, smallest: Any = None) -> dict[str, Any]:
-    """The endpoint ``/segment``; see ``ui.tabs.segment.endpoints``."""
-    start, image = time.perf_counter(), picture_of(picture)
+def segment(picture: Any, *prompt: Any) -> dict[str, Any]:
+    """The endpoint ``/segment``; see ``ui.tabs.segment.endpoints``. Large pictures wait for each other."""
+    file = picture.get("path") if isinstance(picture, dict) else None
+    with large.turn(images.header_size(uploaded(file)) if file else (0, 0)):
+        return _segmented(picture, *prompt)
+
+
+def _segmented(picture: Any, points: Any, labels: Any, box: Any, model: str, smallest: Any = None) -> dict[str, Any]:
+    start = time.perf_counter()
     segmenter, area = _public(model), permalink.make(Params, _given(model, smallest)).smallest
     points = points or None
     labels = [1] * len(points) if points and not labels else labels or None
-    encoder, p = work.predicted(segmenter, image, points=points, labels=labels, box=box or None)
+    encoder, p = work.predicted(segmenter, picture_of(picture), points=points, labels=labels, box=box or None)
     ran = 0.0 if encoder.cached else encoder.milliseconds
     times = {"encoder": ran, "click": p.milliseconds, "total": 1e3 * (time.perf_counter() - start)}
     clicks = [(*xy, label) for xy, label in zip(points or [], labels or [], strict=True)]
