@@ -81,7 +81,7 @@ def boxes_of(file: Path) -> dict[str, list[Box]]:
         return _of_coco(data) if "annotations" in data else {name: list(map(_box, rows)) for name, rows in data.items()}
     except OSError:
         raise SegmentError(f"The file {file} cannot be read.") from None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise SegmentError(f"{file.name} must be JSON like {{\"cat.png\": [[x0, y0, x1, y1]]}}, or a COCO file with "
                            "boxes.") from None
 

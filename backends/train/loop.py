@@ -126,10 +126,10 @@ class Run:
     def finish(self, steps: int) -> dict[str, float]:
         """Trains up to `steps`; returns the final figures."""
         while self.done < steps:
-            began = time.time()
+            began = time.perf_counter()
             for _ in range(min(EVERY, steps - self.done)):
                 self.step()
-            self.seconds += time.time() - began
+            self.seconds += time.perf_counter() - began
             self.save()
         return measure(self.model, self.plan)
 

@@ -292,13 +292,13 @@ def train(recipe: Recipe, cache: Path, out: Path, init: str | Path | None = None
     """Runs or resumes all steps; one JSON line of means every 50 steps in out/log.jsonl."""
     torch.set_num_threads(recipe.threads)
     out.mkdir(parents=True, exist_ok=True)
-    trainer, rows, began, last = Trainer(recipe, cache, init), [], time.time(), recipe.steps + recipe.polish
+    trainer, rows, began, last = Trainer(recipe, cache, init), [], time.perf_counter(), recipe.steps + recipe.polish
     trainer.resume(out)
     while trainer.done < last:
         rows.append(trainer.step())
         if trainer.done % 50 == 0:
             means = {k: round(float(np.mean([r[k] for r in rows])), 4) for k in rows[0]}
-            line = {"step": trainer.done, "seconds": round(time.time() - began)} | means
+            line = {"step": trainer.done, "seconds": round(time.perf_counter() - began)} | means
             with open(out / "log.jsonl", "a") as log:
                 log.write(json.dumps(line) + "\n")
             rows.clear()

@@ -215,12 +215,12 @@ def train(recipe: Recipe, cache: Path, out: Path, photos: tuple[np.ndarray, ...]
     out/log.jsonl."""
     torch.set_num_threads(recipe.threads)
     out.mkdir(parents=True, exist_ok=True)
-    trainer, losses, began = Trainer(recipe, cache, out, photos, init), [], time.time()
+    trainer, losses, began = Trainer(recipe, cache, out, photos, init), [], time.perf_counter()
     while trainer.done < recipe.steps:
         losses.append(trainer.step())
         if trainer.done % recipe.save_every == 0 or trainer.done == recipe.steps:
             trainer.save()
-            line = {"step": trainer.done, "seconds": round(time.time() - began)} | means(losses)
+            line = {"step": trainer.done, "seconds": round(time.perf_counter() - began)} | means(losses)
             with open(out / "log.jsonl", "a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
             losses.clear()

@@ -78,6 +78,12 @@ def test_nothing_is_left_for_later_and_nothing_is_private():
     assert [(name_of(path), found[0]) for path in texts() if (found := unwanted.search(text(path)))] == []
 
 
+def test_durations_are_measured_by_a_clock_that_nobody_sets():
+    wall = re.compile(r"\btime\.time\(|\bdatetime\b|\bDate\.now\(\) -")
+    assert [(name_of(path), found[0]) for path in texts() if "tests" not in path.parts
+            and (found := wall.search(text(path)))] == []
+
+
 def test_ruff_is_content():
     done = subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=ROOT, capture_output=True,
                           text=True, timeout=120)

@@ -1,6 +1,7 @@
 """What the project says of itself holds: pages of tabs, figures of weights, commands, flags, links."""
 
 import argparse
+import ast
 import importlib
 import importlib.util
 import json
@@ -10,7 +11,9 @@ import shlex
 import pytest
 
 import app
-from tests.architecture.tree import ROOT, text
+from tests import cases
+from tests.architecture import tree
+from tests.architecture.tree import ROOT, modules, text
 from ui import TABS
 from ui.core import home
 
@@ -59,7 +62,7 @@ def test_the_readme_says_of_every_weight_what_the_manifest_says_that_it_reached(
         assert set(said) <= known and said[:len(wanted)] == wanted, (names, said)
 
 
-class Parsed(Exception):
+class ParsedError(Exception):
     """Instead of what a recipe does after it has read its flags."""
 
 
@@ -69,9 +72,9 @@ def parsed(line, monkeypatch):
     read = argparse.ArgumentParser.parse_args
 
     def only(self, args=None, namespace=None):
-        raise Parsed(read(self, words))
+        raise ParsedError(read(self, words))
 
-    with monkeypatch.context() as patch, pytest.raises(Parsed) as done:
+    with monkeypatch.context() as patch, pytest.raises(ParsedError) as done:
         patch.setattr(argparse.ArgumentParser, "parse_args", only)
         importlib.import_module(module).main()
     return vars(done.value.args[0])
@@ -88,7 +91,7 @@ def test_every_weight_has_a_command_that_trains_it_and_one_that_writes_it(monkey
         mine = [row for first, row in rows if any(re.fullmatch(n.replace("*", ".+"), name)
                                                   for n in re.findall(r"`([\w*-]+)`", first))]
         assert len(mine) == ("file" in entry), name
-        assert all(entry["recipe"].split()[0] in row and "--export" in row or "the same" in row for row in mine), name
+        assert all((entry["recipe"].split()[0] in row and "--export" in row) or "the same" in row for row in mine), name
 
 
 def test_the_flags_are_those_of_the_app(monkeypatch, capsys):
@@ -110,3 +113,13 @@ def test_what_a_document_points_at_is_there(document):
     assert [f for f in named if not (ROOT / f).exists()] == []
     ours = {name for name in RUN.findall(told) if name.partition(".")[0] in ("backends", "benchmarks", "tests")}
     assert [name for name in sorted(ours) if not importlib.util.find_spec(name)] == []
+
+
+def test_the_table_of_faults_names_the_cases_that_there_are():
+    """Its rows are those of the marks in the tests; the run that writes it leaves out what failed."""
+    marked = {(*map(ast.literal_eval, mark.args), f"{path.relative_to(cases.FILE.parent).as_posix()}::{node.name}")
+              for path in modules("tests") if "@pytest.mark.case(" in text(path)
+              for node in tree.parsed(path).body if isinstance(node, ast.FunctionDef)
+              for mark in node.decorator_list if ast.unparse(mark).startswith("pytest.mark.case(")}
+    assert len(marked) >= 30 and cases.lines(sorted(marked)) in text(cases.FILE)
+    assert len({name for name, *_ in marked}) == len(marked)

@@ -115,6 +115,7 @@ def metered(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.case("Pictures of too many pixels", "One sentence before memory is spent.")
 def test_a_picture_beyond_the_limit_is_refused_before_memory_is_spent(metered, name):
     said, kilobytes = metered[name]
     assert ("not a picture" if name.startswith("icon") else "megapixels") in said

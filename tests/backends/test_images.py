@@ -174,6 +174,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
+@pytest.mark.case("Pictures that are none: cut, empty, SVG, text", "One sentence each.")
 def test_what_is_not_a_whole_picture_gets_one_sentence(name):
     data, says = BAD[name]
     with pytest.raises(images.ImageError, match=says) as caught:

@@ -40,6 +40,7 @@ def test_the_operator_s_folders_and_cache_are_offered_by_id(shelf):
 @pytest.mark.parametrize(("name", "said"), [
     ("../../etc/passwd", "no model called"), ("folder:../own/small", "no model called"), ("/tmp", "no model called"),
     (smollm.ID, "please download it first")])
+@pytest.mark.case("A path in place of a model", "One sentence: there is no such model; nothing is opened.")
 def test_what_is_not_on_the_shelf_is_not_opened(shelf, name, said):
     with pytest.raises(ValueError, match=said):
         models.load(name)

@@ -95,6 +95,7 @@ def test_a_word_of_the_glossary_opens_by_key_inside_the_window_and_closes(start)
     assert page.evaluate(WIDTH) <= PHONE["width"]
 
 
+@pytest.mark.case("HTML and ${} in a text", "Shown as text; nothing runs.")
 def test_hostile_text_is_shown_as_text_and_never_runs(start):
     page = start(MoeParams(text=TEXT))
     assert page.evaluate("window.hacked") is None and page.locator("#moe-stage img, #moe-table img").count() == 0

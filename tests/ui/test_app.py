@@ -96,12 +96,14 @@ def test_the_endpoint_refuses_bad_values_with_one_sentence(client, given, senten
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "app.py"), str(ROOT / "weights" / "MANIFEST.json")])
+@pytest.mark.case("A file of the machine by its address", "Status 403 or 404.")
 def test_files_of_the_machine_are_not_served(app_url, path):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{app_url}gradio_api/file={path}", timeout=20)
     assert refused.value.code in (403, 404)
 
 
+@pytest.mark.case("An upload over the limit", "Refused with status 413.")
 def test_an_upload_over_the_limit_is_refused(app_url):
     head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.bin"\r\n\r\n'
     request = urllib.request.Request(f"{app_url}gradio_api/upload", head + b"0" * (21 << 20) + b"\r\n--x--\r\n")

@@ -3,10 +3,12 @@
 import json
 import socket
 import sys
+import time
 import urllib.request
 from types import SimpleNamespace
 
 import pytest
+from gradio_client import Client
 from starlette.requests import ClientDisconnect
 
 import app
@@ -40,6 +42,7 @@ def answer(url):
         return json.load(said)
 
 
+@pytest.mark.case("The port is taken", "One sentence that names the port and --port.")
 def test_a_taken_port_is_one_sentence(monkeypatch):
     monkeypatch.setattr(ui, "TABS", (SCALE,))
     for name in ("log_to", "uploads"):
@@ -54,6 +57,7 @@ def test_a_taken_port_is_one_sentence(monkeypatch):
     assert ended.value.code == f"Glassbox cannot start: port {port} is taken, choose another one with --port."
 
 
+@pytest.mark.case("IPv6", "It listens and answers.")
 def test_it_listens_on_ipv6(served):
     try:
         socket.socket(socket.AF_INET6).bind(("::1", 0))
@@ -73,6 +77,17 @@ def test_a_space_is_served_as_hugging_face_starts_it(served, monkeypatch):
     assert not config.get("pwa") and answer(f"{url}glass/manifest.json")["display"] == "standalone"
 
 
+@pytest.mark.case("The clock is set back to 1970", "Runs are answered as before, long ones too.")
+def test_a_clock_that_is_set_back_changes_nothing(served, monkeypatch):
+    client = Client(served("127.0.0.1"), verbose=False)
+    views = [{"view": "dial"}, {"view": "training", "steps": 10, "routes": ["sqrt"]}]
+    before = [client.predict(**view, api_name="/scale") for view in views]
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    after = [client.predict(**view, api_name="/scale") for view in views]
+    assert before == after and all(found["finished"] for found in after)
+
+
+@pytest.mark.case("A client leaves mid-upload or mid-event", "One line in the log: the client has gone.")
 def test_a_client_that_leaves_half_way_is_one_line(caplog):
     """In the middle of its event, and of an upload, whose body gradio reads."""
     async def upload(scope, receive, send):

@@ -97,6 +97,7 @@ def test_a_new_session_for_every_event_leaves_instant_work_untouched(app_url, cl
             time.sleep(1)
 
 
+@pytest.mark.case("A visitor leaves mid-stream", "Ten minutes of work are dropped, and the next visitor is served.")
 def test_a_long_run_ends_when_its_visitor_leaves(app_url, client, given):
     """The next visitor's short run is reached although ten minutes of work stood before it."""
     visitors = [Visitor(app_url, client.config) for _ in range(3)]

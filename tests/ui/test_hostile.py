@@ -2,8 +2,10 @@
 
 import inspect
 import json
+import socket
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
 import gradio as gr
 import orjson
@@ -21,7 +23,7 @@ from ui.core.frame import Frame
 from ui.core.gate import Gate
 
 WRONG = [-1, 2.5, 10**400, -(10**30), float("nan"), float("inf"), 1e308, True, None, "<b>'&\ud800", "9" * 5000,
-         [], [[None]], [float("nan")] * 2, {"path": "/etc/passwd"}, [10**400], [["a", "b"]], [[10**12, 10**12]]]
+         [], [[None]], [float("nan")] * 2, {"path": "/etc/passwd"}, [10**400], [["a", "b"]], [[10**12, 10**12]], 10**9]
 
 
 class Caller:
@@ -57,6 +59,8 @@ async def refusals(function, base):
 
 
 @pytest.mark.parametrize("name", [*(tab.slug for tab in TABS), "everything"])
+@pytest.mark.case("NaN, lengths of 10^9, wrong types, paths, to every endpoint",
+                  "One sentence and one line in the log each.")
 def test_a_wrong_value_of_any_parameter_is_one_sentence(name, built, fake, monkeypatch, caplog):
     monkeypatch.setattr(Mechanism, "_results", computed)
     monkeypatch.setattr(built.frame.lanes, "heard", lambda session: True)
@@ -86,6 +90,7 @@ def posted(url, path, body):
         return error.code, json.load(error)
 
 
+@pytest.mark.case("A request that is no event", "One sentence with status 422 or 404.")
 def test_a_request_that_is_no_event_is_one_sentence(app_url):
     for body in (b"5", b"[]", b"", b"{", b"\xff", b'{"data": 5}', b'{"data": {}}', b'{"data": []}',
                  b'{"data": [], "session_hash": 7}', b'{"data": [' + b"[" * 5000 + b"]" * 5000 + b"]}",
@@ -99,11 +104,25 @@ def test_a_request_that_is_no_event_is_one_sentence(app_url):
     assert posted(app_url, "gradio_api/call/nothing", b'{"data": []}')[0] == 404
 
 
+@pytest.mark.case("An event of more than 32 MB", "One sentence with status 413 while it comes.")
 def test_an_event_that_is_too_large_is_refused_while_it_comes(app_url):
     status, said = posted(app_url, "gradio_api/call/moe", b" " * (door.MOST + 1))
     assert status == 413 and said["error"] == "This request is larger than 32 MB."
 
 
+@pytest.mark.case("A query of 10 MB", "Status 400; the next request is answered.")
+def test_a_query_that_is_too_long_is_refused_and_the_next_one_answered(app_url):
+    to = urlsplit(app_url)
+    with socket.create_connection((to.hostname, to.port), timeout=30) as line:
+        try:
+            line.sendall(b"GET /?tab=moe&text=" + b"x" * 10_000_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        except OSError:
+            pass                         # the server has hung up
+        assert line.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert urllib.request.urlopen(f"{app_url}?tab=moe&text={'x' * 50_000}", timeout=60).status == 200
+
+
+@pytest.mark.case("Wrong passwords", "After ten in a minute their address waits; others do not.")
 def test_wrong_passwords_of_one_address_are_throttled(monkeypatch):
     """The right one waits, too, or it could be told from the wrong ones; others are not concerned."""
     async def login(request):

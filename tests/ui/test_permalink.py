@@ -1,13 +1,15 @@
 """The link codec: every state survives, and no link can break the page."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.hostile import hostile
 from tests.ui.test_tab import TEXT, Wave
 from ui import TABS
 from ui.core import permalink
@@ -58,12 +60,14 @@ states = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(states)
 def test_every_state_survives_the_round_trip_exactly(state):
     again, sentences = permalink.decode(Mixed, permalink.encode("mixed", state))
     assert repr(again) == repr(state) and sentences == ()
 
 
+@pytest.mark.case("Any text as a link", "Usable parameters and sentences.")
 @given(st.text(max_size=300))
 def test_any_text_as_a_query_gives_usable_parameters(query):
     state, sentences = permalink.decode(Mixed, query)
@@ -76,6 +80,20 @@ def test_any_value_of_a_known_key_gives_usable_parameters(name, text):
     assert isinstance(state, Mixed) and len(sentences) <= 1
 
 
+@pytest.mark.case("Any values in a link of any tab", "Usable parameters, and one sentence for each value that is not.")
+@settings(max_examples=50)
+@given(st.data())
+def test_any_values_in_a_link_of_a_tab_give_parameters_that_survive(data):
+    tab = data.draw(st.sampled_from(TABS))
+    names = st.sampled_from([p.name for p in declared(tab.params)])
+    values = hostile(["point", "labels", "0"]).map(json.dumps) | st.text(max_size=30)
+    state, sentences = permalink.decode(tab.params, data.draw(st.dictionaries(names, values, max_size=4)))
+    assert isinstance(state, tab.params) and all(s.endswith(".") and "\n" not in s for s in sentences)
+    again, sentences = permalink.decode(tab.params, permalink.encode(tab.slug, state))
+    assert repr(again) == repr(state) and sentences == ()
+
+
+@pytest.mark.case("HTML, ${} and control characters in a link", "They come back as they went in.")
 @pytest.mark.parametrize("text", ["", "0", "false", "你好 🐈", "${alert(1)}", "{{n}}", "\"'`<b>&amp;", "a\nb\r\nc",
                                   "a=1&b=2", "+%20 +"])
 def test_awkward_texts_survive(text):

@@ -90,6 +90,7 @@ MANY = ("|".join(["a:1,2+"] * 99), "a:" + ";".join(["1,2+"] * 201))
 
 
 @pytest.mark.parametrize("bad", ["cat", "cat:1,2", "cat:1,2+~7", "a:-1,2+", "a:1,2+;;", "a:nan,2+", *MANY])
+@pytest.mark.case("A damaged link of clicks", "One sentence, and the defaults.")
 def test_a_damaged_link_is_one_sentence_and_the_defaults(bad):
     params, sentences = permalink.decode(Params, {"tab": "segment", "v": "1", "objects": bad})
     assert params == Params() and len(sentences) == 1 and sentences[0].count("\n") == 0
@@ -108,6 +109,7 @@ def test_a_message_that_no_canvas_would_send_is_refused(step):
             things_of(message)
 
 
+@pytest.mark.case("A path in an event", "Only files inside the folder of uploads are opened.")
 def test_only_files_inside_the_upload_folder_are_opened(folder, tmp_path):
     inside, outside = picture(folder / "a.png"), picture(tmp_path / "b.png")
     (folder / "link.png").symlink_to(outside)
@@ -242,6 +244,7 @@ def test_the_endpoint_works_on_large_pictures_one_at_a_time(fake, folder, monkey
 
 
 @pytest.mark.parametrize("picture", ["/etc/passwd", {"path": "/etc/passwd"}, {"url": "http://x"}, None, 3])
+@pytest.mark.case("A path or a foreign URL in place of a picture", "Refused; nothing is opened or fetched.")
 def test_the_endpoint_opens_no_path(fake, folder, picture):
     with pytest.raises(images.ImageError):
         endpoints.segment(picture, [[1, 1]])

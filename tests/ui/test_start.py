@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT
 from ui.core import start
 
@@ -29,6 +31,7 @@ def started(base, how):
     return server, folder
 
 
+@pytest.mark.case("The server is killed", "What visitors had uploaded goes when the next server starts.")
 def test_uploads_are_gone_when_the_server_ends_however_it_ends(tmp_path):
     stopped, its = started(tmp_path, "waits")
     killed, left = started(tmp_path, "waits")

@@ -1,5 +1,7 @@
 """A download is whole or not there: resumed, checked, renamed; against a server of the test's own."""
 import hashlib
+import subprocess
+import sys
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ import pytest
 
 from backends import download, stop
 from backends.weights import WeightsError
+from tests.conftest import ROOT
 
 BODY = bytes(range(256)) * 6000
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -77,6 +80,7 @@ def test_a_fresh_download_arrives_whole_with_growing_progress_and_no_part_left(s
     assert seen[0].done == 0 and seen[-1].done == seen[-1].total == len(BODY)
 
 
+@pytest.mark.case("A download is cut", "One sentence; the next attempt goes on where it stopped.")
 def test_a_cut_connection_is_said_and_the_next_attempts_resume(shop, tmp_path):
     target = tmp_path / "a.bin"
     with pytest.raises(WeightsError, match="resume"):
@@ -121,6 +125,7 @@ def test_a_complete_part_is_checked_without_asking_the_server(shop, tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == BODY and Shop.asked == []
 
 
+@pytest.mark.case("A download is another file", "It is deleted, and one sentence says so.")
 def test_a_wrong_digest_deletes_what_arrived_and_says_so(shop, tmp_path):
     with pytest.raises(WeightsError, match="another SHA-256"):
         fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin", "0" * 64)
@@ -164,17 +169,20 @@ def test_an_error_of_the_server_is_one_sentence_and_keeps_the_part(shop, tmp_pat
     assert (tmp_path / "a.bin.part").stat().st_size == 1000 and not (tmp_path / "a.bin").exists()
 
 
+@pytest.mark.case("The server of a download is dead", "One sentence: the download failed.")
 def test_a_dead_server_is_one_sentence(shop, tmp_path):
     with pytest.raises(WeightsError, match="download failed"):
         fetch("http://127.0.0.1:9/a.bin", tmp_path / "a.bin")
 
 
+@pytest.mark.case("The cache is read-only", "One sentence: it cannot be written.")
 def test_a_folder_that_cannot_be_written_is_one_sentence(shop, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WeightsError, match="cannot be written"):
         fetch(f"{shop}/ok/a.bin", tmp_path / "file" / "a.bin")
 
 
+@pytest.mark.case("The disk is full", "One sentence; with room again the download goes on.")
 def test_a_full_disk_is_one_sentence_and_the_next_download_goes_on(shop, tmp_path):
     """A limit on the size of files stands for the disk: the system refuses the same calls."""
     resource, target = pytest.importorskip("resource"), tmp_path / "a.bin"
@@ -231,3 +239,27 @@ def test_a_second_download_of_the_same_file_is_refused_while_the_first_runs(shop
         fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin")
     list(first)
     assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+OTHER = """
+import sys
+from backends import download, weights
+try:
+    print(list(download.fetch(sys.argv[1], download.Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]))[-1].done)
+except weights.WeightsError as error:
+    print(error)
+"""
+
+
+@pytest.mark.case("Two processes share one cache", "One downloads, the other gets one sentence, and later the file.")
+def test_another_process_waits_its_turn_and_then_finds_the_file(shop, tmp_path):
+    def other():
+        command = [sys.executable, "-c", OTHER, f"{shop}/ok/a.bin", str(tmp_path / "a.bin"), str(len(BODY)), DIGEST]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    mine = download.fetch(f"{shop}/ok/a.bin", tmp_path / "a.bin", len(BODY), DIGEST)
+    next(mine)
+    assert other() == "This file is being downloaded already."
+    list(mine)
+    asked = len(Shop.asked)
+    assert other() == str(len(BODY)) and len(Shop.asked) == asked and (tmp_path / "a.bin").read_bytes() == BODY

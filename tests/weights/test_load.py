@@ -36,6 +36,7 @@ def shelf(tmp_path, monkeypatch):
     weights.manifest.cache_clear()
 
 
+@pytest.mark.case("A byte of a weight has changed", "One sentence: its SHA-256 differs.")
 def test_an_entry_loads_and_a_changed_byte_is_refused(shelf):
     assert torch.equal(weights.load("toy")["w"], torch.arange(6.0).reshape(2, 3)) and weights.available("toy")
     data = bytearray((shelf / "toy.safetensors").read_bytes())
@@ -101,6 +102,7 @@ class Evil:
         return (open, (str(self.target), "w"))
 
 
+@pytest.mark.case("A checkpoint with code in it", "One sentence, and the code does not run.")
 def test_a_pickle_with_code_is_refused_and_the_code_does_not_run(tmp_path):
     torch.save({"w": Evil(tmp_path / "pwned")}, tmp_path / "evil.pth")
     with pytest.raises(WeightsError, match="run code"):
@@ -121,6 +123,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
+@pytest.mark.case("A damaged or hostile safetensors header", "One sentence before any tensor is read.")
 def test_a_damaged_checkpoint_is_one_sentence(tmp_path, name):
     (tmp_path / name).write_bytes(BAD_FILES[name])
     with pytest.raises(WeightsError) as caught:

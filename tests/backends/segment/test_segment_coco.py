@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from pycocotools import mask as official
 
 from backends.segment import SegmentError, rle
 from backends.segment.formats import Labelled, Picture, coco, export
+from tests.hostile import hostile
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # inside pycocotools
 SIZE = (40, 60)
@@ -107,11 +109,20 @@ def test_another_size_an_unknown_picture_and_a_picture_without_objects_are_one_s
         coco.read(file([], image_id=9), "cat.png", SIZE)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-                        st.sampled_from(["id", "file_name", "width", "height", "image_id", "size", "counts", "name",
-                                         "segmentation", "category_id", "score"]), inner, max_size=6), max_leaves=20),
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(hnp.arrays(bool, (6, 8)).filter(np.any), st.text(max_size=20), st.none() | st.floats(0, 1)),
+                min_size=1, max_size=3), st.sampled_from(["coco", "polygons"]))
+def test_any_objects_come_back_from_both_kinds_of_file(drawn, kind):
+    things = tuple(Labelled.of("a", mask, score, label) for mask, label, score in drawn)
+    content = export(kind, [Picture("cat.png", (6, 8), things)]).content
+    read = coco.read(content, "cat.png", (6, 8)).objects
+    assert all(np.array_equal(one.mask, other.mask) for one, other in zip(read, things, strict=True))
+
+
+@pytest.mark.case("Any JSON as a COCO file", "One sentence, or objects.")
+@settings(max_examples=50, deadline=None)
+@given(hostile(["id", "file_name", "width", "height", "image_id", "size", "counts", "name", "segmentation",
+                "category_id", "score"]),
        st.sampled_from(["images", "annotations", "categories"]))
 def test_hostile_json_is_a_sentence_or_objects_never_anything_else(value, where):
     data = json.loads(file([[0, 0, 5, 0, 5, 5]]))

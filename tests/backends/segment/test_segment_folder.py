@@ -4,16 +4,20 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
 
 from backends import images
+from backends.segment import SegmentError, folder
 from backends.segment import __main__ as command
-from backends.segment import folder
 from backends.segment.formats import Labelled, Picture, export
 from tests.discs import discs
+from tests.hostile import LEAVES, hostile
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # inside pycocotools
+FOUR = st.lists(st.integers() | st.floats() | st.sampled_from([10**400, "nan", "7", None]), min_size=4, max_size=4)
 
 
 @pytest.fixture
@@ -78,6 +82,7 @@ def test_a_run_writes_each_picture_and_one_coco_file_and_the_next_one_skips_what
     assert "0 of them finished before" in capsys.readouterr().out
 
 
+@pytest.mark.case("A bad picture in a folder", "The rest is done, and it is named at the end.")
 def test_a_bad_picture_does_not_stop_the_rest_and_is_named_at_the_end(fake, pictures, capsys):
     (pictures / "a torn one.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 30)
     assert command.main(said(pictures)) == 1
@@ -86,6 +91,7 @@ def test_a_bad_picture_does_not_stop_the_rest_and_is_named_at_the_end(fake, pict
     assert len(read(pictures.parent / "out").getImgIds()) == 3
 
 
+@pytest.mark.case("A folder is stopped in the middle", "The next run skips what is finished.")
 def test_a_stop_in_the_middle_keeps_what_is_finished(fake, pictures, monkeypatch, capsys):
     job = folder.Job(fake, {"points_per_side": 2})
     out = pictures.parent / "out"
@@ -121,10 +127,27 @@ def test_a_file_of_boxes_that_is_none_is_one_sentence(fake, pictures, tmp_path, 
     assert capsys.readouterr().err.strip().endswith("or a COCO file with boxes.")
 
 
+@pytest.mark.case("Any JSON as a file of boxes", "One sentence, or four numbers and a label for each box.")
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hostile(["annotations", "images", "categories", "id", "file_name", "bbox", "image_id", "box", "label", "a.png"])
+       | st.fixed_dictionaries({"a.png": st.lists(FOUR | st.fixed_dictionaries({"box": FOUR, "label": LEAVES}))})
+       | st.fixed_dictionaries({"images": st.just([{"id": 1, "file_name": "a.png"}]), "annotations": st.lists(
+           st.fixed_dictionaries({"image_id": LEAVES | st.just(1), "bbox": FOUR}))}))
+def test_hostile_json_is_a_sentence_or_boxes_never_anything_else(tmp_path, value):
+    (tmp_path / "boxes.json").write_text(json.dumps(value))
+    try:
+        found = folder.boxes_of(tmp_path / "boxes.json")
+    except SegmentError as error:
+        assert str(error).endswith("or a COCO file with boxes.")
+    else:
+        assert all(isinstance(name, str) and isinstance(label, str) and list(map(type, box)) == [float] * 4
+                   for name, rows in found.items() for box, label in rows)
+
+
 def test_no_folder_no_picture_and_no_file_are_one_sentence_each(fake, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    for given in (said(tmp_path / "none"), said(tmp_path / "empty"), said(tmp_path, "--prompt", "no.json")):
-        assert command.main(given) == 2
+    for words in (said(tmp_path / "none"), said(tmp_path / "empty"), said(tmp_path, "--prompt", "no.json")):
+        assert command.main(words) == 2
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 

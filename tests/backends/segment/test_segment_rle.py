@@ -24,7 +24,7 @@ def blob(height, width, seed, coarse=9):
     return small.repeat(coarse, 0).repeat(coarse, 1)[:height, :width]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(MASKS)
 def test_the_text_equals_pycocotools_and_comes_back(mask):
     coded = rle.encode(mask)
@@ -51,13 +51,13 @@ def test_texts_written_by_hand(counts, text):
     assert rle.pack(counts) == text and rle.unpack(text).tolist() == counts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 2**31), min_size=1, max_size=30))
 def test_any_run_lengths_come_back(counts):
     assert rle.unpack(rle.pack(counts)).tolist() == counts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(MASKS)
 def test_runs_for_the_browser_go_along_the_rows_and_come_back(mask):
     coded = json.loads(json.dumps(rle.runs(mask)))
@@ -77,6 +77,7 @@ def test_damaged_codes_are_refused(counts):
         rle.decode({"size": [3, 2], "counts": counts})
 
 
+@pytest.mark.case("Any run-length code", "One sentence, or a mask of its size.")
 @given(st.text(max_size=40) | st.lists(st.integers(), max_size=9), st.tuples(st.integers(), st.integers())
        | st.lists(st.integers(-2, 30), max_size=3))
 def test_hostile_codes_are_a_sentence_or_a_mask_of_their_size(counts, size):
