@@ -43,7 +43,8 @@ def check(name: str, value: Any, bound: float, text: str) -> Check:
 @dataclass(frozen=True)
 class Result:
     """One view.  `body`: what it shows, one of the dataclasses of the package; `finished`: nothing more will come;
-    `notice`: what was cut, changed or left out, in sentences, or ""; `checks`: once it is finished."""
+    `notice`: what was cut, changed or left out, in sentences, or "", and after a line break what is so while it runs;
+    `checks`: once it is finished."""
 
     view: str
     body: Any

@@ -235,12 +235,24 @@ function arrows(event) {
   next.click();
 }
 
+// The keyboard goes past the frame and the settings: to the canvas of the tab on screen, else to its figures.
+function skip() {
+  const tab = document.getElementById(`tab-${active}`);
+  const stage = [...tab.querySelectorAll('canvas, .gb-stages [tabindex="0"]')].find((one) => one.tabIndex === 0 && one.offsetParent);
+  const place = stage || tab.querySelector('.gb-main') || tab;
+  if (place.tabIndex < 0) place.tabIndex = -1;
+  place.focus();
+}
+
 function pressed(event) {
   const block = event.target.closest?.('[data-copy]');
   if (block) copy(block);
   const what = event.target.closest?.('[data-glassbox]')?.dataset.glassbox;
   if (what === 'home' || what === 'tour') import('./home.js').then((view) => view[what]());
-  else if (what === 'theme') {
+  else if (what === 'skip') {
+    event.preventDefault();
+    skip();
+  } else if (what === 'theme') {
     keep.set('theme', document.body.classList.contains('dark') ? 'light' : 'dark');
     enforce();
   } else if (what === 'language') {

@@ -116,7 +116,7 @@ export async function pinned(slug, answer) {
   const pin = new Pin(slug, answer);
   if (!await pin.take()) return;
   pins.set(slug, pin);
-  named[slug] = answer.link;
+  named[slug] = answer.short;
   remember(slug);
   pin.compare();
 }

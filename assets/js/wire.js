@@ -1,6 +1,8 @@
 // One wire a tab: messages to Python carry a number, answers carry it back. One message is under way at a time; of several that set
-// the same thing only the last is sent. An answer says: turn, link, view, marks, streamed, forecast, stale, begin, running, place, held, offers, share, save, pin.
+// the same thing only the last is sent. An answer says: turn, link, view, marks, streamed, forecast, stale, begin, running, place, held, offers,
+// lacking, refused, share, save, pin.
 import { fetched, pinned, remember, share, save, step } from './frame.js';
+import { explain, lack, press, refuse } from './marks.js';
 
 const PATIENCE = 20000;                    // ms after which an answer is no longer waited for
 const READS = ['link', 'python', 'rows', 'note', 'pin'];  // messages after which the same is drawn
@@ -68,6 +70,7 @@ class Wire {
     const old = !this.newest(answer.turn);                             // the user has gone on: links and marks come with the newer answer
     if (answer.link !== undefined && !old) {
       remember(this.slug, answer.link);
+      press(this.slug, answer.short || answer.link);
       for (const [name, value] of Object.entries(answer.marks)) {
         for (const node of document.querySelectorAll(`.gb-tab-${this.slug} [data-mark="${name}"]`)) node.setAttribute('aria-pressed', node.dataset.value === value);
       }
@@ -86,8 +89,10 @@ class Wire {
       $('place').textContent = answer.running && answer.place ? placed(answer.place) : '';
     }
     for (const [index, text] of Object.entries(answer.held || {})) {
-      document.querySelector(`.gb-tab-${this.slug} [data-held="${index}"]`).textContent = text;
+      for (const node of document.querySelectorAll(`.gb-tab-${this.slug} [data-held="${index}"]`)) node.textContent = text;
     }
+    if (answer.lacking) lack(this.slug, answer.lacking);
+    if (answer.refused && !old) refuse(this.slug, answer.refused);
     for (const [index, [text, fetched]] of Object.entries(answer.offers || {})) {
       const node = document.querySelector(`.gb-tab-${this.slug} [data-offer="${index}"]`);
       node.textContent = text;
@@ -127,7 +132,10 @@ export function connect(element, props, trigger, upload, watch) {
   const wire = new Wire(slug, props, trigger, upload);
   wires.set(slug, wire);
   const opening = document.getElementById(`${slug}-opening`);
-  if (opening) fetched(opening, `prose/${slug}.opening.html`);
+  if (opening) {
+    fetched(opening, `prose/${slug}.opening.html`);
+    explain(slug);
+  }
   watch('value', () => wire.heard(props.value));
   for (const message of waiting.get(slug) || []) wire.say(message);
   waiting.delete(slug);

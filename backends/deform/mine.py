@@ -8,7 +8,7 @@ whole of [0, 1] n.  G groups, K taps, P = G K points.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +189,8 @@ def given_of(params: DeformParams, image: np.ndarray, mine: Given | None) -> tup
 @hosted
 def own(params: DeformParams, image: np.ndarray, mine: Given | None) -> tuple[Taps, str, tuple[Check, ...]]:
     """The view's body, sentences on what was changed, and its checks.  Raises ValueError, one sentence."""
+    if params.given == "shipped":
+        params = replace(params, head=0)                              # its own layout, as given_of has it
     given, layout = given_of(params, image, mine)
     size = tuple(given.offset.shape[1:])
     cells = decoded(given.offset, layout)

@@ -70,10 +70,10 @@ def grids(params: RopeParams) -> Work:
     clock = forecast.Clock(forecast.seconds(params.model, forecast.passkey(params, trained, real.kind(chosen), 0)))
     said, work, done = f"{models.titles()[params.model]}: L = {trained}, w = {chosen.rules.window}.", sum(
         map(forecast.cost, lengths)), 0.0
-    yield body, f"{said} {clock.left(0)}".strip(), None
+    yield body, f"{said}\n{clock.left(0)}".strip(), None
     for k, grown in enumerate(_filled(params, chosen, body), 1):
         done += forecast.cost(lengths[(k - 1) // len(DEPTHS)]) / len(DEPTHS)
-        yield grown, f"{said} {clock.left(done / work)}".strip(), None
+        yield grown, f"{said}\n{clock.left(done / work)}".strip(), None
     tokens, _ = text(chosen.checkpoint, lengths[0], 0.5, params.seed)
     yield grown, said, checks(chosen, [params.left, params.right], tokens)
 

@@ -92,5 +92,6 @@ def view(params: RopeParams) -> Work:
     said = [f"Contexts longer than the text, {len(tokens)} tokens, are left out."] if short else []
     clock = forecast.Clock(forecast.seconds(params.model, forecast.curve(params, trained, kind, len(tokens) - 1)))
     for body, now, share in curve(chosen, tokens, methods, params.lengths, params.samples, source):
-        yield body, real.said(params, chosen, *said, now, clock.left(share)), None
+        now = " ".join(filter(None, (now, clock.left(share))))
+        yield body, real.said(params, chosen, *said, now=now), None
     yield body, real.said(params, chosen, *said), real.checks(chosen, jobs.named(params), tokens)

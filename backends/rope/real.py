@@ -167,7 +167,7 @@ def live(params: RopeParams) -> Work:
     body = Live(trained, n, smooth, source, tuple(Track(name, label) for name, label, _ in runs), "tokens", tail)
     clock = forecast.Clock(forecast.seconds(params.model, [(n - first, name) for name, _, first in runs]))
     work, done = sum(forecast.cost(n - first) for *_, first in runs), 0.0
-    yield body, said(params, chosen, clock.left(0)), None
+    yield body, said(params, chosen, now=clock.left(0)), None
     for index, (name, _, first) in enumerate(runs):
         parts: list[Tensor] = []
         for part in losses(chosen, tokens[first:], "none" if name == REFERENCE else name):
@@ -175,7 +175,8 @@ def live(params: RopeParams) -> Work:
             values = torch.cat(parts, 1)
             track = _track(body.tracks[index], values, first, smooth, tail, n)
             body = replace(body, tracks=(*body.tracks[:index], track, *body.tracks[index + 1 :]))
-            yield body, said(params, chosen, clock.left((done + forecast.cost(values.shape[1])) / work)), None
+            now = clock.left((done + forecast.cost(values.shape[1])) / work)
+            yield body, said(params, chosen, now=now), None
         done += forecast.cost(n - first)
     yield body, said(params, chosen), checks(chosen, jobs.named(params), tokens)
 
@@ -185,13 +186,13 @@ def kind(chosen: Setup) -> str:
     return chosen.described.block.get("rope_type", jobs.DEFAULT)
 
 
-def said(params: RopeParams, chosen: Setup, *more: str) -> str:
-    """The numbers of the model, what is left out, and `more`, in sentences."""
+def said(params: RopeParams, chosen: Setup, *more: str, now: str = "") -> str:
+    """The numbers of the model, what is left out, and `more`, in sentences; what goes on `now` after a line break."""
     rules = chosen.rules
     said = [f"{models.titles()[params.model]}: L = {rules.trained}, w = {rules.window}, tau = {rules.tau:g}."]
     gone = [METHODS[name].label for name in params.methods if name not in ON_ROPE]
     said += [f"Left out, since no such model was trained: {', '.join(gone)}."] if gone else []
-    return " ".join([*said, *filter(None, more)])
+    return "\n".join(filter(None, (" ".join([*said, *filter(None, more)]), now)))
 
 
 def _track(track: Track, values: Tensor, first: int, smooth: int, tail: int, n: int) -> Track:

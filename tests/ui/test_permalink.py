@@ -1,7 +1,7 @@
 """The link codec: every state survives, and no link can break the page."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import parse_qs
 
@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import fetched
 from tests.hostile import hostile
-from tests.ui.test_tab import TEXT, Wave
+from tests.ui.test_tab import BUILT, TEXT, Wave
 from ui import TABS
 from ui.core import permalink
 from ui.core.problems import linked_to
@@ -175,3 +176,45 @@ def test_a_link_of_version_one_keeps_the_defaults_of_its_time(slug, query, befor
     params = next(tab.params for tab in TABS if tab.slug == slug)
     assert permalink.decode(params, f"v=1&{query}") == (params(**before), ())
     assert permalink.encode(slug, params()) == f"tab={slug}&v=2"
+
+
+def other(param, value):
+    """Another value that the parameter may have."""
+    control = param.control
+    if control.choices:
+        return next((choice for choice in control.choices if choice != value), value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float) and control.range:
+        return param.type(control.range[value == control.range[0]])
+    return value
+
+
+def moved(tab, params):
+    """The same with every setting changed that its view does not show, as far as they fit together."""
+    for name in tab.declared.keys() - tab.reads(params).keys():
+        try:
+            params = replace(params, **{name: other(tab.declared[name], getattr(params, name))})
+        except ValueError:
+            continue
+    return params
+
+
+def drawn(tab, params, body):
+    """The rows and the words of what is on screen."""
+    view = tab.view(params)
+    return view.table(body), view.words(params, body) if view.words else ""
+
+
+@pytest.mark.parametrize("tab", BUILT, ids=lambda tab: tab.slug)
+def test_a_setting_that_is_not_shown_changes_nothing_so_a_link_can_do_without_it(tab, answers):
+    views = {}
+    for preset in tab.presets:
+        if not tab.view(preset.params).streamed and not fetched(tab, preset.params):
+            views.setdefault(getattr(preset.params, tab.chooser), preset.params)
+    for view, params in views.items():
+        changed, [link, whole] = moved(tab, params), (permalink.short(tab, params), permalink.encode(tab.slug, params))
+        assert changed != params and permalink.short(tab, changed) == link and len(link) <= len(whole), view
+        assert tab.preset(changed).params == tab.preset(permalink.decode(tab.params, link)[0]).params == params
+        now, was = (drawn(tab, one, answers(tab.run, one).body) for one in (changed, params))
+        assert now == was, view

@@ -43,7 +43,7 @@ def shown(tab, params, results):
     """What a tab shows of the results of one view; of scenes, which scripts word, nothing."""
     view = tab.view(params)
     for result in results:
-        yield from (result.notice, view.words(params, result.body) if view.words else "")
+        yield from (*result.notice.split("\n"), view.words(params, result.body) if view.words else "")
         html = markup.checks(result.checks) + markup.table(view.table(result.body))
         yield from texts_of(html + (view.below(params, result.body) if view.below else ""))
         yield from plotted(view.figure(result.body)) if view.figure else ()

@@ -6,7 +6,9 @@ missing.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -18,18 +20,26 @@ GALLERY = Path(__file__).resolve().parent.parent.parent / "assets" / "gallery"
 
 def picture(tab: Tab, preset: Preset) -> str:
     """The name of a preset's picture: it changes with what the preset shows."""
-    return f"{tab.slug}-{hashlib.sha256(link(tab, preset).encode()).hexdigest()[:10]}.webp"
+    whole = permalink.encode(tab.slug, preset.params)
+    return f"{tab.slug}-{hashlib.sha256(whole.encode()).hexdigest()[:10]}.webp"
 
 
 def link(tab: Tab, preset: Preset) -> str:
-    """The query of a preset."""
-    return permalink.encode(tab.slug, preset.params)
+    """The query of a preset, as it is copied from the page."""
+    return permalink.short(tab, preset.params)
 
 
 def files(tabs: Sequence[Tab]) -> dict[str, Callable[[], bytes]]:
-    """The page's files by their address under ``glass/``: ``home.html`` and the pictures that there are."""
+    """The page's files by their address under ``glass/``: ``home.html``, the pictures that there are, and what the
+    presets of each tab say."""
     drawn = {f"gallery/{path.name}": path.read_bytes for path in GALLERY.glob("*.webp")}
-    return {"home.html": lambda: html(tabs).encode(), **drawn}
+    said = {f"presets/{tab.slug}.json": partial(presets, tab) for tab in tabs}
+    return {"home.html": lambda: html(tabs).encode(), **drawn, **said}
+
+
+def presets(tab: Tab) -> bytes:
+    """The query and the observation of each preset, as JSON: what marks and explains its button."""
+    return json.dumps([{"link": link(tab, p), "says": p.observation} for p in tab.presets]).encode()
 
 
 def html(tabs: Sequence[Tab]) -> str:

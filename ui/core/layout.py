@@ -78,7 +78,7 @@ def explanation(slug: str) -> None:
 def style(tab: Tab) -> str:
     """Style rules that hide what does not belong to the view."""
     ids = {source.field: source.id for source in tab.sources}
-    uses = {ids.get(name, name): views for name, views in tab.uses.items()}
+    uses = {ids.get(name, name): views for name, views in tab.uses.items() if name in ids or name not in tab.held}
     if tab.folded and all(name in uses for name in tab.folded):
         uses["folded"] = tuple({view for name in tab.folded for view in uses[name]})
     by_view = {"plot": [n for n, v in tab.views.items() if v.figure],

@@ -5,7 +5,7 @@ of widgets, which are answered at once, and ``begin``, which starts a long run. 
 what changes and runs tell the browser comes on elements of their own, since they can meet a message's answer.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -13,22 +13,23 @@ from typing import Any
 
 import gradio as gr
 
-from ui.core import export, layout, permalink
+from ui.core import layout, permalink
 from ui.core.again import again
 from ui.core.echoes import Echoes
 from ui.core.endpoint import publish
 from ui.core.frame import Frame
 from ui.core.gate import visitor_of
 from ui.core.lanes import Place
-from ui.core.problems import linked_to, problems
+from ui.core.messages import ACTS, Answer, Said
+from ui.core.problems import problems, sentence, warn
+from ui.core.refused import Refused
 from ui.core.tab import Tab
 from ui.parts import hiding, markup, sources, texts
 from ui.parts.canvas import Aside, Stage, Wire, piece
-from ui.parts.widgets import event_of, from_widget, menu, to_widget
+from ui.parts.widgets import event_of, menu, to_widget
 
 FREE = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """Events wait in our own lanes, never in gradio's queue."""
-Answer = AsyncIterator[list[Any]]
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ class Parts:
 
 @dataclass(frozen=True)
 class Page:
-    """A drawn tab. ``read`` and ``write`` go from the widgets' values to parameters and back; ``begun``: what each
-    visitor's long run was started with; ``wrote``: what the server wrote into their widgets; ``inputs`` gives what the
-    mechanism gets besides its parameters."""
+    """A drawn tab. ``write`` goes from parameters to the widgets' values; ``begun``: what each visitor's long run was
+    started with; ``wrote``: what the server wrote into their widgets; ``refused``: what they set that cannot be used;
+    ``inputs`` gives what the mechanism gets besides its parameters."""
 
     tab: Tab
     frame: Frame
@@ -64,6 +65,10 @@ class Page:
     begun: dict[str, Any] = field(default_factory=dict)
     wrote: Echoes = field(default_factory=Echoes)
     inputs: Callable[[Tab, str, Any], dict[str, Any]] = sources.inputs
+    refused: Refused = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "refused", Refused(self.tab))
 
     @property
     def values(self) -> list[Any]:
@@ -74,13 +79,8 @@ class Page:
         """What every answer of an event fills; ``told`` brings the browser what ``out`` says."""
         return [*self.values, *self.parts.shown, told]
 
-    def read(self, *values: Any) -> Any:
-        """The parameters from the widgets' values. ParamError when one cannot be used."""
-        pairs = zip(self.tab.declared.values(), values, strict=True)
-        return permalink.make(self.tab.params, {p.name: from_widget(self.tab, p, v) for p, v in pairs})
-
     def write(self, params: Any) -> list[Any]:
-        """New values of all widgets: the inverse of ``read``."""
+        """New values of all widgets: the inverse of ``Refused.read``."""
         return [to_widget(self.tab, p, getattr(params, p.name)) for p in self.tab.declared.values()]
 
     def written(self, session: str, params: Any, names: Collection[str]) -> list[Any]:
@@ -100,11 +100,24 @@ class Page:
         return [*(values or skips[0]), *(shown or skips[1]), told or gr.skip()]
 
     def state(self, params: Any) -> dict[str, Any]:
-        """What the browser remembers of the parameters: the link, the view, and which of the marked buttons is
-        pressed."""
+        """What the browser remembers of the parameters: the whole link, which the address bar keeps, so that nothing is
+        lost when the page is loaded again; the short one; the view; and which of the marked buttons is pressed."""
         marks = {s.field: getattr(params, s.field) for s in self.tab.sources if s.kind == "picture"}
         link = permalink.encode(self.tab.slug, self.portable(params))
-        return {"link": link, "view": getattr(params, self.tab.chooser), "marks": marks}
+        return {"link": link, "short": self.link(params), "view": getattr(params, self.tab.chooser), "marks": marks}
+
+    def link(self, params: Any) -> str:
+        """The query that is copied: what the shown view reads."""
+        return permalink.short(self.tab, self.portable(params))
+
+    async def lacking(self) -> dict[str, Any]:
+        """Which presets need something that is to be fetched first, for the browser; a look at the disk."""
+        looks = any(source.offer for source in self.tab.sources)
+        return {"lacking": await self.frame.lanes.one(partial(sources.lacking, self.tab))} if looks else {}
+
+    def noted(self, text: str) -> list[Any]:
+        """A sentence above what is on screen, which stays."""
+        return [markup.note(text), *[gr.skip()] * (len(self.parts.shown) - 1)]
 
     def portable(self, params: Any) -> Any:
         """What a link carries: everything but a long text."""
@@ -114,22 +127,40 @@ class Page:
     # --- answers ---
 
     async def changed(self, request: gr.Request, event: gr.EventData, *given: Any) -> Answer:
-        """A widget was changed. What is on screen already is not computed again."""
+        """A widget was changed. What cannot be used stays in its box and is marked; everything else goes on."""
+        session, hand, failed = request.session_hash, event.target.elem_id.removeprefix(f"{self.tab.slug}-"), None
+        if self.echoes(session, event.target, given):
+            yield self.out()                              # an answer without any would empty every component
+            return
         with problems():
-            if self.echoes(request.session_hash, event.target, given):
-                yield self.out()                          # an answer without any would empty every component
-                return
-            params, shown = self.read(*given), self.frame.kept.get(request.session_hash, self.tab.slug)
-            if (plan := await self.plan(params))["streamed"]:
-                old = self.begun.get(request.session_hash) != params
-                yield self.out(**self.state(params), **plan, stale=old)
-            elif shown is None or shown.params != params:
-                async for out in self.answered(request, params):
-                    yield out
-            else:
-                yield self.out()
+            for make in self.refused.attempts(session, given, hand):
+                try:
+                    async for out in self.moved(request, make()):
+                        yield out
+                    failed = None
+                    break
+                except ValueError as error:
+                    failed = error
+            if failed:
+                self.refused.refuse(session, given, hand, sentence(failed))
+            if hand in self.refused.names(session):
+                warn(self.refused.sentences(session)[hand])
+            yield self.out(refused=self.refused.sentences(session))
             return
         yield self.out()
+
+    async def moved(self, request: gr.Request, params: Any) -> Answer:
+        """The settings are these now. What is on screen already is not computed again."""
+        shown = self.frame.kept.get(request.session_hash, self.tab.slug)
+        if (plan := await self.plan(params))["streamed"]:
+            self.refused.took(request.session_hash, params)
+            yield self.out(**self.state(params), **plan, stale=self.begun.get(request.session_hash) != params)
+        elif shown is None or shown.params != params:
+            async for out in self.answered(request, params):
+                yield out
+        else:
+            self.refused.took(request.session_hash, params)
+            yield self.out()
 
     async def said(self, request: gr.Request, event: gr.EventData, *given: Any) -> Answer:
         """A message from the browser; its answer carries its number."""
@@ -138,27 +169,31 @@ class Page:
             act = ACTS.get(message["kind"])
             if act is None:
                 raise ValueError("The page and the server do not understand each other; please reload the page.")
-            async for out in act(self, request, message, given):
+            async for out in act(Said(self, request, message, given)):
                 if isinstance(out[-1], dict) and "turn" in message:
                     out[-1].setdefault("turn", message["turn"])
                 yield out
             return
         yield self.out(turn=message.get("turn"))
 
-    async def answered(self, request: gr.Request, params: Any, values: bool = False, **wire: Any) -> Answer:
-        """What the parameters show; a streamed view is begun by the browser."""
-        new = self.written(request.session_hash, params, self.tab.declared) if values else None
+    async def answered(self, request: gr.Request, params: Any, names: Collection[str] = (), **wire: Any) -> Answer:
+        """What the parameters show, and new values of these widgets; a streamed view is begun by the browser."""
+        session = request.session_hash
+        new = self.written(session, params, names) if names else None
         wire |= self.state(params)
         # in the same answer as what is shown: of two in one flush the browser sees the last
         if any(source.offer and source.wanted(params) for source in self.tab.sources):
             wire["offers"] = await self.frame.lanes.one(partial(sources.offers, self.tab, params))
         if (plan := await self.plan(params))["streamed"]:
-            yield self.out(new, **plan, begin=True, **wire)
+            self.refused.took(session, params, names)
+            yield self.out(new, **plan, begin=True, refused=self.refused.sentences(session), **wire)
             return
         shown = None
-        async for item in self.frame.lanes.now(partial(self.steps, request.session_hash, params, wire.get("turn"))):
+        async for item in self.frame.lanes.now(partial(self.steps, session, params, wire.get("turn"))):
+            if shown is None:
+                self.refused.took(session, params, names)
             shown = again(shown, item)
-            yield self.out(new, shown, **plan, **wire)
+            yield self.out(new, shown, refused=self.refused.sentences(session), **plan, **wire)
             new = None
 
     async def plan(self, params: Any) -> dict[str, Any]:
@@ -172,7 +207,9 @@ class Page:
             given = self.inputs(self.tab, session, params)
         except sources.MissingError as missing:
             self.frame.kept.drop(session, self.tab.slug)
-            yield [markup.note(str(missing)), {"turn": turn, "scenes": []}, None, "", "", ""]
+            told = markup.note(str(missing)) + (
+                markup.fetching(self.tab.slug, missing.source, here=True) if missing.source is not None else "")
+            yield [told, {"turn": turn, "scenes": []}, None, "", "", ""]
             return
         for result in self.tab.run.stream(params, **given):
             painted = self.painted(session, params, result, turn)
@@ -182,7 +219,7 @@ class Page:
     def painted(self, session: str, params: Any, result: Any, turn: int | None) -> list[Any]:
         """New values of what is shown, for one result."""
         view, body = self.tab.view(params), result.body
-        preset = next((p for p in self.tab.presets if p.params == params), None) if result.finished else None
+        preset = self.tab.preset(params) if result.finished else None
         seen = markup.observed(preset, bool(preset.holds(result))) if preset else ""
         words = f"<p>{escape(view.words(params, body))}</p>" if view.words else ""
         shown = self.frame.kept.get(session, self.tab.slug)
@@ -204,7 +241,7 @@ class Page:
         """The long run of a streamed view: its place while it waits, then its results."""
         session, shown = request.session_hash, None
         with problems():
-            params = self.read(*given)
+            params = self.refused.read(session, given)
             if not (await self.plan(params))["streamed"]:
                 yield self.out()
                 return
@@ -223,94 +260,6 @@ class Page:
     def stop(self, request: gr.Request) -> None:
         """End the visitor's long runs."""
         self.frame.lanes.stop(visitor_of(request, request.session_hash))
-
-    # --- messages ---
-
-    async def _open(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        """The tab is seen for the first time; a long run starts by itself only when a link asked for it."""
-        linked = message.get("link")
-        params = linked_to(self.tab, linked) if linked else self.read(*given)
-        if not linked and (plan := await self.plan(params))["streamed"]:
-            yield self.out(**self.state(params), **plan)
-            return
-        async for out in self.answered(request, params, bool(linked), turn=message["turn"]):
-            yield out
-
-    async def _set(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        """A stage or a button sets parameters."""
-        params = permalink.changed(self.read(*given), message["values"])
-        async for out in self.answered(request, params, True, turn=message["turn"]):
-            yield out
-
-    async def _note(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        """The stage did by itself what held parameters say: they are set for the link, and nothing is computed."""
-        before, shown = self.read(*given), self.frame.kept.get(request.session_hash, self.tab.slug)
-        names = message["values"].keys() & set(self.tab.held)
-        params = permalink.changed(before, {name: message["values"][name] for name in names})
-        if shown is not None and shown.params == before:
-            self.frame.kept.put(request.session_hash, self.tab.slug, params, shown.result)
-        yield self.out(self.written(request.session_hash, params, names), **self.state(params))
-
-    async def _preset(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        params = self.tab.presets[int(message["index"])].params
-        async for out in self.answered(request, params, True, turn=message["turn"]):
-            yield out
-
-    async def _file(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        """An uploaded file; on an error everything stays as it was."""
-        source, now = self.tab.sources[int(message["source"])], self.read(*given)
-        took = partial(sources.take, self.tab, source, request.session_hash, message["path"])
-        values, said = await self.frame.lanes.one(took)
-        held = {str(message["source"]): said}
-        async for out in self.answered(request, permalink.changed(now, values), True, turn=message["turn"], held=held):
-            yield out
-
-    async def _fetch(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        """Weights from a hub, as a long run that can be stopped."""
-        source, params, session = self.tab.sources[int(message["source"])], self.read(*given), request.session_hash
-        make = partial(sources.fetched, self.tab, source, session, params)
-        yield self.out(running=True)
-        with problems():
-            async for words in self.frame.lanes.long(session, visitor_of(request, session), "download", make):
-                yield self.out(held={str(message["source"]): words}) if isinstance(words, str) else self.out()
-            async for out in self.answered(request, params, turn=message["turn"], running=False):
-                yield out
-            return
-        yield self.out(running=False)
-
-    async def _link(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        params = self.read(*given)
-        lost = sources.caveat(self.tab, params)
-        if lost:
-            gr.Info(escape(lost), title="About this link")
-        yield self.out(share="link", text=permalink.encode(self.tab.slug, self.portable(params)))
-
-    async def _python(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        yield self.out(share="python", text=export.script(self.tab, self.read(*given)))
-
-    async def _pin(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        """What is on screen, to stand beside what comes next."""
-        shown = self.frame.kept.get(request.session_hash, self.tab.slug)
-        if shown is None:
-            raise ValueError("There is nothing on screen yet to pin.")
-        yield self.out(pin=export.pin(self.tab, self.portable(shown.params), shown))
-
-    async def _rows(self, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
-        """The rows behind what is on screen, from the kept result: nothing is computed."""
-        shown = self.frame.kept.get(request.session_hash, self.tab.slug)
-        if shown is None:
-            raise ValueError("There is nothing on screen yet to download.")
-        view, of = self.tab.view(shown.params), message.get("of", "")
-        rows = view.part(shown.result.body, of) if of and view.part else view.table(shown.result.body)
-        kind = "json" if message.get("format") == "json" else "csv"
-        text = markup.json_of(rows) if kind == "json" else markup.csv_of(rows)
-        name = "-".join(filter(None, ("glassbox", self.tab.slug, of if view.part else "")))
-        yield self.out(save=f"{name}.{kind}", text=text)
-
-
-ACTS: dict[str, Callable[..., Answer]] = {
-    "open": Page._open, "set": Page._set, "preset": Page._preset, "file": Page._file, "fetch": Page._fetch,
-    "note": Page._note, "link": Page._link, "python": Page._python, "rows": Page._rows, "pin": Page._pin}
 
 
 def draw(tab: Tab, frame: Frame) -> Page:
@@ -335,7 +284,7 @@ def wired(tab: Tab, frame: Frame, made: dict[str, Any], **more: Any) -> Page:
     made["widgets"] = {name: made["widgets"][name] for name in tab.declared}
     spoken = {"wire": Wire(tab.slug), "changes": Aside(tab.slug, "changes"), "runs": Aside(tab.slug, "runs")}
     page = Page(tab, frame, Parts(**made, **spoken), **more)
-    frame.forgets += [lambda session: page.begun.pop(session, None), page.wrote.drop]
+    frame.forgets += [lambda session: page.begun.pop(session, None), page.wrote.drop, page.refused.drop]
     parts, values = page.parts, page.values
     # of a text's echo and a hand on a slider at the same time, both are heard
     for name in ("change", "input"):

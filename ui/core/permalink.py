@@ -12,12 +12,12 @@ Reading never fails: an unknown key is ignored, a bad value costs one sentence a
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl, urlencode
 
-from ui.core.tab import Param, ParamError, declared
+from ui.core.tab import Param, ParamError, Tab, declared
 
 
 def version(kind: type) -> str:
@@ -25,10 +25,18 @@ def version(kind: type) -> str:
     return str(1 + len(getattr(kind, "FORMER", ())))
 
 
-def encode(slug: str, params: Any) -> str:
-    """The query string of ``params`` (no leading "?"). Parameters equal to their default are left out."""
+def short(tab: Tab, params: Any) -> str:
+    """The query string of what the shown view reads of ``params``."""
+    return encode(tab.slug, params, tab.reads(params))
+
+
+def encode(slug: str, params: Any, names: Collection[str] | None = None) -> str:
+    """The query string of ``params`` (no leading "?"), or of those with ``names`` alone. Parameters equal to their
+    default are left out."""
     pairs = [("tab", slug), ("v", version(type(params)))]
     for param in declared(type(params)):
+        if names is not None and param.name not in names:
+            continue
         text = to_text(param.type, getattr(params, param.name))
         if text != to_text(param.type, param.default):
             pairs.append((param.name, text))

@@ -19,6 +19,7 @@ from ui.parts import pictures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEADER = """
+<a class="gb-skip" href="#gb-tabs" data-glassbox="skip">Skip to the tab</a>
 <div class="gb-brand"><h1 translate="no">Glassbox</h1>
 <p>Change the mechanism, keep your input, watch what breaks.</p></div>"""
 TOOLS = """

@@ -217,6 +217,32 @@ class Tab:
         """The first source of this kind."""
         return next((s for s in self.sources if s.kind == kind), None)
 
+    def reads(self, params: Any) -> dict[str, Any]:
+        """The settings that the shown view reads, by name: those that ``uses`` and ``needs`` do not hide."""
+        ids, view = {s.field: s.id for s in self.sources}, getattr(params, self.chooser, "")
+        found = {}
+        for name in self.declared:
+            needs = [self.needs[key] for key in {name, ids.get(name)} & self.needs.keys()]
+            if view in self.uses.get(name, (view,)) and all(_met(params, choices) for choices in needs):
+                found[name] = getattr(params, name)
+        return found
+
+    def preset(self, params: Any) -> Preset | None:
+        """The preset whose settings are on screen."""
+        shown = self.reads(params)
+        return next((p for p in self.presets if self.reads(p.params) == shown), None)
+
+
+def _met(params: Any, choices: Iterable[Choice]) -> bool:
+    """Whether one of these choices is made."""
+    return any(all(_made(getattr(params, name), value) for name, value in pairs([choice])) for choice in choices)
+
+
+def _made(now: Any, value: str) -> bool:
+    if isinstance(now, tuple):
+        return value in now
+    return (str(now) == value.removeprefix("!")) != value.startswith("!")
+
 
 def pairs(choices: Iterable[Choice]) -> Iterator[tuple[str, str]]:
     """Every (parameter, value) that stands in some choices."""

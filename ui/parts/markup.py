@@ -45,8 +45,10 @@ def _check(ok: bool, name: str, figures: str, text: str) -> str:
 
 
 def note(text: str) -> str:
-    """A sentence in small type; nothing for an empty one."""
-    return f'<p class="gb-note">{escape(text)}</p>' if text else ""
+    """A sentence in small type; nothing for an empty one. What stands after a line break goes when the run ends."""
+    said, _, left = text.partition("\n")
+    while_it_runs = f' <span class="gb-left">{escape(left)}</span>' if left else ""
+    return f'<p class="gb-note">{escape(said)}{while_it_runs}</p>' if text else ""
 
 
 def table(rows: Table, caption: str = "", kind: str = "gb-table") -> str:
@@ -154,12 +156,17 @@ def upload(slug: str, source: Source, index: int) -> str:
             + f'<p class="gb-note" data-held="{index}" role="status"></p>')
 
 
-def fetching(slug: str, index: int) -> str:
-    """What could be fetched for a source, in words, and the buttons that fetch it and stop."""
+def fetching(slug: str, index: int, here: bool = False) -> str:
+    """The buttons that fetch what a source offers and stop: beside it, after what could be fetched in words, where
+    answers show them; or ``here``, where it is missed, with how far it is."""
+    name = "here" if here else "hub"
+    buttons = (f'<button type="button" class="gb-quiet" id="{slug}-{name}" '
+               f'{says({"kind": "fetch", "source": index})}>Download</button>'
+               '<button type="button" class="gb-quiet gb-halt" data-long="stop">Stop</button>')
+    if here:
+        return f'<div class="gb-downloads">{buttons}<span data-held="{index}" role="status"></span></div>'
     return (f'<p class="gb-note" id="{slug}-offer" data-offer="{index}" role="status"></p>'
-            f'<span class="gb-fetch" hidden><button type="button" class="gb-quiet" id="{slug}-hub" '
-            f'{says({"kind": "fetch", "source": index})}>Download</button>'
-            '<button type="button" class="gb-quiet gb-halt" data-long="stop">Stop</button></span>')
+            f'<span class="gb-fetch" hidden>{buttons}</span>')
 
 
 def pictures(slug: str, source: Source, index: int, samples: list[dict[str, str]]) -> str:

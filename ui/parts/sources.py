@@ -15,19 +15,24 @@ PAINTED = 1600
 
 
 class MissingError(ParamError):
-    """A file, or a model of the shelf, that the settings ask for is not here."""
+    """A file, or a model of the shelf, that the settings ask for is not here. ``source``: the number of the source that
+    could fetch it."""
+
+    def __init__(self, sentence: str, source: int | None = None) -> None:
+        super().__init__(sentence)
+        self.source = source
 
 
 def inputs(tab: Tab, session: str, params: Any) -> dict[str, Any]:
     """The keyword arguments that the mechanism gets besides ``params``. ValueError, one sentence, for what is not
     there."""
     found: dict[str, Any] = {}
-    for source in tab.sources:
+    for number, source in enumerate(tab.sources):
         if source.kind == "picture" and _used(tab, source, params):
             found["image"] = pictures.seen(session, getattr(params, source.field), source.most)
         if source.kind == "shelf" and source.wanted(params) and source.offer(params)[1]:
             title = models.titles()[getattr(params, source.field)]
-            raise MissingError(f"{title} is not on this machine yet; please download it first.")
+            raise MissingError(f"{title} is not on this machine yet; please download it first.", number)
         if source.kind == "model" and source.wanted(params):
             path = MODELS.get(session, _id(tab, source))
             if path is None:
@@ -86,6 +91,16 @@ def offers(tab: Tab, params: Any) -> dict[str, tuple[str, bool]]:
                 found[str(index)] = source.offer(params)
             except ValueError as error:
                 found[str(index)] = str(error), False
+    return found
+
+
+def lacking(tab: Tab) -> dict[str, str]:
+    """What is to be fetched before a preset can be shown, in a sentence, by the preset's number."""
+    found = {}
+    for number, preset in enumerate(tab.presets):
+        for source in tab.sources:
+            if source.offer and source.wanted(preset.params) and (offer := source.offer(preset.params))[1]:
+                found[str(number)] = offer[0]
     return found
 
 

@@ -41,7 +41,8 @@ TAB = Tab(
     chooser="lesson",
     uses={
         **dict.fromkeys(("reading", "norm", "causal", "radius", "head", "tensors", "n", "dim"), CARDS),
-        "scope": ("cost",), **dict.fromkeys(("layer", "kinds", *KIND), (*CARDS, "cost")),
+        "scope": ("cost",), "order": ("heads",), "step": ("state",),
+        **dict.fromkeys(("layer", "kinds", *KIND), (*CARDS, "cost")),
     },
     needs={
         "own-model": (("source", "model"),), "typed": (*READING, ("lesson", "dilution"), *WHOLE),

@@ -50,7 +50,7 @@ TAB = Tab(
         **dict.fromkeys(("touch", "expert", "layer"), ("text",)),
         **dict.fromkeys(("mixture", "site", "change", "one"), ("own",)),
         **dict.fromkeys(("noise", "updates", "speed"), RULED),
-        **dict.fromkeys(("count", "sharp"), ("plane",)),
+        **dict.fromkeys(("count", "sharp", "prototypes"), ("plane",)),
         **dict.fromkeys(("steps", "alphas", "zeta"), ("race",)),
         **dict.fromkeys(("public", "batch", "context", "bandwidth"), ("calculator",)),
         "seed": ("text", "own", "classes", "capacity", "plane", "race", "precision"),

@@ -39,6 +39,8 @@ TAB = Tab(
         **dict.fromkeys(("channels", "pixels"), ("cost",)),
         **dict.fromkeys(("model", "architecture", "reader"), OF_MODELS),
         "picture": (*GRID, *OF_MODELS),
+        **dict.fromkeys(("y", "x"), (*GRID, "model", "rollout")), "step": ON_TOKENS, "edits": SETTINGS_OF["edits"],
+        "map_block": OF_MODELS, "map_head": ("model",),
         "window": (*GRID, "cost"),
         "depth": ("reach", "cosine"),
         "seed": ("cosine",),

@@ -1,0 +1,54 @@
+// What is marked beside an answer: the presets' buttons (what each shows, which one is on screen, which needs a model that is not here
+// yet), and boxes whose value cannot be used.
+import { element } from './frame.js';
+
+const told = new Map();                    // slug -> promise of [{ link, says }], one a preset
+const missing = new Map();                 // slug -> { number of a preset: what is to be fetched first, in a sentence }
+const chip = (slug, k) => document.getElementById(`${slug}-preset-${k}`);
+
+async function titled(slug) {
+  const lacks = missing.get(slug) || {};
+  for (const [k, { says }] of (await told.get(slug)).entries()) {
+    const node = chip(slug, k);
+    node.title = lacks[k] ? `${says} This needs a model that is not fetched yet. ${lacks[k]}` : says;
+    node.toggleAttribute('data-lacks', Boolean(lacks[k]));
+  }
+}
+
+// Each preset's button says what is seen there.
+export function explain(slug) {
+  told.set(slug, chip(slug, 0) ? fetch(new URL(`../presets/${slug}.json`, import.meta.url)).then((answer) => answer.json()) : []);
+  titled(slug);
+}
+
+export function lack(slug, found) {
+  missing.set(slug, found);
+  titled(slug);
+}
+
+// The button of the preset whose link this is.
+export async function press(slug, link) {
+  for (const [k, preset] of (await (told.get(slug) || [])).entries()) chip(slug, k).setAttribute('aria-pressed', preset.link === link);
+}
+
+// A value that cannot be used stays in its box: {parameter: the sentence that stands beside it}.
+export function refuse(slug, found) {
+  for (const box of document.querySelectorAll(`.gb-tab-${slug} [data-refused]`)) {
+    if (found[box.id.slice(slug.length + 1)]) continue;
+    box.removeAttribute('data-refused');
+    box.querySelector('.gb-refused').remove();
+    for (const field of box.querySelectorAll('[aria-invalid]')) for (const name of ['aria-invalid', 'aria-describedby']) field.removeAttribute(name);
+  }
+  for (const [name, text] of Object.entries(found)) {
+    const box = document.getElementById(`${slug}-${name}`);
+    if (!box) continue;
+    const id = `${box.id}-refused`;
+    if (!document.getElementById(id)) box.append(element('p', { id, className: 'gb-refused' }));
+    document.getElementById(id).textContent = text;
+    box.dataset.refused = 'true';
+    for (const field of box.querySelectorAll('input, textarea')) {
+      field.setAttribute('aria-invalid', 'true');
+      field.setAttribute('aria-describedby', id);
+    }
+  }
+}
