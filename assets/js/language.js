@@ -43,9 +43,10 @@ function whole(key) {
   return found.includes(undefined) ? undefined : found.join('');
 }
 
-// A text as a whole, else sentence by sentence.
+// A text as a whole, else sentence by sentence; each line by itself.
 export function translated(text) {
   const key = text.trim();
+  if (key.includes('\n') && !exact.has(key)) return text.split('\n').map(translated).join('\n');
   if (!/[A-Za-z]/.test(key)) return text;
   const found = entry(key) ?? key.split(SENTENCES).map((part) => entry(part) ?? `${part} `).join('').trim();
   return text.replace(key, () => found);

@@ -10,7 +10,7 @@ async function titled(slug) {
   const lacks = missing.get(slug) || {};
   for (const [k, { says }] of (await told.get(slug)).entries()) {
     const node = chip(slug, k);
-    node.title = lacks[k] ? `${says} This needs a model that is not fetched yet. ${lacks[k]}` : says;
+    node.title = lacks[k] ? `${says}\nThis needs a model that is not fetched yet. ${lacks[k]}` : says;
     node.toggleAttribute('data-lacks', Boolean(lacks[k]));
   }
 }

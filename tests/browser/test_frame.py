@@ -134,6 +134,7 @@ def test_a_preset_sets_the_controls_and_shows_that_its_observation_holds(start):
     page.wait_for_selector("#moe-notice li[data-ok=true] >> text=Disabling one of eight experts")
     settled(page, "touch=disable")
     assert page.locator("#moe-touch input[value=disable]").is_checked()
+    page.wait_for_selector(".gb-chip[aria-pressed=true]:has-text('Without one expert')[title^='Disabling one of']")
     page.go_back()                                           # takes the preset back
     page.wait_for_selector("#moe-view input[value=calculator]:checked", state="attached")
     settled(page, "public=OLMoE-1B-7B")
@@ -260,6 +261,10 @@ def test_every_button_has_a_name_and_the_page_a_language(start):
     nameless = f"[...document.querySelectorAll('button')].filter(b => b.offsetParent && !({named})).length"
     assert page.evaluate(nameless) == 0
     assert page.get_attribute("html", "lang") == "en"
+    page.keyboard.press("Tab")                               # the first thing skips the frame and the settings
+    assert page.evaluate("document.activeElement.innerText") == "Skip to the tab"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.closest('#tab-moe .gb-main') !== null")
 
 
 def test_the_status_names_the_device_and_the_weights(page):

@@ -231,3 +231,6 @@ def test_lengths_are_typed_freely_and_a_wrong_one_is_said(start):
     page.fill("#rope-lengths textarea, #rope-lengths input", "300, many")
     page.keyboard.press("Tab")
     page.wait_for_selector(".toast-body >> text=Lengths must be whole numbers with commas between")
+    field = page.locator("#rope-lengths [aria-invalid=true]")          # it stays, and says what counts instead
+    assert field.input_value() == "300, many" and "many" not in page.evaluate("location.search")
+    assert "Still in use: 300, 100, 200." in page.inner_text(f"[id='{field.get_attribute('aria-describedby')}']")

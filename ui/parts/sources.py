@@ -30,9 +30,9 @@ def inputs(tab: Tab, session: str, params: Any) -> dict[str, Any]:
     for number, source in enumerate(tab.sources):
         if source.kind == "picture" and _used(tab, source, params):
             found["image"] = pictures.seen(session, getattr(params, source.field), source.most)
-        if source.kind == "shelf" and source.wanted(params) and source.offer(params)[1]:
+        if source.kind == "shelf" and source.wanted(params) and (offer := source.offer(params))[1]:
             title = models.titles()[getattr(params, source.field)]
-            raise MissingError(f"{title} is not on this machine yet; please download it first.", number)
+            raise MissingError(f"{title} is not on this machine yet; please download it first. {offer[0]}", number)
         if source.kind == "model" and source.wanted(params):
             path = MODELS.get(session, _id(tab, source))
             if path is None:
