@@ -13,7 +13,7 @@ from torchvision.ops.boxes import batched_nms
 from backends import tuned
 from backends.drawn import hosted
 
-UNSURE, APART = 0.1, 0.15          # by which low resolution may misjudge stability, and the overlap of boxes ...
+UNSURE, APART = 0.1, 0.2           # by which low resolution may misjudge stability, and the overlap of boxes ...
 CELLS = 16                         # ... that have so many cells each way, as one cell more or less says more of others
 
 
