@@ -2,6 +2,7 @@
 
 import base64
 import json
+from types import SimpleNamespace as Body
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -114,3 +115,11 @@ def test_the_open_view_travels_in_a_link_and_nothing_is_opened_by_default():
     assert permalink.decode(Params, permalink.encode("segment", Params()) + "&inside=%3Cb%3E")[0] == Params()
     assert box.opened("ann", Params(objects="a:10,20+"), Kept()) is None
     assert TAB.run(Params(objects="a:200,150+")).inside is None
+
+
+def test_one_mask_is_not_compared_with_itself():
+    once = Body(predicted=np.array([[0.7, 0.5]]), true=np.array([[1.0, 0.4]]), known=False)
+    twice = Body(predicted=np.array([[0.7, 0.5], [0.9, 0.9]]), true=np.array([[0.6, 0.4], [1.0, 0.0]]), known=False)
+    assert "off" not in figures.rating_words(None, once) and "itself" in figures.rating_words(None, once)
+    assert "0.10 off" in figures.rating_words(None, twice)
+    assert "0.30 off" in figures.rating_words(None, Body(**{**vars(twice), "known": True}))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from backends.segment import rle
+from backends.segment import Segmenter, rle
 from tests.discs import discs
 from ui.core import permalink
 from ui.core.kept import Kept
@@ -33,6 +33,8 @@ class Holed:
 
     def upscale(self, e, logits):
         return torch.from_numpy(np.where(self.mask(e.size), 1.0, -1.0)).expand(len(logits), -1, -1)
+
+    masks = Segmenter.masks
 
     def predict(self, e, **asked):
         found = self.segmenter.predict(e, **asked)
@@ -67,9 +69,10 @@ def test_a_link_of_version_1_shows_the_masks_and_finds_the_regions_that_it_did()
                              "box_nms_thresh": 0.7, "min_mask_region_area": 0, "skip_covered": False,
                              "crop_n_layers": 0}
     assert permalink.decode(Params, permalink.encode("segment", old)) == (old, ())
-    assert permalink.encode("segment", Params()) == "tab=segment&v=2"
-    assert permalink.decode(Params, "tab=segment&v=2") == permalink.decode(Params, "tab=segment") == (Params(), ())
-    assert "another version" in permalink.decode(Params, "tab=segment&v=3&active=2")[1][0]
+    assert permalink.encode("segment", Params()) == "tab=segment&v=3"
+    assert permalink.decode(Params, "tab=segment&v=3") == permalink.decode(Params, "tab=segment") == (Params(), ())
+    assert "another version" in permalink.decode(Params, "tab=segment&v=4&active=2")[1][0]
+    assert permalink.decode(Params, "tab=segment&v=2")[0] == Params(smallest=100)
 
 
 def test_another_model_is_asked_as_suits_it_unless_the_user_said_how():

@@ -243,10 +243,15 @@ def band_words(params: Any, body: Any) -> str:
 
 def rating_words(params: Any, body: Any) -> str:
     """What the truth is, and how far the head is off."""
-    off = float(np.abs(body.predicted - body.true).mean())
-    truth = ("The truth is the rendered object that the mask overlaps best."
-             if body.known else "No truth is known for this picture, so the object as you finished it counts as one.")
-    return f"{truth} The IoU head is {off:.2f} off on average."
+    off = np.abs(body.predicted - body.true)
+    if body.known:
+        return ("The truth is the rendered object that the mask overlaps best. "
+                f"The IoU head is {off.mean():.2f} off on average.")
+    if len(off) == 1:
+        return ("No truth is known for this picture, and after a single step the mask could only be compared with "
+                "itself. Go on until the object is right: it then counts as the truth.")
+    return (f"No truth is known for this picture, so the object as you finished it counts as one. "
+            f"In the steps before, the IoU head is {off[:-1].mean():.2f} off on average.")
 
 
 def left_words(params: Any, body: Any) -> str:

@@ -40,10 +40,12 @@ SETTINGS = ("smallest", *EVERYTHING)
 HELP = {
     "clean": "Holes and islands of fewer pixels are filled and dropped in each clicked mask; 0 leaves masks as they "
              "are.",
-    "crops": "1 looks at four overlapping crops as well, which finds smaller things; each runs the encoder again.",
+    "crops": "1 looks at four overlapping crops as well, which finds smaller things; each runs the encoder again and "
+             "has its own grid of clicks.",
     "skip": "Where the masks of many clicks lie no further point of the grid is clicked: much faster, nearly the same "
             "masks.",
-    "points": "A grid of clicks: 12 means 144. Time grows with the square; SAM and MobileSAM are slow on a CPU.",
+    "points": "A grid of clicks on the picture, and on each crop: 12 means 144 on each. Time grows with the square; "
+              "SAM and MobileSAM are slow on a CPU.",
     "iou": "Masks that the model itself rates lower are dropped.",
     "stability": "IoU of the mask at a stricter and at a laxer threshold. Low for masks with a vague border.",
     "boxes": "Of two masks whose bounding boxes have a higher IoU, the lower rated goes. It compares boxes, not masks.",
@@ -108,7 +110,7 @@ class Params:
 
     FORMER: ClassVar[tuple[dict[str, Any], ...]] = (
         {"smallest": 0, "skip_covered": False, "crop_n_layers": 0, "points_per_side": 12, "pred_iou_thresh": 0.35,
-         "stability_score_thresh": 0.55},)
+         "stability_score_thresh": 0.55}, {"smallest": 100})
 
     def __post_init__(self) -> None:
         """Raises StateError with one sentence when ``objects`` cannot be read."""
