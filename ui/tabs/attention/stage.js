@@ -4,7 +4,7 @@ import { bars, button, bytes, cell, floats, largest, make, note, number, paint, 
 import { cards, named } from './cards.js';
 import { heads } from './heads.js';
 
-const LAYERS = ['#d55e00', '#e69f00', '#7aa62f', '#009e73', '#2a7fbf', '#7b5fc7'];   // first layer to last
+const LAYERS = ['#c4470a', '#f4c025', '#9eb87a', '#009e73', '#2a7fbf', '#4d3d99'];   // first layer to last
 const EVERY = 160;           // ms a step takes while it plays
 
 // S after `step` tokens, from S after `from` tokens

@@ -7,7 +7,7 @@ import { conventions, covered, fit, stack } from './layers.js';
 import { photo } from './photo.js';
 import { around, level, offsets, read, reweigh, total, unpacked } from './reading.js';
 
-const GROUPS = ['#ffd400', '#ff7f0e', '#ff4f9a', '#b06bff'];
+const GROUPS = ['#ffd400', '#ff8c1a', '#e8489c', '#8d52e0'];
 const NEGATIVE = '#3aa0ff';
 const DRAGGED = ['dcn1', 'dcn2', 'dcn3', 'dcn4'];
 const MODULATED = ['dcn2', 'dcn3', 'dcn4'];

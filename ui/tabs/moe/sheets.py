@@ -11,7 +11,7 @@ import numpy as np
 
 from ui.parts.plots import CATEGORIES
 
-EXPERTS = (*CATEGORIES, "#8B6BD6")
+EXPERTS = (*CATEGORIES, "#5c45a1")
 """A colour for each of eight experts."""
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 LETTERS = {"width": "D", "hidden": "F", "experts": "E", "k": "k", "heads": "H", "groups": "G",

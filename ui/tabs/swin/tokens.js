@@ -7,8 +7,8 @@ import { frame, hatch, spots } from './places.js';
 import { aspect, bar as colours, css, ground, pictureSwitch, tallest, tint } from './scale.js';
 import { pair, tell } from './words.js';
 
-export const HUES = ['#4a9fdc', '#e69f00', '#00b184', '#d984b4', '#7ec8f2', '#e5701a', '#9a80e0', '#e8dc4a', '#aab4c0'];
-const LAYERS = ['#ffd166', '#f79d3c', '#e8663c', '#c63d5d', '#8c3f86', '#54479c'];
+export const HUES = ['#4a9fdc', '#e69f00', '#00b184', '#c270a0', '#7ec8f2', '#e5701a', '#7970db', '#e8dc4a', '#aab4c0'];
+const LAYERS = ['#ffe27a', '#f5a03c', '#e3622f', '#bb3258', '#854770', '#5c53c6'];
 const STEPS = {
   picture: 'Picture', roll: 'Roll', pad: 'Pad', windows: 'Windows', regions: 'Regions', mask: 'Mask', attention: 'Attention', back: 'Roll back',
 };
