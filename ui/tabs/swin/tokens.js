@@ -8,7 +8,7 @@ import { aspect, bar as colours, css, ground, pictureSwitch, tallest, tint } fro
 import { pair, tell } from './words.js';
 
 export const HUES = ['#4a9fdc', '#e69f00', '#00b184', '#c270a0', '#7ec8f2', '#e5701a', '#7970db', '#e8dc4a', '#aab4c0'];
-const LAYERS = ['#ffe27a', '#f5a03c', '#e3622f', '#bb3258', '#854770', '#5c53c6'];
+const LAYERS = ['#ffe27a', '#f5a03c', '#e3622f', '#bb3258', '#854770', '#2d3c86'];
 const STEPS = {
   picture: 'Picture', roll: 'Roll', pad: 'Pad', windows: 'Windows', regions: 'Regions', mask: 'Mask', attention: 'Attention', back: 'Roll back',
 };
