@@ -3,10 +3,15 @@
     python -m benchmarks.presets                     every preset, seeds 0 to 9
     python -m benchmarks.presets --tab moe --seeds 20 --name "Collapse, now"
     python -m benchmarks.presets --limit 5           what needs more than 5 s of processor time is run for its own seed
+    python -m benchmarks.presets --typical --tab deformable --name "729 places" --seeds 60
 
 A row is tab / preset / seeds that hold / seeds run / seconds of one run / note. Where nothing is drawn at random one
 run says all ("no seed"). Presets on a model that is downloaded first are run if it is here. The exit status is 1 if a
 preset holds for fewer than nine of ten of its seeds.
+
+--typical ranks the seeds: how far each figure of a seed's result (each single number of its body) is from the middle
+of the seeds, in ranks, as a mean over the figures; 0 is the middle, 0.5 the end. Seeds whose result lacks a figure
+that the preset's own has are left out.
 """
 from __future__ import annotations
 
@@ -18,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from backends.plain import numbers
 from ui import TABS
 from ui.core.tab import Preset, Tab
 from ui.parts import sources
@@ -45,19 +51,45 @@ class Row:
 
 def seeds(tab: Tab, preset: Preset, count: int) -> list[int | None]:
     """The seeds that matter to a preset, its own first; [None] where nothing is drawn."""
-    view = getattr(preset.params, tab.chooser, "")
-    if not hasattr(preset.params, "seed") or view not in tab.uses.get("seed", tab.views or ("",)):
+    if "seed" not in tab.reads(preset.params):
         return [None]
     own = preset.params.seed
     return [own, *(seed for seed in range(count + 1) if seed != own)][:count]
 
 
-def held(tab: Tab, preset: Preset, seed: int | None) -> bool:
-    """Whether the observation is true for this seed."""
+def result(tab: Tab, preset: Preset, seed: int | None) -> Any:
+    """The finished result for this seed."""
     params = preset.params if seed is None else replace(preset.params, seed=seed)
     given = sources.inputs(tab, "", params) if tab.views else {}
-    result = deque(tab.run.stream(params, **given), 1)[0] if hasattr(tab.run, "stream") else tab.run(params)
-    return bool(preset.holds(result))
+    return deque(tab.run.stream(params, **given), 1)[0] if hasattr(tab.run, "stream") else tab.run(params)
+
+
+def held(tab: Tab, preset: Preset, seed: int | None) -> bool:
+    """Whether the observation is true for this seed."""
+    return bool(preset.holds(result(tab, preset, seed)))
+
+
+def figures(value: Any, name: str = "") -> dict[str, float]:
+    """The single numbers of a result as plain JSON, by their path; arrays are left out."""
+    if isinstance(value, int | float):
+        return {name: float(value)}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    plain = isinstance(value, list) and not all(isinstance(one, dict) for one in value)
+    return {} if plain else {k: v for key, one in items for k, v in figures(one, f"{name}.{key}").items()}
+
+
+def typical(tab: Tab, preset: Preset, count: int) -> list[tuple[float, int]]:
+    """(distance from the middle, seed), the most typical seed first."""
+    found = {seed: figures(numbers(result(tab, preset, seed).body)) for seed in seeds(tab, preset, count)}
+    own = found[preset.params.seed]
+    known = {seed: one for seed, one in found.items() if one.keys() == own.keys()}
+    far = dict.fromkeys(known, 0.0)
+    for name in own:
+        values = [one[name] for one in known.values()]
+        for seed, one in known.items():
+            below, same = sum(v < one[name] for v in values), sum(v == one[name] for v in values)
+            far[seed] += abs((below + same / 2) / len(values) - 0.5) / len(own)
+    return sorted((distance, seed) for seed, distance in far.items())
 
 
 def row(tab: Tab, preset: Preset, count: int, limit: float) -> Row:
@@ -95,7 +127,12 @@ def main() -> None:
     p.add_argument("--name", default="")
     p.add_argument("--seeds", type=int, default=10)
     p.add_argument("--limit", type=float, default=float("inf"))
+    p.add_argument("--typical", action="store_true")
     a = p.parse_args()
+    if a.typical:
+        [found] = [(tab, p) for tab in TABS for p in tab.presets if (tab.slug, p.name) == (a.tab, a.name)]
+        print(*(f"seed {seed}: {far:.3f}" for far, seed in typical(*found, a.seeds)), sep="\n")
+        return
     print(line("tab", "preset", "holds", "of", "seconds", "note"), flush=True)
     short = 0
     for one in rows(a.tab, a.name, a.seeds, a.limit):

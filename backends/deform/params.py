@@ -77,8 +77,9 @@ class DeformParams:
     samples: int = setting(60, "Pictures", "held out, of each deformation", (10, 300), 10)
     start: str = setting("grid", "Starts", "where the taps are when learning begins", choices=tuple(STARTS))
     steps: int = setting(150, "Steps", "of gradient descent", (10, 400), 10)
-    seed: int = setting(28, "Seed", "of all that is drawn at random", (0, 9999))
-    FORMER: ClassVar[tuple[dict[str, Any], ...]] = ({"seed": 14},)
+    tap: int = setting(-1, "Chosen point", "by its number; -1: the page chooses one", (-1, 4095), kind="hidden")
+    seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
+    FORMER: ClassVar[tuple[dict[str, Any], ...]] = ({"seed": 14}, {"seed": 28})
 
     def __post_init__(self) -> None:
         check(self)

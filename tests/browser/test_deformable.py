@@ -93,6 +93,7 @@ def test_a_dragged_tap_changes_the_sum_at_once_and_stays(start):
     page.mouse.up()
     assert during != before
     assert copied(page, "offsets")[0] == pytest.approx([-3, -5], abs=0.1)
+    assert linked(page, "tap") == 0                                    # a link shows the same tap
     after = page.evaluate(OUTPUT)
     assert [float(v) for v in after.split()] == pytest.approx([float(v) for v in during.split()], abs=5e-3)
     page.click("#deformable-stage button:has-text('Back to the pattern')")

@@ -46,7 +46,7 @@ TAB = Tab(
         **dict.fromkeys(("picture", "at"), ("taps", "own", "photo", "stack")),
         **dict.fromkeys((*DECLARED, "given", "mine"), ("own",)),
         **dict.fromkeys(ON_ONE, ("taps",)),
-        **dict.fromkeys(("turn", "grow"), ("taps", "fit")), "head": ("taps", "own"),
+        **dict.fromkeys(("turn", "grow"), ("taps", "fit")), **dict.fromkeys(("head", "tap"), ("taps", "own")),
         **dict.fromkeys(("source", "bend", "layers"), ("stack",)),
         **dict.fromkeys(("start", "steps"), ("fit",)),
         "samples": ("twins",), "learner": ("photo",),
@@ -64,6 +64,6 @@ TAB = Tab(
     },
     titles={"operator": OPERATORS, "kernel": KERNELS, "pattern": PATTERNS, "source": SOURCES, "bend": BENDS,
             "start": STARTS, "given": GIVEN, "learner": LEARNERS, "order": ORDERS, "unit": UNITS},
-    held=("picture",),
+    held=("picture", "tap"),
     folded=("at", "offsets", "raw"),
 )

@@ -55,6 +55,7 @@ def taps_scene(params: Any, body: Any) -> dict[str, Any]:
         "scale": params.scale,
         "dilation": params.dilation,
         "own": bool(params.offsets),
+        "tap": params.tap,
     }
 
 

@@ -124,6 +124,13 @@ function moveTap(stage, y, x) {
   stage.tools.set({ offsets: offsets(stage.scene) });
 }
 
+// the point that is looked at; a link carries it
+function choose(stage, k) {
+  stage.chosen = k;
+  stage.scene.tap = k;
+  stage.tools.note({ tap: k });
+}
+
 function goTo(stage, row, column) {
   const { rows, columns } = stage.scene;
   stage.place = within([row, column], [rows, columns]);
@@ -149,7 +156,7 @@ function listen(stage) {
     if (!(gaps[nearest] < NEAR)) { goTo(stage, Math.round(y), Math.round(x)); return; }
     event.preventDefault();
     canvas.focus();
-    stage.chosen = nearest;
+    choose(stage, nearest);
     stage.drag = DRAGGED.includes(stage.scene.operator);
     canvas.setPointerCapture(event.pointerId);
     paint(stage);
@@ -170,7 +177,7 @@ function keyed(stage, event) {
   const { points } = stage.scene;
   const step = ARROWS[event.key];
   if (event.key === 'n' || event.key === 'p') {
-    stage.chosen = (stage.chosen + (event.key === 'n' ? 1 : points.length - 1)) % points.length;
+    choose(stage, (stage.chosen + (event.key === 'n' ? 1 : points.length - 1)) % points.length);
     paint(stage);
   }
   if (!step) return;
@@ -262,7 +269,7 @@ function taps(root, scene, tools) {
   Object.assign(stage, { scene, tools });
   const weights = scene.points.map((p) => p.weight);
   const dragged = DRAGGED.includes(scene.operator);
-  if (!alike) stage.chosen = dragged ? 2 : weights.indexOf(Math.max(...weights));
+  if (!alike || !tools.old) stage.chosen = scene.points[scene.tap] ? scene.tap : dragged ? 2 : weights.indexOf(Math.max(...weights));
   stage.caption.textContent = dragged ? 'Where it reads: click a place, drag a point' : 'Where it reads: click a place or a point';
   stage.rgb = bytes(scene.map);
   stage.picture = cells(scene.map, scene.rows, scene.columns);
