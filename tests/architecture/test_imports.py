@@ -19,7 +19,8 @@ LAW = {
     "ui/tabs/*/figures.py": DRAWN,
     "ui/parts/plots.py": DRAWN,
     "ui/core/tab.py": set(),
-    "ui/core/*": {"gradio", "starlette", "markdown_it", "numpy", "PIL", "torch", "ui", "backends"},
+    "ui/core/*": {"gradio", "starlette", "latex2mathml", "markdown_it", "numpy", "PIL", "torch", "ui",
+                  "backends"},
     "ui/*": {"gradio", "numpy", "PIL", "torch", "ui", "backends"},
     "app.py": {"gradio", "ui", "backends"},
 }

@@ -1,6 +1,7 @@
 """The tabs' texts: measured numbers have one home, words open their meaning, and each tab first says why."""
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -27,8 +28,10 @@ def raw(slug, language):
 
 
 def loose(text):
-    """Numbers that look measured and stand in the text itself; code and arXiv numbers do not count."""
-    return {one.strip() for one in LOOKS.findall(re.sub(r"`[^`]*`|\d{4}\.\d{5}", "", measured.HOLE.sub("", text)))}
+    """Numbers that look measured and stand in the text itself; code, formulas, arXiv and section numbers do not
+    count."""
+    other = r"`[^`]*`|\$\$.*\$\$|\d{4}\.\d{5}|(?:section|第) [\d.]+"
+    return {one.strip() for one in LOOKS.findall(re.sub(other, "", measured.HOLE.sub("", text)))}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -102,6 +105,22 @@ def test_segment_names_the_photographs_that_its_model_learned_from():
     said = [*(prose.prose("segment", language).text for language in LANGUAGES), *catalogues.catalogue()]
     assert "photograph" in str(entry.data) and "Trained on rendered scenes and free photographs" in " ".join(said)
     assert not [text for text in said if re.search("trained on (synthetic|procedural)", text, re.I)]
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_each_mechanism_has_its_formula_which_is_the_same_in_both_languages_and_is_typeset(slug):
+    english, chinese = (prose.FORMULA.findall(raw(slug, language)) for language in LANGUAGES)
+    assert english == chinese and english
+    page = prose.html(slug).decode() + prose.html(slug, True).decode()
+    drawn = re.findall(r'<div class="gb-formula" tabindex="0">(<math .*?</math>)</div>', page)
+    assert len(drawn) == 2 * len(english) and "$" not in page
+    for one in drawn:
+        shown = "".join(ElementTree.fromstring(one).itertext())
+        assert shown and "\\" not in shown, shown
+
+
+def test_a_formula_stands_on_a_line_of_its_own():
+    assert prose.FORMULA.findall("a $$b$$\n\n$$c$$\n") == ["c"] and "<msup>" in prose.typeset("c^2")
 
 
 def test_tables_are_rendered():

@@ -3,8 +3,8 @@
 A first paragraph that is quoted (``>``) says why one should care: it stands under the tab's question. What follows the
 ``###`` heading says what to look at and comes before the rest. A section ``## <view>`` at the end belongs to the view
 of that name alone. ``{{name.key}}`` is a measured number (``ui.core.measured``); ``[[word]]`` or ``[[words|word]]`` a
-word of ``ui/glossary.json``, which opens its meaning. The browser fetches the prose of a tab, in both languages, when
-the tab is opened, and shows one.
+word of ``ui/glossary.json``, which opens its meaning; ``$$...$$`` on a line of its own a formula in LaTeX, shown as
+MathML. The browser fetches the prose of a tab, in both languages, when the tab is opened, and shows one.
 """
 
 import json
@@ -20,6 +20,7 @@ from ui.core.measured import filled
 UI = Path(__file__).resolve().parent.parent
 LANGUAGES = {"en": "explain.md", "zh": "explain.zh.md"}
 TERM = re.compile(r"\[\[([^]|]+)(?:\|([^]|]+))?\]\]")
+FORMULA = re.compile(r"^\$\$(.+)\$\$$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,16 @@ def parse(text: str) -> Prose:
                  {k.strip(): v.strip() for k, v in views.items()}, re.sub(r"^> ?", "", lead, flags=re.MULTILINE))
 
 
+@cache
+def typeset(latex: str) -> str:
+    """A formula as a block of HTML: MathML, which browsers draw by themselves."""
+    from latex2mathml.converter import convert
+
+    return f'<div class="gb-formula" tabindex="0">{convert(latex, display="block")}</div>'
+
+
 def rendered(text: str, language: str, name: str) -> str:
-    """Markdown with tables and words of the glossary as HTML; ``name`` begins the ids of its meanings."""
+    """Markdown with tables, formulas and words of the glossary as HTML; ``name`` begins the ids of its meanings."""
     from markdown_it import MarkdownIt
 
     numbers = count()
@@ -66,7 +75,7 @@ def rendered(text: str, language: str, name: str) -> str:
         return (f'<button type="button" class="gb-term" popovertarget="{here}">{escape(shown)}</button>'
                 f'<span class="gb-meaning" id="{here}" popover role="note">{escape(meaning)}</span>')
 
-    return MarkdownIt().enable("table").render(TERM.sub(term, text))
+    return MarkdownIt().enable("table").render(TERM.sub(term, FORMULA.sub(lambda found: typeset(found[1]), text)))
 
 
 def leads(slug: str) -> str:
