@@ -1,11 +1,13 @@
 """Pictures of presets for the home view: ``python -m tests.gallery`` takes those that are missing from the real page in
-Chromium, and removes those of presets that are no more. ``--port`` takes them from a page that runs already."""
+Chromium, and removes those of presets that are no more. ``--port`` takes them from a page that runs already,
+``--readme`` takes the three of README.md instead."""
 
 import argparse
 import io
 import os
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from PIL import Image
@@ -15,6 +17,8 @@ from ui import TABS
 from ui.core import home
 
 SIZE = (320, 200)
+README = (("segment", "One click, one cat", 760), ("swin", "Mask off: the leak", 492), ("attention", "A sentence", 576))
+"""Tab, preset and height of the three pictures of README.md; all but the first begin below the views' names."""
 FIGURE = ("(slug) => import(new URL('glass/js/picture.js', document.baseURI)).then(({ chartOf, stageOf }) => "
           "chartOf(slug) || stageOf(slug) || document.querySelector(`#tab-${slug} .gx-stage`))")
 
@@ -62,13 +66,35 @@ def take(browser, url, tab):
     page.close()
 
 
+def readme(browser, url):
+    """Take the three pictures of README.md."""
+    for slug, name, height in README:
+        tab = next(tab for tab in TABS if tab.slug == slug)
+        preset = next(preset for preset in tab.presets if preset.name == name)
+        page = browser.new_page(viewport={"width": 1280, "height": height})
+        page.set_default_timeout(120_000)
+        page.goto(f"{url}?{home.link(tab, preset)}")
+        page.wait_for_selector("html[data-ready=true]", state="attached")
+        page.wait_for_selector(f"#tab-{slug}[data-answered], #{slug}-canvas[data-shown]", state="attached")
+        page.wait_for_timeout(9000)
+        if slug != README[0][0]:
+            page.evaluate("id => { document.getElementById(id).scrollIntoView(); scrollBy(0, 60); }",
+                          f"{slug}-{tab.chooser}")
+            page.wait_for_timeout(1000)
+        shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        shot.save(home.GALLERY.parent / f"readme-{slug}.webp", quality=80, method=6)
+        page.close()
+
+
 def main():
     """Take what is missing, remove what is over."""
     from playwright.sync_api import sync_playwright
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int)
-    port = parser.parse_args().port
+    parser.add_argument("--readme", action="store_true")
+    given = parser.parse_args()
+    port = given.port
     home.GALLERY.mkdir(exist_ok=True)
     known = {home.picture(tab, preset) for tab in TABS for preset in tab.presets}
     for path in home.GALLERY.glob("*.webp"):
@@ -77,14 +103,13 @@ def main():
     binary = os.environ.get("CHROMIUM", "/usr/bin/chromium-headless-shell")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
-        tabs = [tab for tab in TABS if missing(tab)]
-        if port:
+        tabs = [] if given.readme else [tab for tab in TABS if missing(tab)]
+        running = nullcontext(f"http://127.0.0.1:{port}/") if port else serving(["app.py"], Path(folder))
+        with running as url:
             for tab in tabs:
-                take(browser, f"http://127.0.0.1:{port}/", tab)
-        else:
-            with serving(["app.py"], Path(folder)) as url:
-                for tab in tabs:
-                    take(browser, url, tab)
+                take(browser, url, tab)
+            if given.readme:
+                readme(browser, url)
 
 
 if __name__ == "__main__":

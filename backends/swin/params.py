@@ -55,7 +55,7 @@ class SwinParams:
     picture: str = setting("chelsea", "Picture", "a sample's name; an own picture cannot travel in a link",
                            kind="hidden", max_length=80)
     rows: int = setting(14, "Token rows", "", (1, 24))
-    columns: int = setting(14, "Token columns", "", (1, 24))
+    columns: int = setting(14, "Token columns", "", (1, 28))
     window: int = setting(7, "Window M", "tokens on each side", (1, 12))
     shift: int = setting(AUTOMATIC, "Shift s", "-1: half the window, as in Swin", (AUTOMATIC, 11))
     masked: bool = setting(True, "Shift mask", "-100 between tokens of different regions")

@@ -107,6 +107,13 @@ def test_zero_false_and_empty_are_written_and_read(state):
     assert repr(permalink.decode(Mixed, permalink.encode("mixed", state))[0]) == repr(state)
 
 
+def test_the_link_of_every_preset_shows_that_preset():
+    wrong = {(tab.slug, preset.name): sentences for tab in TABS for preset in tab.presets
+             for found, sentences in [permalink.decode(tab.params, permalink.encode(tab.slug, preset.params))]
+             if sentences or found != preset.params}
+    assert wrong == {}
+
+
 def test_defaults_are_left_out():
     assert permalink.encode("mixed", Mixed()) == "tab=mixed&v=1"
     assert parse_qs(permalink.encode("mixed", Mixed(whole=4))) == {"tab": ["mixed"], "v": ["1"], "whole": ["4"]}

@@ -48,7 +48,7 @@ def orders(body: Any) -> "go.Figure":
     figure = _small("", "mean weight, mask on")
     for name, pair in (("on strangers", one.leak), ("on padding", one.padding)):
         figure.add_bar(x=list(one.names), y=list(pair), name=name)
-    figure.update_yaxes(rangemode="tozero", tickformat=".0%")
+    figure.update_yaxes(range=[0, max(0.05, 1.1 * max(*one.leak, *one.padding))], tickformat=".0%")
     return figure
 
 
