@@ -15,7 +15,7 @@ from tests import cases
 from tests.architecture import tree
 from tests.architecture.tree import ROOT, modules, text
 from ui import TABS
-from ui.core import home
+from ui.core.problems import linked_to
 
 README = text(ROOT / "README.md")
 PAGES = {tab.slug: text(ROOT / "ui" / "tabs" / tab.slug / "README.md") for tab in TABS}
@@ -37,9 +37,9 @@ def test_the_readme_is_ten_lines_and_three_pictures_and_what_follows_is_short():
 def test_the_page_of_a_tab_is_short_and_its_links_are_those_of_presets(slug):
     tab = next(one for one in TABS if one.slug == slug)
     page = PAGES[slug]
-    links = {preset.name: f"http://127.0.0.1:7860/?{home.link(tab, preset)}" for preset in tab.presets}
-    first = re.findall(r"^\d\. \[(.+?)\]\((\S+)\):", page, re.M)
-    assert len(first) == 3 and dict(first).items() <= links.items()
+    presets = {preset.name: preset.params for preset in tab.presets}
+    first = re.findall(rf"^\d\. \[(.+?)\]\(http://127\.0\.0\.1:7860/\?(tab={slug}\S*)\):", page, re.M)
+    assert len(first) == 3 and all(linked_to(tab, query) == presets[name] for name, query in first)
     assert page.startswith(f"# {tab.title}\n\n*{tab.question}*\n") and len(page.splitlines()) <= 40
     assert {"Try first", "What is real", "From a program", "Limits"} == set(re.findall(r"^## (.+)$", page, re.M))
     assert f"`/{slug}`" in page
