@@ -80,7 +80,12 @@ async function raster(text, width, height) {
 
 const seen = (slug, part) => { const node = document.getElementById(`${slug}-${part}`); return node?.offsetParent ? node : null; };
 export const chartOf = (slug) => seen(slug, 'plot')?.querySelector('.js-plotly-plot') || null;
-export const stageOf = (slug) => { const root = seen(slug, 'stage')?.querySelector('.gb-stages'); return root?.children.length ? root : null; };
+const canvasOf = (slug) => {
+  const root = seen(slug, 'canvas')?.querySelector('.gx[data-phase=ready]');
+  return root && root.dataset.shown === root.dataset.sent ? root.querySelector('.gx-stage') : null;
+};
+// the drawing of a tab, which is a canvas of its own on Segment; null until it shows what it should
+export const stageOf = (slug) => { const root = seen(slug, 'stage')?.querySelector('.gb-stages'); return root?.children.length ? root : canvasOf(slug); };
 
 // an element as an SVG that stands alone: { text, width, height }
 export async function snapshot(node) {

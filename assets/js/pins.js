@@ -8,20 +8,20 @@ import { halted, say } from './wire.js';
 const pins = new Map();                    // slug -> a Pin
 const AXIS = /^[xyz]axis\d*$/;
 
-const short = (text) => (text.length > 60 ? `${text.slice(0, 57)} …` : text);
+const short = (text) => (!text ? '–' : text.length > 60 ? `${text.slice(0, 57)} …` : text);
 
 // the numbers between which a chart's colours run
 const scaleOf = (chart) => chart._fullData.filter((trace) => trace.z && trace.zmin !== undefined).flatMap(({ zmin, zmax }) => [zmin, zmax]);
 
 class Pin {
-  constructor(slug, { link, digest, labels, defaults, titles, charted }) {
+  constructor(slug, { link, digest, what, labels, defaults, titles, charted }) {
     Object.assign(this, { slug, link, labels, defaults, titles, charted });
     this.place = element('section', { className: 'gb-pin' });
     this.place.setAttribute('aria-label', 'Pinned');
     this.list = element('ul', {});
     this.figure = element('div', { className: 'gb-pin-figure' });
     const head = element('div', { className: 'gb-downloads' });
-    head.append(element('span', {}, 'Pinned'), element('code', { title: 'SHA-256 of the rows as CSV', translate: false }, digest.slice(0, 12)),
+    head.append(element('span', {}, 'Pinned'), element('code', { title: what, translate: false }, digest.slice(0, 12)),
       ...['PNG', 'SVG'].map((kind) => button(`Both as ${kind}`, () => this.save(kind.toLowerCase()), 'gb-quiet')), button('Remove', () => this.remove(), 'gb-quiet'));
     this.place.append(head, this.list, this.figure);
   }
@@ -35,8 +35,8 @@ class Pin {
       if (this.charted) chart = chartOf(this.slug); else stage = stageOf(this.slug);
     }
     this.shot = await snapshot(chart || stage);
-    const below = document.getElementById(`${this.slug}-${chart ? 'plot' : 'stage'}`);
-    below.before(this.place);
+    const below = (chart || stage).closest(['plot', 'stage', 'canvas'].map((part) => `#${this.slug}-${part}`).join());
+    if (below.matches('[id$=-canvas]')) below.after(this.place); else below.before(this.place);
     below.parentElement.dataset.pinned = 'true';
     if (chart) {
       const { data, layout } = JSON.parse(JSON.stringify({ data: chart.data, layout: chart.layout }));

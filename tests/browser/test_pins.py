@@ -71,3 +71,18 @@ def test_a_stage_is_pinned_as_its_picture(open_page, app_url):
     page.click("#swin-view input[value=reach]")
     page.wait_for_selector(".gb-pin li:has-text('Roll and mask → Reach')")
     assert page.evaluate("document.querySelector('.gb-pin img').naturalWidth") > 300
+
+
+def test_the_canvas_of_segment_can_be_pinned_and_its_pin_travels_in_the_address(open_page, app_url):
+    page = open_page(f"{app_url}?tab=segment&v=3&objects=cat%3A240%2C70%2B")
+    page.wait_for_selector(".gx[data-phase=ready]:not([data-shown='0'])")
+    page.click(".gx-pin")
+    page.wait_for_selector(".gb-pin img")
+    page.focus(".gx-canvas")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".gb-pin li:has-text('Objects')")
+    digest, address = page.inner_text(".gb-pin code"), page.url
+    other = open_page(address)
+    other.wait_for_selector(".gb-pin li:has-text('Objects')")
+    assert other.inner_text(".gb-pin code") == digest

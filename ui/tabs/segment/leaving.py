@@ -4,6 +4,7 @@ Each function answers one message of the wire for ``page``, a ``SegmentPage``: i
 message and what the page's values hold, and yields what the answer fills.
 """
 
+import json
 import secrets
 from functools import partial
 from html import escape
@@ -12,11 +13,16 @@ from typing import Any
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
-from ui.core import permalink
+from ui.core import export, permalink
 from ui.core.lanes import Place
 from ui.core.page import Answer
 from ui.parts import markup
 from ui.tabs.segment.shown import waits
+from ui.tabs.segment.state import Params
+
+LABELS = {"picture": "Picture", "model": "Model", "objects": "Objects", "active": "Selected object",
+          "inside": "Opened box"}
+"""What a pin calls the settings that have no widget."""
 
 
 async def outline(page: Any, session: str, request: gr.Request, message: dict[str, Any],
@@ -75,6 +81,24 @@ async def share_link(page: Any, session: str, request: gr.Request, message: dict
     if lost:
         gr.Info(escape(lost), title="About this link")
     yield page.out(wire={"share": "link", "text": permalink.encode(page.tab.slug, params)})
+
+
+async def pin(page: Any, session: str, request: gr.Request, message: dict[str, Any], given: tuple[Any, ...]) -> Answer:
+    """What the canvas shows, to stand beside what comes next."""
+    params = page.read(*given)
+    pinned = await page.frame.lanes.one(lambda: _pinned(page, session, params))
+    yield page.out(wire={"pin": pinned})
+
+
+def _pinned(page: Any, session: str, params: Any) -> dict[str, Any]:
+    from ui.tabs.segment import answers
+
+    masks = [mask for _, mask, _ in answers.objects_of(session, params, page.frame.kept)]
+    if not masks:
+        raise ValueError("There is nothing on screen yet to pin.")
+    found = export.pinned(page.tab, params, json.dumps(masks), "SHA-256 of the masks' run lengths as JSON", False)
+    usual = {name: str(getattr(Params(), name)) for name in LABELS}
+    return found | {"labels": found["labels"] | LABELS, "defaults": found["defaults"] | usual, "short": found["link"]}
 
 
 async def share_python(page: Any, session: str, request: gr.Request, message: dict[str, Any],

@@ -302,7 +302,7 @@ ACTS: dict[str, Callable[..., Answer]] = {
     "sample": SegmentPage._sample, "picture": SegmentPage._picture, "own": SegmentPage._own, "add": SegmentPage._add,
     "model": SegmentPage._model, "file": SegmentPage._file, "find": SegmentPage._find, "fetch": SegmentPage._fetch,
     "export": leaving.take, "outline": leaving.outline, "link": leaving.share_link, "python": leaving.share_python,
-    "import": leaving.bring,
+    "import": leaving.bring, "pin": leaving.pin,
 }
 
 
