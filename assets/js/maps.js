@@ -4,7 +4,7 @@ import { element } from './frame.js';
 export const make = (tag, className, text) => element(tag, { className }, text);
 
 const CIVIDIS = ['#00224e', '#123570', '#3b496c', '#575d6d', '#707173', '#8a8678', '#a59c74', '#c3b369', '#e1cc55', '#fee838'];
-const RDBU = ['#053061', '#2166ac', '#4393c3', '#92c5de', '#d1e5f0', '#f7f7f7', '#fddbc7', '#f4a582', '#d6604d', '#b2182b', '#67001f'];
+const BELOW = '#2b7bcd', ABOVE = '#d6453a';  // of signed values; zero lets the panel through, on light and dark pages (ui/parts/plots.py)
 export const BAD = '#d8342a';
 
 export const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -24,7 +24,7 @@ function palette(stops) {
   });
 }
 const SEQUENTIAL = palette(CIVIDIS);
-const DIVERGING = palette(RDBU);
+const DIVERGING = Uint32Array.from({ length: 256 }, (_, level) => packed(channels(level < 128 ? BELOW : ABOVE), Math.round(Math.abs(2 * level - 255))));
 const VOID = [packed([128, 128, 128], 90), packed([128, 128, 128], 30)];
 
 export function number(v) {

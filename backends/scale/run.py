@@ -78,9 +78,9 @@ def _dial_checks(params: ScaleParams, row: Tensor) -> tuple[Check, ...]:
     theirs = F.scaled_dot_product_attention(q, k, torch.eye(params.n, dtype=q.dtype, device=q.device)[None, None],
                                             scale=params.d**-params.exponent)
     return (check("the Jacobian's norm", gap, 1e-6,
-                  "sqrt(sum p^2 - 2 sum p^3 + (sum p^2)^2) against autograd, first row"),
+                  "difference between our formula and automatic differentiation, for the first row"),
             check("torch's attention agrees", (ours - theirs).abs().max(), 1e-9,
-                  "scaled_dot_product_attention with scale = d^-p"))
+                  "largest difference between our rows and those of torch's own attention"))
 
 
 def _training(params: ScaleParams) -> Work:
@@ -96,10 +96,11 @@ def _training(params: ScaleParams) -> Work:
         later = (models[0](other) - first)[:, :-1].abs().max()
     yield body, "", (
         check("T5's route starts as the same function", (first - second).abs().max(), 1e-3,
-              "difference to 1/sqrt(d) before training"),
+              "largest difference of its outputs to those of 1/sqrt(d) before training"),
         check("no scale is another function", 0.01 - (first - third).abs().max(), 0.0,
-              "0.01 less its largest difference to 1/sqrt(d)"),
-        check("causal", later, 1e-5, "what the last token changes before itself"))
+              "0.01 minus the largest difference of its outputs to those of 1/sqrt(d): below 0 they differ by more "
+              "than 0.01"),
+        check("causal", later, 1e-5, "how much another last token changes the outputs before it"))
 
 
 def _depth(params: ScaleParams) -> Work:
@@ -112,9 +113,9 @@ def _depth(params: ScaleParams) -> Work:
     said = "No gradient at all reaches the input: in float32 it has died out." if not any(body.backward[:1]) else ""
     yield body, said, (
         check("NTK parametrisation is the same function", gap, 0.01,
-              "largest relative difference of a layer's second moment"),
+              "largest difference of a layer's second moment between both ways to write it, as a share"),
         check("the activation's second moment", abs(found / body.moment - 1), 0.05,
-              "50 000 draws against the integral, relative"))
+              "difference between 50 000 draws and the integral, as a share"))
 
 
 def _entropy(params: ScaleParams) -> Work:
@@ -137,11 +138,12 @@ def _entropy_checks(body: Entropy, of: entropy.Products) -> tuple[Check, ...]:
     longer = entropy.products(q * torch.linspace(0.5, 3, len(q), device=q.device)[:, None],
                                k * torch.linspace(4, 0.25, most, device=q.device)[:, None])
     free = (entropy.scaled("cosine", longer, most) - entropy.scaled("cosine", of, most)).abs().max()
-    return (check("no more than log n", above, 1e-9, "largest entropy less log n"),
+    return (check("no more than log n", above, 1e-9,
+                  "how far the largest entropy lies above log n, that of equal weights"),
             check("log n is torch's attention", apart, 1e-4,
-                  "entropies at 64 and 512 keys, with scale = log n / (log 512 sqrt(d))"),
+                  "largest difference of entropy to torch's own attention with that scale, at 64 and 512 keys"),
             check("cosine knows no lengths", free, 1e-3,
-                  "change of these scores at 512 keys when each q and k is made longer or shorter"))
+                  "how much these scores change at 512 keys when each q and k is made longer or shorter"))
 
 
 def _attended(q: Tensor, k: Tensor, scale: float) -> float:
@@ -177,8 +179,9 @@ def _truncated(params: ScaleParams) -> Work:
     exact = 1 - 2 * tail / math.erf(2 / math.sqrt(2))
     body = Truncated(tuple(torch.linspace(-3, 3, 61, device=HOST).tolist()), counts, exact, exact**-0.5, found)
     yield body, "", (check("the variance that the cut leaves", abs(found[1] - exact), 0.015,
-                           "100 000 draws against the formula"),
-                     check("corrected back to 1", abs(found[2] - 1), 0.015, "100 000 draws"))
+                           "difference between the variance of 100 000 draws and the formula"),
+                     check("corrected back to 1", abs(found[2] - 1), 0.015,
+                           "difference between the variance of 100 000 draws and 1"))
 
 
 VIEWS: dict[str, Callable[[ScaleParams], Work]] = {

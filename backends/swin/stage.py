@@ -133,6 +133,8 @@ def checks(scene: Scene, shown: Board) -> tuple[Check, ...]:
     if scene.params.masked:
         text = ("pairs that the mask gets wrong, told from where they lie in the picture: strangers let through, "
                 "neighbours blocked")
+        if wrong and scene.layout.order == "timm":
+            text += ". timm rolls before it pads, so where M does not divide the map its cuts lie beside the seam"
         found.append(check("The mask separates what the roll brought together", wrong, 0, text))
     plain = scene.params.bias == "trained" and not scene.edited and scene.params.similarity == "dot"
     return (*found, _parity(scene)) if plain and scene.params.masked else tuple(found)

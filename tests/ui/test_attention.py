@@ -275,6 +275,16 @@ def test_random_features_are_drawn_and_tabled_by_their_true_number():
     drawn = {trace.name: list(trace.x) for trace in figures.favor(lesson).data if trace.showlegend is not False}
     assert drawn["positive"] == list(m) and drawn["sin/cos"] == drawn["hyperbolic"] == [2 * one for one in m]
     rows = {row[:3] for row in figures.favor_table(lesson).rows}
-    assert ("positive", 64, 64) in rows and ("trigonometric", 64, 128) in rows
+    assert ("positive", 64, 64) in rows and ("sin/cos", 64, 128) in rows
     said = figures.favor_words(SMALL, result.body)
     assert "positive" in said and "(m = 512); sin/cos" in said and f"by {100 * lesson.moved:.2g} %." in said
+
+
+def test_a_kind_has_one_name_in_the_menu_and_in_every_legend(answers):
+    from backends.attention.params import KINDS
+
+    assert figures.KINDS.items() <= {name: kind.label for name, kind in KINDS.items()}.items()
+    for lesson in ("training", "dilution", "gradient"):
+        body = answers(TAB.run, next(p.params for p in TAB.presets if p.params.lesson == lesson)).body
+        shown = {str(row[0]) for row in TAB.views[lesson].table(body).rows}
+        assert shown & {*figures.NAMES.values()} and not shown & {*figures.NAMES}, shown

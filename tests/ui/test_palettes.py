@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from ui.parts.plots import CATEGORIES
+from ui.parts.plots import CATEGORIES, SIGNED
 from ui.tabs.moe.sheets import EXPERTS
 
 SEEN = {
@@ -23,7 +23,7 @@ SEEN = {
 TO_XYZ = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 NEXT, ANY = 9.0, 5.5
 """The least distance of neighbours in a palette, and of any two of its colours, which also have names beside them."""
-MAPS = {"CIVIDIS", "RDBU"}
+MAPS = {"CIVIDIS"}
 
 
 def listed():
@@ -94,4 +94,11 @@ def test_maps_are_read_by_lightness_and_both_signs_apart(sight):
     maps = {name.rpartition(":")[2]: [lab(c, sight) for c in colours] for name, colours in PALETTES.items()}
     light = [seen[0] for seen in maps["CIVIDIS"]]
     assert all(two > one + 3 for one, two in pairwise(light))
-    assert min(distance(maps["RDBU"][k], maps["RDBU"][10 - k]) for k in range(4)) >= NEXT
+    script = (ROOT / "assets" / "js" / "maps.js").read_text("utf-8")
+    signs = [np.array([int(one[at:at + 2], 16) for at in (0, 2, 4)]) for one in re.findall(
+        "(?:BELOW|ABOVE) = '#([0-9a-f]{6})'", script)]
+    assert [SIGNED[k][1] for k in (0, 3)] == [f"rgba({r}, {g}, {b}, 1)" for r, g, b in signs]   # charts as canvases
+    for panel in (np.full(3, 255), np.array([0x16, 0x19, 0x1d])):
+        for share in (0.4, 0.7, 1.0):
+            mixed = ["#" + "".join(f"{round(v):02x}" for v in share * sign + (1 - share) * panel) for sign in signs]
+            assert distance(*(lab(one, sight) for one in mixed)) >= NEXT, (panel, share)

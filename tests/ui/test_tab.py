@@ -10,7 +10,7 @@ import pytest
 from backends.plain import numbers
 from tests.conftest import fetched
 from ui import TABS
-from ui.core import prose
+from ui.core import language, prose
 from ui.core.tab import ParamError, Tab, Table, View, declared, pairs
 from ui.parts import markup, plots
 
@@ -188,3 +188,24 @@ def test_answers_that_can_come_at_once_reach_the_browser_through_different_eleme
             if (places.get(target) or "").startswith(f"{tab.slug}-") and event in HEARD}
     assert {"said", "begin"} < seen.keys()
     assert seen == {event: f"{tab.slug}-{HEARD[event]}" for event in seen}
+
+
+def test_what_a_logarithmic_axis_cannot_show_is_marked_at_its_edge():
+    figure = plots.stacked("n", ("a", "b"), (1, 2, 4), log_y=(True, False))
+    plots.line(figure, (1, 2, 4), (0.0, 3e-3, None), "x", 0)
+    plots.line(figure, (1, 2, 4), (0.0, 1.0, 2.0), "y", 1, 1)
+    plots.grounded(figure)
+    line, linear, marks = figure.data
+    assert line.y == (None, 3e-3, None) and linear.y == (0.0, 1.0, 2.0)
+    assert marks.x == (1.0,) and marks.y == (1e-3,) and marks.name == plots.ZERO and language.known(marks.name)
+    dead = plots.stacked("n", ("a",), (1, 2), log_y=(True,))
+    plots.line(dead, (1, 2), (0.0, 1e-14), "x", 0)
+    plots.grounded(dead, 1e-12)
+    assert dead.data[1].y == (1e-12, 1e-12) and "1e-12" in dead.data[1].name and language.known(dead.data[1].name)
+
+
+def test_numbers_of_an_axis_do_not_touch_on_a_phone():
+    assert plots.spaced((0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4), log=False)["ticktext"] == [
+        "0.25", "", "", "1", "", "1.5", "2", "3", "4"]
+    assert plots.spaced((128, 256, 512, 1024))["ticktext"] == ["128", "256", "512", "1024"]
+    assert plots.spaced(())["ticktext"] == []

@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ui.core.tab import Table
-from ui.parts.plots import CATEGORIES, band, line, stacked, upright
+from ui.parts.plots import CATEGORIES, band, grounded, line, stacked, upright
 from ui.parts.plots import figure as plot
 from ui.tabs.attention import scenes
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-NAMES = {"trigonometric": "sin/cos", "linear": "linear, f = id", "norm": "NormAttention"}
+KINDS = {"softmax": "Softmax", "elu1": "elu + 1", "performer": "Performer, positive", "norm": "NormAttention",
+         "diag": "DiagAttention"}
+"""What the tab's menu calls kinds that trained mixers have, too."""
+NAMES = KINDS | {"trigonometric": "sin/cos", "linear": "linear, f = id", "transnormer": "TransNormer",
+                 "reversed": "TransNormer, reversed"}
+
+
+def named(kind: str) -> str:
+    """What a kind or a trained mixer is called, on every view."""
+    return NAMES.get(kind, kind)
 
 
 def bracket(lesson: Any) -> "go.Figure":
@@ -56,7 +65,7 @@ def favor(lesson: Any) -> "go.Figure":
     names = ("error", "low", "high", "theory", "non_positive")
     error, low, high, theory, share = (np.asarray(getattr(lesson, name)) for name in names)
     for k, kind in enumerate(lesson.kinds):
-        name, counts = NAMES.get(kind, kind), [lesson.features[k] * m for m in lesson.m]
+        name, counts = named(kind), [lesson.features[k] * m for m in lesson.m]
         band(figure, counts, low[k], high[k], k)
         line(figure, counts, error[k], name, k)
         line(figure, counts, theory[k], f"{name}: closed form", k, 0, "dash")
@@ -67,7 +76,7 @@ def favor(lesson: Any) -> "go.Figure":
 def favor_table(lesson: Any) -> Table:
     """One row for each kind and m."""
     arrays = [np.asarray(getattr(lesson, name)) for name in ("error", "low", "high", "theory", "non_positive")]
-    rows = ((kind, m, lesson.features[k] * m, *(float(a[k, at]) for a in arrays))
+    rows = ((named(kind), m, lesson.features[k] * m, *(float(a[k, at]) for a in arrays))
             for k, kind in enumerate(lesson.kinds) for at, m in enumerate(lesson.m))
     columns = ("kind", "directions m", "features", "relative error", "lowest draw", "highest draw", "closed form",
                "rows with sum <= 0")
@@ -81,7 +90,7 @@ def favor_words(params: Any, body: Any) -> str:
         return ""
     error, most = np.asarray(lesson.error), lesson.m[-1]
     at = [lesson.m.index(most // each) for each in lesson.features]
-    said = "; ".join(f"{NAMES.get(kind, kind)} {error[k, at[k]]:.2g} (m = {lesson.m[at[k]]})"
+    said = "; ".join(f"{named(kind)} {error[k, at[k]]:.2g} (m = {lesson.m[at[k]]})"
                      for k, kind in enumerate(lesson.kinds))
     return (f"Error at {most} features each: {said}. performer-pytorch adds 1e-4 to every feature: here, with m = "
             f"{params.m}, that moves the output by {100 * lesson.moved:.2g} %.")
@@ -91,13 +100,14 @@ def gradient(lesson: Any) -> "go.Figure":
     """The largest gradient of the weights, and of the output, against the size of the scores, with the bounds."""
     figure = stacked("size of the scores |s|", ("largest |dp/ds|", "largest |dy/ds|"), log_y=(True, True))
     for k, kind in enumerate(lesson.kinds):
-        name = NAMES.get(kind, kind)
+        name = named(kind)
         for panel, part in enumerate(("weight", "output")):
             values, bound = np.asarray(getattr(lesson, part))[k], np.asarray(getattr(lesson, f"{part}_bound"))[k]
             if np.isfinite(values).any():
                 line(figure, lesson.s, values, name, k, panel, shown=panel == 1)
             if np.isfinite(bound).any():
                 line(figure, lesson.s, bound, f"{name}: bound", k, panel, "dash", shown=panel == 1)
+    grounded(figure)
     return figure
 
 
@@ -105,7 +115,7 @@ def gradient_table(lesson: Any) -> Table:
     """One row for each kind and size of the scores."""
     arrays = [np.asarray(getattr(lesson, name)) for name in ("weight", "weight_bound", "output", "output_bound")]
     sizes = np.asarray(lesson.s)
-    rows = ((kind, float(s), *(float(a[k, at]) for a in arrays))
+    rows = ((named(kind), float(s), *(float(a[k, at]) for a in arrays))
             for k, kind in enumerate(lesson.kinds) for at, s in enumerate(sizes))
     return Table(("kind", "|s|", "largest |dp/ds|", "its bound", "largest |dy/ds|", "its bound "), tuple(rows))
 
@@ -115,9 +125,9 @@ def training(lesson: Any) -> "go.Figure":
     figure = stacked("training steps", ("held-out nats per byte", "recall accuracy, 8 pairs"), log_x=False)
     recall = np.asarray(lesson.recall)
     for index, model in enumerate(lesson.models):
-        line(figure, lesson.steps, np.asarray(lesson.loss)[index], model, index)
+        line(figure, lesson.steps, np.asarray(lesson.loss)[index], named(model), index)
         band(figure, lesson.recall_steps, recall[index].min(0), recall[index].max(0), index, 1)
-        line(figure, lesson.recall_steps, recall[index].mean(0), model, index, 1, shown=False)
+        line(figure, lesson.recall_steps, recall[index].mean(0), named(model), index, 1, shown=False)
     figure.update_xaxes(rangemode="tozero")
     return figure.update_yaxes(range=[0, 1.03], tickformat=".0%", row=2, col=1)
 
@@ -126,7 +136,7 @@ def training_table(lesson: Any) -> Table:
     """One row for each model and step; accuracy is the mean over seeds, with its range."""
     recall, loss = np.asarray(lesson.recall), dict(zip(lesson.steps, np.asarray(lesson.loss).T, strict=True))
     rows = (
-        (model, step, float(loss[step][m]) if step in loss else "not run",
+        (named(model), step, float(loss[step][m]) if step in loss else "not run",
          *(float(f(recall[m, :, t])) for f in (np.mean, np.min, np.max)))
         for m, model in enumerate(lesson.models)
         for t, step in enumerate(lesson.recall_steps)
@@ -141,7 +151,7 @@ def dilution(lesson: Any) -> "go.Figure":
     figure = stacked("r, share of the length n", tuple(f"layer {layer + 1}" for layer in range(layers)), log_x=False)
     for layer in range(layers):
         for index, model in enumerate(lesson.models):
-            line(figure, lesson.r, mass[index, layer], model, index, layer, shown=layer == 0)
+            line(figure, lesson.r, mass[index, layer], named(model), index, layer, shown=layer == 0)
         equal = layers and layer == 0
         line(figure, lesson.r, np.asarray(lesson.uniform), "equal weights", 6, layer, "dot", shown=equal)
     return figure.update_xaxes(tickformat=".1f").update_yaxes(range=[0, 1.03], tickformat=".0%")
@@ -151,7 +161,7 @@ def dilution_table(lesson: Any) -> Table:
     """One row for each model, layer and r."""
     mass, r = np.asarray(lesson.mass), np.asarray(lesson.r)
     rows = (
-        (model, layer + 1, kind, float(r[at]), float(mass[m, layer, at]))
+        (named(model), layer + 1, named(kind), float(r[at]), float(mass[m, layer, at]))
         for m, model in enumerate(lesson.models)
         for layer, kind in enumerate(lesson.kinds[m])
         for at in range(len(r))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ui.core.tab import Table
 from ui.parts.packed import packed
-from ui.parts.plots import band, line, stacked
+from ui.parts.plots import band, grounded, line, stacked
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -242,10 +242,10 @@ def fit(body: Any) -> "go.Figure":
     steps = np.arange(len(body.losses))
     lines = (("loss", body.losses), ("gradient of the offsets", body.gradients), ("to the true places", body.error))
     for panel, (name, values) in enumerate(lines):
-        shown = [v if panel == 2 or v > 1e-12 else np.nan for v in values]
-        line(figure, steps, shown, name, panel, panel)
+        line(figure, steps, values, name, panel, panel)
     figure.update_traces(mode="lines")
     figure.update_yaxes(rangemode="tozero", row=3, col=1)
+    grounded(figure, 1e-12)
     return figure.update_xaxes(range=[0, body.plan], tickvals=None)
 
 

@@ -90,7 +90,9 @@ def layer(body: Any) -> "go.Figure":
         line(figure, one.lengths, one.gaps, one.label, colour, 1, shown=False)
     figure.update_xaxes(range=[np.log10(body.plan[0] * 0.9), np.log10(body.plan[-1] * 1.1)])
     figure.update_yaxes(decimals(1000 * s for one in body.courses for s in one.seconds), row=1, col=1)
-    return figure.update_yaxes(decimals(gap for one in body.courses for gap in one.gaps), row=2, col=1)
+    figure.update_yaxes(decimals(gap for one in body.courses for gap in one.gaps), row=2, col=1)
+    plots.grounded(figure)
+    return figure
 
 
 def layer_words(params: Any, body: Any) -> str:
@@ -117,6 +119,7 @@ def nplr(body: Any) -> "go.Figure":
         line(figure, body.sizes, getattr(body, name), label, colour)
         line(figure, body.sizes, getattr(body, f"{name}_error"), label, colour, 1, shown=False)
     line(figure, (body.sizes[0], body.sizes[-1]), (2**53,) * 2, "all digits of float64", 6, 0, "dot")
+    plots.grounded(figure)
     return figure.update_yaxes(dtick=6)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ui.core.tab import Table
 from ui.parts import plots
 from ui.parts.packed import packed
-from ui.parts.plots import line, stacked
+from ui.parts.plots import grounded, line, spaced, stacked
 from ui.tabs.moe import mixture, sheets
 from ui.tabs.moe.sheets import EXPERTS
 
@@ -117,8 +117,7 @@ def capacity(body: Any) -> "go.Figure":
     _work(figure, body)
     line(figure, (body.plan[0], body.plan[-1]), (body.unlimited,) * 2, "the same rule, no limit", 6, 2, "dash")
     for row in (1, 2, 3):
-        figure.update_xaxes(matches="x", tickvals=body.plan, tickformat="~g", tickangle=0, showticklabels=row == 3,
-                            row=row, col=1)
+        figure.update_xaxes(matches="x", showticklabels=row == 3, row=row, col=1, **spaced(body.plan, log=False))
     most = max((v for trade in body.trades for v in trade.where), default=0.0)
     figure.update_xaxes(range=[0, body.tokens], row=4, col=1)
     figure.update_yaxes(tickformat=".0%", range=[0, max(1.1 * most, 0.01)], row=4, col=1)
@@ -210,7 +209,7 @@ def precision(body: Any) -> "go.Figure":
         line(figure, body.scales, one.error, f"{one.label}: largest", colour)
         line(figure, body.scales, one.mean, f"{one.label}: mean", colour, 0, "dot")
         line(figure, body.scales, one.z, one.label, colour, 1, shown=False)
-    figure.update_xaxes(tickformat="~g", tickangle=0)
+    grounded(figure)
     return figure
 
 

@@ -18,8 +18,6 @@ FACES = 16
 """Clock faces that are drawn for each method."""
 CELLS = 180_000
 """Bytes that the maps of all methods may take together."""
-LINE = 30
-"""Letters of two headings that stand side by side on a phone; longer ones stand on two lines."""
 STYLES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -115,40 +113,36 @@ def tax_table(body: Any) -> Table:
 
 
 def passkey(body: Any) -> "go.Figure":
-    """Two grids of answered texts, depth by length."""
+    """Two grids of answered texts, depth by length, one below the other: equally large, each under its name."""
     titles = tuple(f"<b>{grid.label}</b>" for grid in body.grids)
-    figure = plots.panels(1, 2, ("tokens",) * 2, ("depth of the key",), titles, height=400, shared_yaxes=True,
-                          horizontal_spacing=0.04)
-    first, second = figure.layout.annotations
-    first.update(x=0, xanchor="left", font_size=12, yshift=16 * (sum(len(grid.label) for grid in body.grids) > LINE))
-    second.update(x=1, xanchor="right", font_size=12)
+    figure = plots.panels(2, 1, ("", "tokens"), ("depth of the key",) * 2, titles, height=620, shared_xaxes=True,
+                          vertical_spacing=0.1)
+    figure.update_annotations(x=0, xanchor="left", font_size=12)
     for k, grid in enumerate(body.grids):
         _answered(figure, body, grid, k + 1)
     figure.update_xaxes(type="category")
-    figure.update_yaxes(type="category", autorange="reversed")
-    figure.update_yaxes(title_standoff=14, row=1, col=1)
-    figure.update_yaxes(ticks="", row=1, col=2)
+    figure.update_yaxes(type="category", autorange="reversed", title_standoff=14)
     said = ("right digits, log-probability of the number" if _real(body)
             else f"texts answered with all digits, of {body.samples}")
-    figure.add_annotation(x=0.5, y=1.02, xref="paper", yref="paper", yanchor="bottom", yshift=40, showarrow=False,
+    figure.add_annotation(x=0.5, y=1, xref="paper", yref="paper", yanchor="bottom", yshift=24, showarrow=False,
                           text=said)
-    return figure.update_layout(margin={"t": 88})
+    return figure.update_layout(margin={"t": 64})
 
 
-def _answered(figure: "go.Figure", body: Any, grid: Any, col: int) -> None:
+def _answered(figure: "go.Figure", body: Any, grid: Any, row: int) -> None:
     """One grid with the counts written into its cells; what was not run yet is left open."""
     across, down = [str(n) for n in body.lengths], [f"{d:g}" for d in body.depths]
     most = 1 if _real(body) else body.samples
     shares = [[None if count is None else count / most for count in row] for row in grid.right]
     figure.add_heatmap(z=shares, x=across, y=down, name=grid.label, zmin=0, zmax=1, colorscale=plots.MAGNITUDE,
-                       showscale=False, xgap=2, ygap=2, hoverinfo="skip", row=1, col=col)
+                       showscale=False, xgap=2, ygap=2, hoverinfo="skip", row=row, col=1)
     done = [(n, d, shares[a][b], _cell(body, grid, a, b)) for a, d in enumerate(down) for b, n in enumerate(across)
             if shares[a][b] is not None]
     x, y, share, texts = zip(*done, strict=True) if done else ((), (), (), ())
     ink = ["#ffffff" if one < 0.6 else "#1b1f27" for one in share]
     hover = f"depth %{{y}}, %{{x}} tokens: %{{text}}{'' if _real(body) else f' of {body.samples} right'}<extra></extra>"
     figure.add_scatter(x=x, y=y, mode="text", text=texts, textfont_color=ink,
-                       showlegend=False, hovertemplate=hover, row=1, col=col)
+                       showlegend=False, hovertemplate=hover, row=row, col=1)
 
 
 def _real(body: Any) -> bool:

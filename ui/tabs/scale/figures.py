@@ -7,7 +7,7 @@ import numpy as np
 
 from ui.core.tab import Table
 from ui.parts import plots
-from ui.parts.plots import band, decimals, line, stacked
+from ui.parts.plots import band, decimals, grounded, line, stacked
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -16,12 +16,12 @@ COLOURS = {"sqrt": 0, "none": 1, "t5": 2, "mup": 3, "logn": 2, "keynorm": 3, "co
 BARS = 64
 """Most bars of a row."""
 FLOOR = 1e-30
-"""What is below is left out of a logarithmic axis."""
+"""What is at most this is marked at the edge of a logarithmic axis."""
 
 
 def _above(values: Any) -> list[float | None]:
-    """Five digits; a gap where a logarithm shows nothing."""
-    return [float(f"{v:.5g}") if np.isfinite(v) and v > FLOOR else None for v in values]
+    """Five digits; a gap where a value is not finite."""
+    return [float(f"{v:.5g}") if np.isfinite(v) else None for v in values]
 
 
 def dial(body: Any) -> "go.Figure":
@@ -86,9 +86,11 @@ def training(body: Any) -> "go.Figure":
         line(figure, steps, _above(one.losses), one.label, COLOURS[one.name])
     line(figure, (1, body.plan), (body.chance, body.chance), f"guessing, {body.chance:.2f}", 6, 0, "dot")
     figure.update_traces(mode="lines")
-    seen = np.log10([v for one in body.courses for v in _above(one.losses) if v] or [1.0])
+    seen = np.log10([v for one in body.courses for v in _above(one.losses) if v and v > FLOOR] or [1.0])
     reach = [min(-3.2, float(seen.min()) - 0.1), max(0.8, float(seen.max()) + 0.1)]
-    return figure.update_layout(height=430, xaxis={"range": [0, body.plan + 1]}, yaxis={"range": reach})
+    figure.update_layout(height=430, xaxis={"range": [0, body.plan + 1]}, yaxis={"range": reach})
+    grounded(figure, FLOOR)
+    return figure
 
 
 def training_table(body: Any) -> Table:
@@ -109,10 +111,11 @@ def depth(body: Any) -> "go.Figure":
     if body.first != body.second:
         line(figure, layers[1:], _above(body.second), "last matrix", 3, 2)
     for row, lists in enumerate(((body.forward,), (body.backward,), (body.first, body.second)), 1):
-        known = [v for values in lists for v in _above(values) if v]
+        known = [v for values in lists for v in _above(values) if v and v > FLOOR]
         low, high = (np.log10(min(known)), np.log10(max(known))) if known else (0.0, 0.0)
         low, high = np.floor(min(low, -0.5)), np.ceil(max(high, 0.5))
         figure.update_yaxes(range=[float(low), float(high)], dtick=max(1, int((high - low) // 5)), row=row, col=1)
+    grounded(figure, FLOOR)
     return figure
 
 
@@ -156,6 +159,7 @@ def width(body: Any) -> "go.Figure":
         for one in body.growths:
             line(figure, body.widths, _above(getattr(one, part)), one.label, COLOURS[one.name], at, shown=at == 0)
         figure.update_yaxes(decimals(v for one in body.growths for v in getattr(one, part)), row=at + 1, col=1)
+    grounded(figure, FLOOR)
     return figure.update_xaxes(range=[np.log10(body.plan[0] * 0.9), np.log10(body.plan[-1] * 1.1)])
 
 
