@@ -112,11 +112,24 @@ def test_each_mechanism_has_its_formula_which_is_the_same_in_both_languages_and_
     english, chinese = (prose.FORMULA.findall(raw(slug, language)) for language in LANGUAGES)
     assert english == chinese and english
     page = prose.html(slug).decode() + prose.html(slug, True).decode()
-    drawn = re.findall(r'<div class="gb-formula" tabindex="0">(<math .*?</math>)</div>', page)
+    drawn = re.findall(r'<div class="gb-formula">(<math .*?</math>)</div>', page)
     assert len(drawn) == 2 * len(english) and "$" not in page
     for one in drawn:
         shown = "".join(ElementTree.fromstring(one).itertext())
         assert shown and "\\" not in shown, shown
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_each_tab_has_one_drawing_of_its_mechanism_in_both_languages(slug):
+    drawn = [prose.drawing(slug, name) for name in ("intro", "explain")]
+    assert [bool(one) for one in drawn] == [slug != "segment", slug == "segment"]
+    page = ElementTree.fromstring("".join(drawn))
+    pictures, captions = page.findall("figure/svg"), page.findall("figure/figcaption")
+    words = [node for one in pictures for node in one.iter("text") if node.get("translate") != "no"]
+    said = [*(one.text for one in captions + words), *(one.get("aria-label") for one in [page, *pictures])]
+    assert len(pictures) == len(captions) == 4 and {one.get("role") for one in pictures} == {"img"}
+    assert not [text for text in said if not catalogues.known(text)]
+    assert "\n".join(drawn).count("\n") <= 60
 
 
 def test_a_formula_stands_on_a_line_of_its_own():

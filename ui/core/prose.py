@@ -60,7 +60,7 @@ def typeset(latex: str) -> str:
     """A formula as a block of HTML: MathML, which browsers draw by themselves."""
     from latex2mathml.converter import convert
 
-    return f'<div class="gb-formula" tabindex="0">{convert(latex, display="block")}</div>'
+    return f'<div class="gb-formula">{convert(latex, display="block")}</div>'
 
 
 def rendered(text: str, language: str, name: str) -> str:
@@ -88,15 +88,21 @@ def leads(slug: str) -> str:
 def opening(slug: str) -> bytes:
     """What a tab begins with, as HTML: why one should care, and the drawing beside it, ``intro.html``, where its room
     has one."""
-    path = UI / "tabs" / slug / "intro.html"
-    drawn = f'<div class="gb-intro-drawing">{path.read_text("utf-8")}</div>' if path.is_file() else ""
-    return f'<div class="gb-why">{leads(slug)}</div>{drawn}'.encode()
+    return f'<div class="gb-why">{leads(slug)}</div>{drawing(slug, "intro")}'.encode()
+
+
+def drawing(slug: str, name: str) -> str:
+    """The drawing of a tab's mechanism, ``<name>.html`` in its room: what a line of text says under each of its
+    pictures goes through the catalogue. "intro" stands beside the first sentences, "explain" above the text."""
+    path = UI / "tabs" / slug / f"{name}.html"
+    label = 'role="group" tabindex="0" aria-label="The mechanism, drawn"'
+    return f'<div class="gb-intro-drawing" {label}>{path.read_text("utf-8")}</div>' if path.is_file() else ""
 
 
 def html(slug: str, of_views: bool = False) -> bytes:
     """The prose of a tab as HTML, both languages; or the texts of its views, each in an element of the class
     ``<slug>-prose-<view>``."""
-    parts = []
+    parts = [] if of_views else [drawing(slug, "explain")]
     for language in LANGUAGES:
         found = prose(slug, language)
         texts = {f" {slug}-prose-{view}": text for view, text in found.views.items()} if of_views else {"": found.text}
