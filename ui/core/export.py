@@ -49,8 +49,8 @@ def script(tab: Tab, params: Any) -> str:
 
 
 def pin(tab: Tab, params: Any, shown: Shown) -> dict[str, Any]:
-    """What the browser needs to name what is pinned: the link of ``params``, the SHA-256 of the rows as *CSV* saves
-    them, and the label, default and values' titles of each setting."""
+    """What the browser needs to name what is pinned: the links of ``params``, whole to compare and short to hand on,
+    the SHA-256 of the rows as *CSV* saves them, and the label, default and values' titles of each setting."""
     rows = markup.csv_of(tab.view(shown.params).table(shown.result.body))
     return pinned(tab, params, rows, "SHA-256 of the rows as CSV", bool(tab.view(shown.params).figure))
 
@@ -59,7 +59,7 @@ def pinned(tab: Tab, params: Any, said: str, what: str, charted: bool) -> dict[s
     """``pin`` of whatever has the text ``said`` as its numbers, which are called ``what``."""
     known = tab.declared.values()
     titled = {tab.chooser: {name: view.title for name, view in tab.views.items()}, **tab.titles}
-    return {"link": permalink.encode(tab.slug, params), "charted": charted,
+    return {"link": permalink.encode(tab.slug, params), "short": permalink.short(tab, params), "charted": charted,
             "digest": hashlib.sha256(said.encode()).hexdigest(), "what": what,
             "labels": {p.name: p.control.label for p in known},
             "defaults": {p.name: permalink.to_text(p.type, p.default) for p in known},

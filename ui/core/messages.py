@@ -129,7 +129,7 @@ async def _pin(said: Said) -> Answer:
     page, shown = said.page, said.page.frame.kept.get(said.session, said.page.tab.slug)
     if shown is None:
         raise ValueError("There is nothing on screen yet to pin.")
-    yield page.out(pin=export.pin(page.tab, page.portable(shown.params), shown) | {"short": page.link(shown.params)})
+    yield page.out(pin=export.pin(page.tab, page.portable(shown.params), shown))
 
 
 async def _rows(said: Said) -> Answer:
