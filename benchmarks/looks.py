@@ -2,6 +2,9 @@
 
     python -m benchmarks.looks FOLDER                the shipped networks
     python -m benchmarks.looks FOLDER --runs run     every seed of a training's folder
+    git show 1b08e1d:weights/swin-regions.safetensors > OLD.safetensors
+    python -m benchmarks.looks --draw OUT --former OLD.safetensors
+        instead, six sample photographs before and after: OUT/swin.png and OUT/deformable.png (`benchmarks.beside`)
 
 FOLDER as in `benchmarks.clicks`, the regions too; one click each, the point farthest from the region's border.  A JSON
 line for each network: shares as in `backends.deform.followed`.
@@ -18,6 +21,7 @@ import torch
 
 from backends.deform import followed, frozen, seek
 from backends.train.clicks import next_click
+from benchmarks import beside
 from benchmarks.clicks import regions
 
 Case = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
@@ -49,9 +53,16 @@ def networks(runs: Path | None) -> Iterator[tuple[str, seek.Seeker]]:
 def main() -> None:
     """Prints the lines."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("folder", type=Path)
+    p.add_argument("folder", type=Path, nargs="?")
     p.add_argument("--runs", type=Path)
+    p.add_argument("--draw", type=Path, help="folder for the pictures")
+    p.add_argument("--former", type=Path, help="weights of the Swin that shipped before")
     a = p.parse_args()
+    if bool(a.draw) != bool(a.former) or bool(a.draw) == bool(a.folder):
+        p.error("FOLDER, or --draw OUT with --former FILE")
+    if a.draw:
+        beside.write(a.draw, a.former)
+        return
     found = list(cases(a.folder))
     for name, model in networks(a.runs):
         each = [followed.shares(model, model.maps(fine, coarse), click, mask) for fine, coarse, click, mask in found]
