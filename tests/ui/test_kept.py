@@ -53,3 +53,21 @@ def test_all_visitors_together_are_bounded():
 ])
 def test_sizes_count_arrays_by_their_bytes(value, low, high):
     assert low <= size_of(value) <= high
+
+
+def test_of_a_visitor_who_left_gradio_keeps_the_state_and_no_copy_of_the_page():
+    import gradio as gr
+    from gradio.state_holder import StateHolder
+
+    from ui.core.shell import thinned
+
+    with gr.Blocks() as page:
+        state = gr.State(0)
+        gr.Textbox()
+    thinned(page, "ann")                            # before the launch there is nothing to thin
+    page.state_session_capacity, holder = 200, StateHolder()
+    holder.set_blocks(page)
+    holder["ann"][state._id], holder["bob"][state._id] = 7, 8
+    thinned(page, "ann")
+    assert not holder["ann"].config_values and holder["bob"].config_values
+    assert holder["ann"][state._id] == 7

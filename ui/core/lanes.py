@@ -53,7 +53,7 @@ class Lanes:
     """The threads and the line of one server. ``long_runs`` run at once, at most ``waiting`` wait; ``heard(session)``
     says whether a session still listens to its events."""
 
-    def __init__(self, long_runs: int, waiting: int = 32, heard: Callable[[str], bool] = lambda session: True) -> None:
+    def __init__(self, long_runs: int, waiting: int = 100, heard: Callable[[str], bool] = lambda session: True) -> None:
         self.long_runs, self.waiting, self.heard = long_runs, waiting, heard
         self.running: list[Ticket] = []
         self.line: list[Ticket] = []

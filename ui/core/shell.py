@@ -70,8 +70,17 @@ def build(tabs: tuple[Tab, ...], frame: Frame | None = None) -> Blocks:
                 _leaf(tab, frame)
         page.load(None, None, shelf, js=_said("ready", [tab.slug for tab in tabs]))
         page.unload(frame.forget)
+    frame.forgets.append(partial(thinned, page))
     page.frame, page.tabs = frame, tabs
     return page
+
+
+def thinned(page: Blocks, session: str) -> None:
+    """Gradio holds a copy of the whole page's configuration, a megabyte, for each of its last 200 visitors, to share
+    links of its own. Of one who has left only the state stays, for who comes back."""
+    holder = getattr(page, "state_holder", None)                      # there once the page is launched
+    if holder and session in holder.session_data:
+        holder.session_data[session].config_values = {}
 
 
 def _leaf(tab: Tab, frame: Frame) -> None:
