@@ -49,6 +49,13 @@ export async function home() {
   (await made()).showModal();
 }
 
+// Brings what a step speaks of on screen, as soon as it is there.
+async function shown(slug) {
+  const drawn = () => ['stage', 'plot', 'canvas'].map((part) => document.getElementById(`${slug}-${part}`)).find((node) => node?.offsetHeight > 60);
+  for (let tries = 0; tries < 100 && !drawn(); tries += 1) await new Promise((done) => { setTimeout(done, 100); });
+  if (panel) drawn()?.scrollIntoView({ block: 'start', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+}
+
 // One step after the other; where it was left it goes on.
 export async function tour() {
   const steps = [...(await made()).querySelectorAll('.gb-steps > li')];
@@ -68,8 +75,10 @@ export async function tour() {
     words.replaceChildren(...[...steps[at].children].map((node) => node.cloneNode(true)));
     back.disabled = at === 0;
     next.textContent = at === steps.length - 1 ? 'Finish' : 'Next';
-    visit(steps[at].dataset.link);
+    const { link } = steps[at].dataset;
+    visit(link);
     next.focus();
+    shown(new URLSearchParams(link).get('tab'));
   };
   const back = button('Previous', () => go(-1), 'gb-quiet'), next = button('Next', () => go(1), 'gb-primary');
   const row = element('div', { className: 'gb-downloads' });

@@ -6,6 +6,7 @@ import { beside, chartOf, saved, snapshot, stageOf } from './picture.js';
 import { halted, say } from './wire.js';
 
 const pins = new Map();                    // slug -> a Pin
+const restoring = new Set();               // tabs whose pin is on the page and whose own settings are to follow
 const AXIS = /^[xyz]axis\d*$/;
 
 const short = (text) => (!text ? '–' : text.length > 60 ? `${text.slice(0, 57)} …` : text);
@@ -69,7 +70,7 @@ class Pin {
       row.append(element('b', {}, label), ' ', element('span', {}, then), ' → ', element('span', {}, now));
       return row;
     });
-    this.list.replaceChildren(...(rows.length ? rows : [element('li', {}, 'The settings are the same: change one.')]));
+    this.list.replaceChildren(...(rows.length ? rows : restoring.has(this.slug) ? [] : [element('li', {}, 'The settings are the same: change one.')]));
     this.join();
   }
 
@@ -125,9 +126,13 @@ export async function pinned(slug, answer) {
 export const compared = (slug) => pins.get(slug)?.compare();
 
 export async function restore(slug, pin, link) {
+  restoring.add(slug);
   say(slug, { kind: 'open', link: `?${pin}` });
   await halted(slug);
   say(slug, { kind: 'pin' });
   await halted(slug);
   say(slug, { kind: 'open', link });
+  await halted(slug);
+  restoring.delete(slug);
+  compared(slug);
 }

@@ -95,7 +95,7 @@ def test_a_button_opens_its_own_meaning(slug):
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_each_tab_first_says_in_two_sentences_why_one_should_care(slug):
-    english, chinese = (TERM.sub(r"\1", prose.prose(slug, language).lead) for language in LANGUAGES)
+    english, chinese = (TERM.sub(r"\1\3", prose.prose(slug, language).lead) for language in LANGUAGES)
     assert len(re.findall(r"[.](?: |\n|$)", english)) == 2 and chinese.count("。") == 2
     assert not re.search(r"\d", english + chinese) or slug == "moe"
 
@@ -138,3 +138,17 @@ def test_a_formula_stands_on_a_line_of_its_own():
 
 def test_tables_are_rendered():
     assert "<table>" in prose.html("rope").decode() and "<table>" in prose.html("attention", True).decode()
+
+
+def test_no_mark_of_markdown_is_left_on_the_page():
+    for slug in SLUGS:
+        for language in LANGUAGES:
+            html = prose.rendered(prose.prose(slug, language).text, language, "x")
+            left = re.sub(r"(?s)<(code|math)[ >].*?</\1>|<[^>]+>", "", html)
+            assert "*" not in left and "`" not in left, (slug, language, re.findall(r".{20}[*`].{20}", left))
+
+
+def test_a_line_does_not_begin_with_the_comma_after_a_word_of_the_glossary():
+    page = prose.rendered("Of [[logits|logit]], and [[softmax]] too.", "en", "x")
+    assert re.search(r'<span class="gb-kept"><button[^>]*>logits</button>,</span>', page)
+    assert page.count("gb-kept") == 1

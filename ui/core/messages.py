@@ -51,7 +51,7 @@ async def _open(said: Said) -> Answer:
     params = linked_to(page.tab, linked) if linked else said.params
     lacking = await page.lacking()
     if not linked and (plan := await page.plan(params))["streamed"]:
-        yield page.out(**page.state(params), **plan, **lacking)
+        yield page.out(None, page.noted("Press Run to begin."), **page.state(params), **plan, **lacking)
         return
     async for out in page.answered(said.request, params, page.tab.declared if linked else (),
                                    turn=said.message["turn"], **lacking):

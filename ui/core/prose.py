@@ -19,7 +19,7 @@ from ui.core.measured import filled
 
 UI = Path(__file__).resolve().parent.parent
 LANGUAGES = {"en": "explain.md", "zh": "explain.zh.md"}
-TERM = re.compile(r"\[\[([^]|]+)(?:\|([^]|]+))?\]\]")
+TERM = re.compile(r"\[\[([^]|]+)(?:\|([^]|]+))?\]\]([,.;:!?)，。；：！？、）]?)")
 FORMULA = re.compile(r"^\$\$(.+)\$\$$", re.MULTILINE)
 
 
@@ -72,8 +72,10 @@ def rendered(text: str, language: str, name: str) -> str:
     def term(found: re.Match[str]) -> str:
         shown, word = found[1], found[2] or found[1].lower()
         meaning, here = glossary()[word][language == "zh"], f"{name}-{next(numbers)}"
-        return (f'<button type="button" class="gb-term" popovertarget="{here}">{escape(shown)}</button>'
-                f'<span class="gb-meaning" id="{here}" popover role="note">{escape(meaning)}</span>')
+        button = f'<button type="button" class="gb-term" popovertarget="{here}">{escape(shown)}</button>'
+        if found[3]:                                # a line does not begin with a comma
+            button = f'<span class="gb-kept">{button}{found[3]}</span>'
+        return f'{button}<span class="gb-meaning" id="{here}" popover role="note">{escape(meaning)}</span>'
 
     return MarkdownIt().enable("table").render(TERM.sub(term, FORMULA.sub(lambda found: typeset(found[1]), text)))
 

@@ -132,9 +132,9 @@ class SegmentPage:
         """A setting was changed: the link says so, and the canvas asks for masks again where others are wanted. It may
         come beside an answer of the wire, so it has a feed of its own."""
         try:
-            answer, smallest = self.link(*given), self.read(*given).smallest
-        except ParamError as error:
-            return notice(error)
+            answer, smallest = self.link(*given) | {"refused": {}}, self.read(*given).smallest
+        except ParamError as error:                 # only this one is typed freely; the others are sliders
+            answer, smallest = {"refused": {"smallest": sentence(error)}}, None
         return {"kind": "settled", "answer": answer, "smallest": smallest, "nonce": secrets.token_hex(4)}
 
     def stop(self, request: gr.Request) -> None:

@@ -28,7 +28,8 @@ export function renderPanel() {
 function hint() {
   if (!S.picture) return root.dataset.phase === 'empty' ? 'Choose a sample, or drop, paste or open a picture.' : '';
   if (S.regionsOn) return 'Click a region to make it an object.';
-  return S.objects.some(object => object.steps.length) ? '' : 'Click the thing you want. Right click what you do not want.';
+  if (S.objects.some(object => object.steps.length)) return '';
+  return matchMedia('(pointer: coarse)').matches ? 'Tap the thing you want. Hold on what you do not want.' : 'Click the thing you want. Right click what you do not want.';
 }
 
 export function button(className, label, run) {

@@ -50,8 +50,8 @@ PRESETS = (
     ),
     Preset(
         "A negative click takes a part away",
-        Params(objects="one click:240,70+|minus an ear:240,70+;60,60-", active=1),
-        "The same first click, then a negative one on the left ear: the mask loses more than a tenth of its area.",
+        Params(objects="one click:240,70+|minus the left:240,70+;60,60-", active=1),
+        "The same first click, then a negative one left of the eyes: the mask loses more than a tenth of its area.",
         _second_is_smaller,
     ),
     Preset(

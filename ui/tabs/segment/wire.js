@@ -234,6 +234,8 @@ function listenToPictures() {
 
 function settle({ answer, smallest }) {              // a setting was changed; where masks are to be cleaner, they are asked for anew
   answered('segment', answer);
+  if (smallest === null) return;
+  fail('');
   if (smallest === S.smallest) return;
   Object.assign(S, { smallest, results: new Map(), pending: new Map() });
   send();
