@@ -97,9 +97,12 @@ def test_a_text_that_the_mechanism_refuses_is_marked_and_the_link_keeps_the_old_
         return played(collect())
 
     first = told(start)
-    assert first[0]["link"] == permalink.encode("attention", start) and first[-1] == {"refused": {}}
-    assert told(start, text="") == [{"refused": {"text": said[0]}}] and "empty" in said[0]
+    for answer in first:            # of two in one flush the browser sees the last, so each says all
+        assert answer["link"] == permalink.encode("attention", start) and answer["refused"] == {} and "view" in answer
+    assert first and told(start, text="") == [{"refused": {"text": said[0]}}] and "empty" in said[0]
     moved = told(replace(start, text=""), head=3)
-    assert "text=a+cat" in moved[0]["link"] and "head=3" in moved[0]["link"]
-    assert moved[-1] == {"refused": {"text": said[0]}} and len(said) == 1
-    assert told(replace(start, head=3, text="a dog"))[-1] == {"refused": {}}
+    for answer in moved:
+        assert "text=a+cat" in answer["link"] and "head=3" in answer["link"] and answer["refused"] == {"text": said[0]}
+    assert len(said) == 1 and moved
+    [*_, last] = told(replace(start, head=3, text="a dog"))
+    assert last["refused"] == {} and "text=a+dog" in last["link"]

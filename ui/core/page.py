@@ -127,7 +127,8 @@ class Page:
     # --- answers ---
 
     async def changed(self, request: gr.Request, event: gr.EventData, *given: Any) -> Answer:
-        """A widget was changed. What cannot be used stays in its box and is marked; everything else goes on."""
+        """A widget was changed. What cannot be used stays in its box and is marked; everything else goes on. Every answer
+        says what is refused, since of two in one flush the browser sees the last."""
         session, hand, failed = request.session_hash, event.target.elem_id.removeprefix(f"{self.tab.slug}-"), None
         if self.echoes(session, event.target, given):
             yield self.out()                              # an answer without any would empty every component
@@ -143,24 +144,26 @@ class Page:
                     failed = error
             if failed:
                 self.refused.refuse(session, given, hand, sentence(failed))
+                yield self.out(refused=self.refused.sentences(session))
             if hand in self.refused.names(session):
                 warn(self.refused.sentences(session)[hand])
-            yield self.out(refused=self.refused.sentences(session))
             return
         yield self.out()
 
     async def moved(self, request: gr.Request, params: Any) -> Answer:
         """The settings are these now. What is on screen already is not computed again."""
-        shown = self.frame.kept.get(request.session_hash, self.tab.slug)
+        session = request.session_hash
+        shown = self.frame.kept.get(session, self.tab.slug)
         if (plan := await self.plan(params))["streamed"]:
-            self.refused.took(request.session_hash, params)
-            yield self.out(**self.state(params), **plan, stale=self.begun.get(request.session_hash) != params)
+            self.refused.took(session, params)
+            stale = self.begun.get(session) != params
+            yield self.out(refused=self.refused.sentences(session), **self.state(params), **plan, stale=stale)
         elif shown is None or shown.params != params:
             async for out in self.answered(request, params):
                 yield out
         else:
-            self.refused.took(request.session_hash, params)
-            yield self.out()
+            self.refused.took(session, params)
+            yield self.out(refused=self.refused.sentences(session))
 
     async def said(self, request: gr.Request, event: gr.EventData, *given: Any) -> Answer:
         """A message from the browser; its answer carries its number."""
