@@ -127,8 +127,8 @@ class Page:
     # --- answers ---
 
     async def changed(self, request: gr.Request, event: gr.EventData, *given: Any) -> Answer:
-        """A widget was changed. What cannot be used stays in its box and is marked; everything else goes on. Every answer
-        says what is refused, since of two in one flush the browser sees the last."""
+        """A widget was changed. What cannot be used stays in its box and is marked; everything else goes on. Every
+        answer says what is refused, since of two in one flush the browser sees the last."""
         session, hand, failed = request.session_hash, event.target.elem_id.removeprefix(f"{self.tab.slug}-"), None
         if self.echoes(session, event.target, given):
             yield self.out()                              # an answer without any would empty every component
