@@ -20,7 +20,7 @@ SIZE = (320, 200)
 README = (("segment", "One click, one cat", 760), ("swin", "Mask off: the leak", 492), ("attention", "A sentence", 576))
 """Tab, preset and height of the three pictures of README.md; all but the first begin below the views' names."""
 FIGURE = ("(slug) => import(new URL('glass/js/picture.js', document.baseURI)).then(({ chartOf, stageOf }) => "
-          "chartOf(slug) || stageOf(slug) || document.querySelector(`#tab-${slug} .gx-stage`))")
+          "chartOf(slug) || stageOf(slug))")
 
 
 def missing(tab):

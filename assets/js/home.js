@@ -1,6 +1,7 @@
 // The home view with the gallery, and the tour: their links are opened in place.
 import { element, fetched, keep, visit } from './frame.js';
 import { button } from './maps.js';
+import { chartOf, stageOf } from './picture.js';
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const SECONDS = 2.5;                       // of each picture of a tile
@@ -51,9 +52,9 @@ export async function home() {
 
 // Brings what a step speaks of on screen, as soon as it is there.
 async function shown(slug) {
-  const drawn = () => ['stage', 'plot', 'canvas'].map((part) => document.getElementById(`${slug}-${part}`)).find((node) => node?.offsetHeight > 60);
+  const drawn = () => stageOf(slug) || chartOf(slug);
   for (let tries = 0; tries < 100 && !drawn(); tries += 1) await new Promise((done) => { setTimeout(done, 100); });
-  if (panel) drawn()?.scrollIntoView({ block: 'start', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+  if (panel) drawn()?.scrollIntoView({ block: 'start', behavior: calm.matches ? 'auto' : 'smooth' });
 }
 
 // One step after the other; where it was left it goes on.
