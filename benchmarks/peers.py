@@ -2,8 +2,9 @@
 
     --parts tiny,vit_b,model,attention,page     some of it; --quick: one round of small sizes, to see that it runs
 
-tiny, vit_b   a picture's embedding, a click and everything mode against segment_anything with the same module; vit_b
-              has random weights, of which the times do not depend, but everything mode does and is left out
+tiny          a picture's embedding, a click and everything mode against segment_anything with the same module
+vit_b         the first two against segment_anything's own network, with the same random weights; the times do not
+              depend on them, but everything mode does and is left out
 model         tokens a second of the curve on a real model (`backends.rope`) against one forward of transformers with
               its own attention ("sdpa"): a Llama with random weights; the losses of both are compared
 attention     every kind's output against scalar loops in float64, those of the tests
@@ -48,13 +49,13 @@ def in_turn(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> 
     return statistics.median(a for a, _ in both), statistics.median(b for _, b in both)
 
 
-def segmented(segmenter: Any, name: str, rounds: int) -> Iterator[Row]:
-    """Embedding and click of a module against SamPredictor on the same module."""
+def segmented(segmenter: Any, peer: torch.nn.Module, name: str, rounds: int) -> Iterator[Row]:
+    """Embedding and click against SamPredictor on a network with the same weights."""
     from segment_anything import SamPredictor
 
     from backends import images
 
-    image, predictor = images.sample("chelsea"), SamPredictor(segmenter.sam)
+    image, predictor = images.sample("chelsea"), SamPredictor(peer)
     key = (segmenter.name, segmenter.digest, "peers")
     embed = in_turn(lambda: segmenter.encode(image, key), lambda: predictor.set_image(image), rounds)
     yield Row(f"{name}: embed", "ms", *(1e3 * s for s in embed), "segment_anything")
@@ -72,7 +73,7 @@ def tiny(rounds: int, quick: bool) -> Iterator[Row]:
     from backends.segment import Segmenter
 
     segmenter, image = Segmenter("tiny"), images.sample("chelsea")
-    yield from segmented(segmenter, "tiny", rounds)
+    yield from segmented(segmenter, segmenter.sam, "tiny", rounds)
     side = 3 if quick else 12
     given = {"points_per_side": side, "points_per_batch": 16, "pred_iou_thresh": 0.35, "stability_score_thresh": 0.55}
     stock = SamAutomaticMaskGenerator(segmenter.sam, output_mode="uncompressed_rle", **given)
@@ -88,8 +89,9 @@ def vit_b(rounds: int, quick: bool) -> Iterator[Row]:
     from backends.segment import Segmenter
     from backends.segment.models import assemble
 
-    made = Segmenter.of(assemble("vit_b", random_sam().state_dict()), "vit_b", "random")
-    yield from segmented(made, "vit_b, random weights", rounds if quick else max(1, rounds // 2))
+    own = random_sam()
+    made = Segmenter.of(assemble("vit_b", own.state_dict()), "vit_b", "random")
+    yield from segmented(made, own, "vit_b, random weights", rounds if quick else max(1, rounds // 2))
 
 
 def model(rounds: int, quick: bool) -> Iterator[Row]:

@@ -12,6 +12,7 @@ import pytest
 from backends.moe import answer
 from backends.moe.params import MoeParams
 from backends.plain import numbers
+from benchmarks.page import visit
 from tests.browser.board import WIDTH
 from tests.browser.conftest import Guard, reload
 from tests.conftest import ROOT, serving
@@ -282,3 +283,7 @@ def test_the_guard_catches_a_planted_error_and_an_external_request(open_page, ap
     strict = Guard(page.guard.origin, (), page.guard.complaints)
     text = " ".join(strict.unexpected())
     assert "console: planted" in text and "page error: planted too" in text and "external: https://example.com/" in text
+
+
+def test_a_first_visit_takes_half_a_megabyte(chromium, app_url):
+    assert visit(chromium, app_url)["kB"] <= 500

@@ -191,15 +191,16 @@ def test_masks_of_large_pictures_are_thinned_for_the_browser():
 
 
 def test_regions_stream_and_the_last_message_is_the_final_list(fake, kept):
-    messages = list(answers.regions("ann", Params(picture="scene-a"), kept))
-    assert messages[-1]["final"] and messages[-1]["done"] == 5 * 144 and not any(m["final"] for m in messages[:-1])
-    exact = list(fake.everything(images.sample("scene-a"), **settings(Params())))[-1].records
+    asked = Params(picture="scene-a", points_per_side=6)
+    messages = list(answers.regions("ann", asked, kept))
+    assert messages[-1]["final"] and messages[-1]["done"] == 5 * 36 and not any(m["final"] for m in messages[:-1])
+    exact = list(fake.everything(images.sample("scene-a"), **settings(asked)))[-1].records
     assert messages[-1]["first"] == 0 and [r["area"] for r in messages[-1]["records"]] == [r["area"] for r in exact]
 
 
 def test_a_batch_of_everything_mode_carries_only_what_is_new(fake, kept):
     known = 0
-    for message in list(answers.regions("ann", Params(picture="scene-a"), kept))[:-1]:
+    for message in list(answers.regions("ann", Params(picture="scene-a", points_per_side=6), kept))[:-1]:
         assert message["first"] == known
         known += len(message["records"])
     assert known > 0

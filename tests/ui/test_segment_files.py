@@ -41,7 +41,7 @@ def test_downloads_hold_exactly_the_masks_on_the_page(fake, kept, asked, monkeyp
 
 
 def test_the_regions_on_screen_are_downloaded_without_finding_them_again(fake, kept, monkeypatch):
-    params = Params(picture="scene-a")
+    params = Params(picture="scene-a", points_per_side=6)
     with pytest.raises(SegmentError, match="no regions"):
         downloads.file_of("ann", params, "coco", kept, regions=True)
     [*_, last] = answers.regions("ann", params, kept)

@@ -293,10 +293,13 @@ def wired(tab: Tab, frame: Frame, made: dict[str, Any], **more: Any) -> Page:
     for name in ("change", "input"):
         heard = [getattr(one, name) for one in values if event_of(one) == name]
         if heard:
-            gr.on(heard, page.changed, values, page.outputs(parts.changes), trigger_mode="always_last", **FREE)
+            gr.on(heard, page.changed, values, page.outputs(parts.changes), trigger_mode="always_last",
+                  show_progress_on=parts.changes, **FREE)
     for name in (name for name, param in tab.declared.items() if menu(tab, param)):
         made["widgets"][name].change(None, made["widgets"][name], None, js=hiding.told(tab, name), **FREE)
-    parts.wire.said(page.said, values, page.outputs(parts.wire), trigger_mode="multiple", **FREE)
-    parts.wire.begin(page.begin, values, page.outputs(parts.runs), trigger_mode="multiple", **FREE)
+    parts.wire.said(page.said, values, page.outputs(parts.wire), trigger_mode="multiple",
+                    show_progress_on=parts.wire, **FREE)
+    parts.wire.begin(page.begin, values, page.outputs(parts.runs), trigger_mode="multiple",
+                     show_progress_on=parts.runs, **FREE)
     parts.wire.stop(page.stop, None, None, queue=False, **FREE)
     return page

@@ -114,7 +114,7 @@ def files() -> dict[str, Callable[[], bytes]]:
     catalogue."""
     found = {f"js/{path.name}": path.read_bytes for path in (ROOT / "assets" / "js").glob("*.js")}
     found |= {f"tabs/{path.parent.name}/{path.name}": path.read_bytes for path in (ROOT / "ui" / "tabs").glob("*/*.js")}
-    found |= {f"thumbs/{name}.jpg": partial(pictures.thumbnail, name) for name in images.SAMPLES}
+    found |= {f"thumbs/{name}.webp": partial(pictures.thumbnail, name) for name in images.SAMPLES}
     for slug in (path.parent.name for path in (ROOT / "ui" / "tabs").glob("*/__init__.py")):
         found |= {f"prose/{slug}.html": partial(prose.html, slug),
                   f"prose/{slug}.opening.html": partial(prose.opening, slug),

@@ -93,14 +93,14 @@ def shown(name: str, image: np.ndarray, folder: str) -> str:
 
 
 def thumbnail(name: str) -> bytes:
-    """A sample as a small JPEG, as the page's buttons show it."""
+    """A sample as a small WebP, as the page's buttons show it."""
     picture = Image.fromarray(images.sample(name))
     picture.thumbnail(THUMB)
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=80)
+    picture.save(out, "WEBP", quality=60)
     return out.getvalue()
 
 
 def thumbnails() -> list[dict[str, str]]:
     """The samples as small buttons: id, title and the address of the picture, relative to the page."""
-    return [{"id": name, "title": s.title, "thumb": f"glass/thumbs/{name}.jpg"} for name, s in images.SAMPLES.items()]
+    return [{"id": name, "title": s.title, "thumb": f"glass/thumbs/{name}.webp"} for name, s in images.SAMPLES.items()]
