@@ -5,6 +5,7 @@
 const ATTRIBUTES = ['aria-label', 'title', 'placeholder', 'alt'];
 const SKIPPED = '[translate="no"], script, style, textarea, .gb-en, .gb-zh, code, canvas';
 const SENTENCES = /(?<=[.?!]) /;
+const MENUS = 'input[role=combobox]';       // the field of a menu: the chosen option's text is its value
 const texts = new WeakMap();               // node -> [English, shown]
 const exact = new Map();
 let patterns = [];
@@ -68,6 +69,7 @@ function apply(root) {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) text(walker.currentNode);
   for (const node of [root, ...root.querySelectorAll(ATTRIBUTES.map((name) => `[${name}]`).join(','))]) attributes(node);
+  for (const node of root.matches(MENUS) ? [root] : root.querySelectorAll(MENUS)) menu(node);
 }
 
 function text(node) {
@@ -78,6 +80,23 @@ function text(node) {
 function attributes(node) {
   if (node.closest('[translate="no"]')) return;
   for (const name of ATTRIBUTES) if (node.hasAttribute(name)) shown(node, name, node.getAttribute(name), (value) => node.setAttribute(name, value));
+}
+
+// A menu's field shows the translation of what is written into it, and gives back the English.
+const VALUE = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value');
+
+function menu(field) {
+  if (field.closest(SKIPPED)) return;
+  const kept = texts.get(field) || {};
+  texts.set(field, kept);
+  const seen = () => VALUE.get.call(field);
+  const write = (value) => {
+    const next = now === 'zh' ? translated(value) : value;
+    kept.value = [value, next];
+    if (next !== seen()) VALUE.set.call(field, next);
+  };
+  write(kept.value?.[1] === seen() ? kept.value[0] : seen());
+  Object.defineProperty(field, 'value', { configurable: true, set: write, get: () => (kept.value[1] === seen() ? kept.value[0] : seen()) });
 }
 
 const observer = new MutationObserver((changes) => {

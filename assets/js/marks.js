@@ -1,5 +1,5 @@
 // What is marked beside an answer: the presets' buttons (what each shows, which one is on screen, which needs a model that is not here
-// yet), and boxes whose value cannot be used.
+// yet), and boxes whose value cannot be used, or is an end of the slider instead.
 import { element } from './frame.js';
 
 const told = new Map();                    // slug -> promise of [{ link, says }], one a preset
@@ -52,3 +52,18 @@ export function refuse(slug, found) {
     }
   }
 }
+
+// A slider's number box takes the end for what is typed beyond it.
+document.addEventListener('change', ({ target }) => {
+  const block = target.matches?.('.gb-tab input[type=number][max]') && target.closest('.block');
+  if (!block) return;
+  block.querySelector('.gb-beyond')?.remove();
+  const end = Math.min(Math.max(Number(target.value), Number(target.min)), Number(target.max));
+  if (target.value === '' || end === Number(target.value)) return;
+  const said = element('p', { className: 'gb-beyond', textContent: `${target.value} is beyond the slider's end: ${end} is in use.` });
+  said.setAttribute('role', 'status');
+  block.append(said);
+}, true);
+document.addEventListener('input', ({ target }) => {
+  if (target.matches?.('.gb-tab input[max]')) target.closest('.block')?.querySelector('.gb-beyond')?.remove();
+}, true);

@@ -60,6 +60,21 @@ def test_a_dragged_eigenvalue_ends_where_it_was_left_whatever_answers_come_late(
     assert abs(left - (0.3 + 0.4j)) < 0.03
 
 
+def test_a_menu_shows_its_choice_in_chinese_and_still_means_the_same(start):
+    page = start(MemoryParams(memories=("legs",)))
+    field = page.locator("#memory-signal input")
+    shown = "el => Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').get.call(el)"
+    english = field.evaluate(shown)
+    page.click("[data-glassbox=language]")
+    page.wait_for_selector("html[data-translated=zh]", state="attached")
+    assert english == field.evaluate("el => el.value") != field.evaluate(shown) and "波" in field.evaluate(shown)
+    field.click()
+    page.locator("#memory-signal [role=option]").last.click()
+    page.wait_for_function("() => location.search.includes('signal=')")             # the one it opens with has no key
+    page.click("[data-glassbox=language]")
+    page.wait_for_function("el => /^[ -~]+$/.test(el.value)", arg=field.element_handle())
+
+
 def test_a_dragged_eigenvalue_stays_inside_the_circle(start):
     page = start(MemoryParams(view="poles", size=2, poles="0.5"))
     page.locator("#memory-stage canvas").scroll_into_view_if_needed()

@@ -35,6 +35,18 @@ def test_the_dial_answers_a_moved_exponent(start):
     assert page.inner_text("#scale-notice") != before and not page.locator("#scale-going").is_visible()
 
 
+def test_a_number_beyond_its_slider_is_said_until_another_is_typed(start):
+    page = start(ScaleParams())
+    box = page.locator("#scale-d input[type=number]")
+    box.fill("99999")
+    box.press("Tab")
+    page.wait_for_selector("#scale-d .gb-beyond >> text=99999 is beyond the slider's end: 1024 is in use.")
+    said(page, "saturated")
+    assert box.input_value() == "1024"
+    box.fill("64")
+    assert not page.locator("#scale-d .gb-beyond").count()
+
+
 def test_training_streams_and_what_is_there_stays_when_stopped(start):
     page = start(ScaleParams(view="training", steps=200))
     said(page, "Loss below 1 nat")

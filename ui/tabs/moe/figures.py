@@ -30,7 +30,8 @@ def text(body: Any) -> "go.Figure":
     count = len(body.layers)
     titles = tuple(f"<b>layer {layer.layer}</b>" for layer in body.layers)
     figure = plots.panels(2, count, ("expert",) * count + ("nats per byte",), ("assignments",), titles, height=470,
-                          horizontal_spacing=0.08, vertical_spacing=0.27, row_heights=[0.7, 0.3],
+                          horizontal_spacing=0.04, vertical_spacing=0.27, row_heights=[0.7, 0.3],
+                          shared_yaxes="rows",
                           specs=[[{}] * count, [{"colspan": count}, *[None] * (count - 1)]])
     for k, layer in enumerate(body.layers):
         _loads(figure, layer, k)

@@ -26,9 +26,10 @@ def _above(values: Any) -> list[float | None]:
 
 def dial(body: Any) -> "go.Figure":
     """Logits with their band, one row, the Jacobian's quantiles and the share of saturated rows against d."""
-    names = ("logit", "key", "", "", "head dimension d"), ("", "", "norm of the Jacobian", "", "saturated rows")
+    names = (("logit", "keys, sorted", "", "", "head dimension d"),
+             ("", "", "norm of the Jacobian", "", "saturated rows"))
     wide = [{"colspan": 2}, None]
-    figure = plots.panels(3, 2, *names, ("logits", "one row, sorted"), 760, specs=[[{}, {}], wide, wide],
+    figure = plots.panels(3, 2, *names, ("logits", "one row"), 760, specs=[[{}, {}], wide, wide],
                           row_heights=[0.3, 0.42, 0.28], vertical_spacing=0.12, horizontal_spacing=0.16)
     mid = np.diff(np.asarray(body.edges)) / 2 + np.asarray(body.edges)[:-1]
     look = {"showlegend": False, "row": 1}
