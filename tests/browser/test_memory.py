@@ -30,7 +30,7 @@ def drag(page, canvas, places):
     page.mouse.move(*points[0])
     page.mouse.down()
     for point in points[1:]:
-        page.mouse.move(*point, steps=6)
+        page.mouse.move(*point, steps=3)
     page.mouse.up()
 
 
