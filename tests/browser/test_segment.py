@@ -222,6 +222,11 @@ def test_a_sentence_that_comes_before_the_canvas_is_shown_all_the_same(start, ur
     board.page.route("**/tabs/segment/wire.js", lambda route: (time.sleep(3), route.continue_()))
     board.page.goto(f"{url}?tab=segment&v=1&picture=own-0123456789abcdef")
     assert "own picture" in error_text(board)
+    hear = "([root, message]) => document.querySelector(root + ' .gx-canvas').__gx.hear(message)"
+    for smallest in (0, 7):                                # a link's settings tell so when they are there, too
+        told = {"kind": "settled", "answer": {"refused": {}}, "smallest": smallest}
+        board.page.evaluate(hear, [board.root, told])
+    assert "own picture" in error_text(board)
 
 
 def test_a_model_that_is_not_here_offers_its_download_and_changes_nothing(start):

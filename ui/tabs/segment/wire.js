@@ -232,11 +232,14 @@ function listenToPictures() {
   document.addEventListener('paste', paste);
 }
 
-function settle({ answer, smallest }) {              // a setting was changed; where masks are to be cleaner, they are asked for anew
+let unsettled = false;                               // a setting cannot be used
+
+// A setting was changed, by the user or by a link; where masks are to be cleaner, they are asked for anew.
+function settle({ answer, smallest }) {
   answered('segment', answer);
-  if (smallest === null) return;
-  fail('');
-  if (smallest === S.smallest) return;
+  if (unsettled && smallest !== null) fail('');      // what was said of it is over; other sentences stay
+  unsettled = smallest === null;
+  if (unsettled || smallest === S.smallest) return;
   Object.assign(S, { smallest, results: new Map(), pending: new Map() });
   send();
 }
