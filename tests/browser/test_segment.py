@@ -251,7 +251,7 @@ def test_a_refused_checkpoint_leaves_the_previous_model_active(start, tmp_path):
 
 
 def test_everything_streams_regions_and_a_picked_one_equals_its_record(start):
-    board = start(query="?" + permalink.encode("segment", Params(points_per_side=8)))
+    board = start(query="?" + permalink.encode("segment", Params(crop_n_layers=0)))
     board.sample("scene-a")
     board.page.click("#segment-find")
     board.page.wait_for_selector(f"{board.root}[data-records=final]")
