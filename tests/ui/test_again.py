@@ -56,6 +56,26 @@ def test_a_late_browser_finds_the_last_figure_of_a_run():
     assert behind([*plots, gr.skip()])[-2] == gr.skip()         # the client is as it is described
 
 
+def test_a_run_that_was_left_for_an_instant_view_draws_nothing_more():
+    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6,
+                                            stage=SimpleNamespace(GRADIO_CACHE="")))
+    left = AttentionParams(lesson="cost", kinds=("softmax", "elu1"), text="a cat")
+    instant = AttentionParams(lesson="mask")
+    request = SimpleNamespace(session_hash="ann", client=None)
+
+    async def collect():
+        going = page.begin(request, *page.write(left))
+        before = [await anext(going), await anext(going)]
+        there = [out async for out in page.answered(request, instant)]
+        return before, there, [out async for out in going]
+
+    before, there, after = played(collect())
+    shown = slice(len(TAB.declared), len(TAB.declared) + 6)
+    assert before[-1][-1]["running"] and there and any(value != gr.skip() for value in there[-1][shown])
+    assert [out[shown] for out in after] == [[gr.skip()] * 6] and after[-1][-1] == {"running": False, "place": None}
+    assert page.frame.kept.get("ann", TAB.slug).params == instant
+
+
 @pytest.mark.parametrize("before", [None, [{"turn": 1}, "words", go.Figure()]])
 def test_what_is_left_alone_is_given_again(before):
     now = [gr.skip(), "new", gr.skip()]

@@ -192,6 +192,7 @@ class Page:
             yield self.out(new, **plan, begin=True, refused=self.refused.sentences(session), **wire)
             return
         shown = None
+        self.begun.pop(session, None)                      # a long run has nothing to show here any more
         async for item in self.frame.lanes.now(partial(self.steps, session, params, wire.get("turn"))):
             if shown is None:
                 self.refused.took(session, params, names)
@@ -204,8 +205,9 @@ class Page:
         plan, looks = partial(self.tab.view(params).plan, params), self.tab.view(params).looks
         return await self.frame.lanes.one(plan) if looks else plan()
 
-    def steps(self, session: str, params: Any, turn: int | None) -> Iterator[list[Any]]:
-        """Growing results, drawn and kept; nothing but a sentence where a file is missing. ValueError, one sentence."""
+    def steps(self, session: str, params: Any, turn: int | None, long: bool = False) -> Iterator[list[Any]]:
+        """Growing results, drawn and kept; nothing but a sentence where a file is missing. A ``long`` run ends when it
+        is not the one that was begun last. ValueError, one sentence."""
         try:
             given = self.inputs(self.tab, session, params)
         except sources.MissingError as missing:
@@ -215,6 +217,8 @@ class Page:
             yield [told, {"turn": turn, "scenes": []}, None, "", "", ""]
             return
         for result in self.tab.run.stream(params, **given):
+            if long and self.begun.get(session) is not params:
+                return
             painted = self.painted(session, params, result, turn)
             self.frame.kept.put(session, self.tab.slug, params, result)
             yield painted
@@ -250,15 +254,18 @@ class Page:
                 return
             self.begun[session] = params
             kind = f"{self.tab.slug} {getattr(params, self.tab.chooser)}"
-            make = partial(self.steps, session, params, None)
+            make = partial(self.steps, session, params, None, True)
             yield self.out(running=True, stale=False, place=None)
             async for item in self.frame.lanes.long(session, visitor_of(request, session), kind, make):
+                if self.begun.get(session) is not params:
+                    break
                 if isinstance(item, Place):
                     yield self.out(running=True, place={"ahead": item.ahead, "seconds": item.seconds})
                 else:
                     shown = again(shown, item)
                     yield self.out(None, shown, running=True, place=None)
-        yield self.out(None, shown, running=False, place=None)
+        now = self.begun.get(session)
+        yield self.out(None, shown if now is params else None, running=now not in (None, params), place=None)
 
     def stop(self, request: gr.Request) -> None:
         """End the visitor's long runs."""
