@@ -102,7 +102,7 @@ def _table(number: int, kept: np.ndarray, kinds: np.ndarray, data: np.ndarray, s
 
 def shown(byte: int) -> str:
     """A byte as a short word."""
-    names = {9: "tab", 10: "newline", 32: "space"}
+    names = {9: "⇥", 10: "↵", 32: "␣"}
     return names.get(byte, chr(byte) if 32 < byte < 127 else f"0x{byte:02x}")
 
 

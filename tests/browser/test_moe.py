@@ -152,7 +152,7 @@ def test_the_page_opens_with_its_own_text_and_only_the_settings_that_matter(star
 
 def test_token_classes_and_formulas_stand_on_the_page(start):
     page = start(MoeParams(view="classes"))
-    assert page.locator("#moe-stage .gb-sheet tbody tr").count() == 16 and "newline" in page.inner_text("#moe-stage")
+    assert page.locator("#moe-stage .gb-sheet tbody tr").count() == 16 and "↵" in page.inner_text("#moe-stage")
     assert not page.locator("#moe-text").is_visible()
     page.check("#moe-counted input[value=text]")
     page.wait_for_function("() => !document.querySelector('#moe-notice')?.innerText.includes('held-out')")

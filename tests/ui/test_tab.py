@@ -1,6 +1,7 @@
 """What a tab promises: presets hold, declarations fit together, widgets and tables follow."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 
 from backends.plain import numbers
 from tests.conftest import fetched
+from tests.ui.words import shown
 from ui import TABS
 from ui.core import language, prose
 from ui.core.tab import ParamError, Tab, Table, View, declared, pairs
@@ -52,6 +54,14 @@ def test_each_preset_shows_what_it_promises(tab, answers):
     here = [preset for preset in tab.presets if not fetched(tab, preset.params)]
     wrong = [preset.name for preset in here if preset.holds(answers(tab.run, preset.params)) is not True]
     assert here and not wrong
+
+
+@pytest.mark.parametrize("tab", BUILT, ids=lambda tab: tab.slug)
+def test_what_each_preset_shows_is_in_the_catalogue(tab, answers):
+    here = [preset for preset in tab.presets if not fetched(tab, preset.params)]
+    texts = {text for preset in here for text in shown(tab, preset.params, [answers(tab.run, preset.params)])}
+    letters = re.compile(r"(\S )*\S")                   # bytes of a text
+    assert not [text for text in texts if text and not letters.fullmatch(text) and not language.known(text)]
 
 
 @pytest.mark.parametrize("tab", TABS, ids=SLUGS)

@@ -40,13 +40,23 @@ def texts_of(html):
 
 
 def shown(tab, params, results):
-    """What a tab shows of the results of one view; of scenes, which scripts word, nothing."""
+    """What a tab shows of the results of one view; of scenes, which scripts word, the sheets alone."""
     view = tab.view(params)
     for result in results:
+        yield from sheets(view.stage(params, result.body)) if view.stage else ()
         yield from (*result.notice.split("\n"), view.words(params, result.body) if view.words else "")
         html = markup.checks(result.checks) + markup.table(view.table(result.body))
         yield from texts_of(html + (view.below(params, result.body) if view.below else ""))
         yield from plotted(view.figure(result.body)) if view.figure else ()
+
+
+def sheets(scene):
+    """Titles, notes and cells of scenes that are tables; short counts, such as 46.7 B, are no words."""
+    for one in scene if isinstance(scene, list) else [scene]:
+        for table in one["tables"] if one and one.get("kind") == "sheet" else ():
+            yield from (table["title"], *table["notes"], *table["head"])
+            yield from (cell for row in table["rows"] for cell in row
+                        if not re.fullmatch(r"[\d.]+ ([TBMk]|GB|ms)", cell))
 
 
 def plotted(figure):

@@ -283,25 +283,22 @@ def _homely(body: Any) -> str:
 
 
 def _said_classes(params: Any, body: Any) -> str:
-    parts = (f"layer {t.layer}, {t.bits:.3f} of {t.entropy:.2f} bits ({t.control:.4f} with shuffled classes, at most "
-             f"{t.highest:.4f}; "
-             f"{t.shifted:.4f} with shifted ones)" for t in body.tables)
-    byte = "; ".join(f"layer {t.layer}, {t.byte:.2f} bits, and its class adds {t.beyond - t.within:.2f} beyond chance"
-                     for t in body.tables)
-    return (f"What the expert tells of a byte's class: {'; '.join(parts)}. What the byte alone tells of its "
-            f"experts: {byte}.")
+    return " ".join(f"In layer {t.layer} the expert tells {t.bits:.3f} of {t.entropy:.2f} bits of a byte's class "
+                    f"({t.control:.4f} with shuffled classes, at most {t.highest:.4f}; {t.shifted:.4f} with shifted "
+                    f"ones). There the byte alone tells {t.byte:.2f} bits of its experts, and its class adds "
+                    f"{t.beyond - t.within:.2f} beyond chance." for t in body.tables)
 
 
 def _said_capacity(params: Any, body: Any) -> str:
     if body.at not in body.factors:
         return ""
     k = body.factors.index(body.at)
-    parts = (f"{t.dropped[k]:.1%} dropped and {t.loss[k]:.3f} nats with {words}" for t, words in
-             zip(body.trades, ("earlier tokens first", "larger p first"), strict=True))
-    empty = f"{body.trades[0].padding[k]:.0%} of the places stay empty"
+    parts = (f"{words}: {t.dropped[k]:.1%} dropped, {t.loss[k]:.3f} nats." for t, words in
+             zip(body.trades, (f"At CF {body.at:g}, earlier tokens first", "Larger p first"), strict=True))
+    empty = f"{body.trades[0].padding[k]:.0%} of the places stay empty."
     ends = (f"Without a limit this rule has {body.unlimited:.3f}, the model as it was trained, with Mixtral's top 2, "
             f"{body.trained:.3f}.")
-    return f"At CF {body.at:g}: {'; '.join(parts)}; {empty}. {ends}"
+    return f"{' '.join(parts)} {empty} {ends}"
 
 
 def _said_courses(params: Any, body: Any) -> str:
@@ -310,27 +307,33 @@ def _said_courses(params: Any, body: Any) -> str:
         if c.loads:
             worst = max(range(len(c.loads[-1])), key=lambda layer: c.variation()[layer])
             parts.append(f"{c.label}: largest load {c.spread()[worst]:.2f} times the mean, variation "
-                         f"{c.variation()[worst]:.2f}, "
-                         f"{sum(c.dead())} dead, loss {c.loss[-1]:.3f}")
-    where = "" if body.live else ", in the more uneven layer"
-    return f"After step {body.courses[0].steps[-1]}{where}: {'; '.join(parts)}."
+                         f"{c.variation()[worst]:.2f}, {sum(c.dead())} dead, loss {c.loss[-1]:.3f}.")
+    where = "" if body.live else " in the more uneven layer"
+    late = (*(late_loss(c.loss) for c in body.courses), late_loss(body.dense)) if body.dense else ()
+    mean = "Mean loss of the last 500 steps: {:.4f}, {:.4f}, dense {:.4f}.".format(*late) if late else ""
+    return " ".join((f"After step {body.courses[0].steps[-1]}{where}.", *parts, mean)).strip()
+
+
+def late_loss(losses: Any) -> float:
+    """The mean of the last twenty losses, which are 25 steps apart."""
+    return sum(losses[-20:]) / 20
 
 
 def _said_precision(params: Any, body: Any) -> str:
     one = body.scales.index(1.0)
-    parts = (f"{m.label}, {m.first[one]:.2%} of bytes get another first expert, {m.pair[one]:.2%} another set of "
-             f"{body.k}, a probability "
-             f"is off by {m.error[one]:.4f} at most, and logsumexp² is {m.z[one]:.2f}" for m in body.models)
-    return f"A router in bfloat16 against float32, its weights as they are: {'; '.join(parts)}."
+    parts = (f"{m.label}: {m.first[one]:.2%} of bytes get another first expert, {m.pair[one]:.2%} another set of "
+             f"{body.k}, a probability is off by {m.error[one]:.4f} at most, and logsumexp² is {m.z[one]:.2f}."
+             for m in body.models)
+    return f"A router in bfloat16 against float32, its weights as they are. {' '.join(parts)}"
 
 
 def _said_bill(params: Any, body: Any) -> str:
     sizes = (f"{body.total / 1e9:.1f} billion parameters must lie in memory, {body.active / 1e9:.1f} billion "
              "work on a token")
-    copied = f"with a copy of everything else for each expert it would be {body.naive / 1e9:.0f} billion"
+    copied = f"With a copy of everything else for each expert it would be {body.naive / 1e9:.0f} billion"
     step = "one token" if body.batch == 1 else f"{body.batch} tokens"
     visits = f"A step of {step} is expected to visit {body.visited:.1f} experts in each layer."
-    return f"{sizes} ({body.experts} experts, {body.k} a token); {copied}. {visits}"
+    return f"{sizes} ({body.experts} experts, {body.k} a token). {copied}. {visits}"
 
 
 WORDS = {"text": _said_text, "own": mixture.words, "classes": _said_classes, "capacity": _said_capacity,

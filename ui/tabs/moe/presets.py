@@ -4,6 +4,7 @@ from typing import Any
 
 from backends.moe.params import MoeParams
 from ui.core.tab import Preset
+from ui.tabs.moe.figures import late_loss
 
 
 def _even(result: Any) -> bool:
@@ -66,7 +67,7 @@ def _steered(result: Any) -> bool:
 def _recorded(result: Any) -> bool:
     balanced, free = result.body.courses
     even = max(balanced.spread()) < 1.5 and min(free.spread()) > 2.5 and sum(free.dead()) == 0
-    late = [sum(losses[-20:]) / 20 for losses in (balanced.loss, free.loss, result.body.dense)]
+    late = [late_loss(losses) for losses in (balanced.loss, free.loss, result.body.dense)]
     return even and late == sorted(late) and late[2] > late[0] + 0.02
 
 

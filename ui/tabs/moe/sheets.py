@@ -56,7 +56,7 @@ def bill(params: Any, body: Any) -> dict[str, Any]:
     said = f"Published: {body.published[0]:g} and {body.published[1]:g} billion ({body.source})."
     parts = [[part.name, short(part.total), short(part.active), part.formula] for part in body.parts]
     parts.append(["All", short(body.total), short(body.active), "sum"])
-    costs = [[f"Weights in {name}", f"{size / 1e9:.4g} GB", f"{size / body.total:g} bytes × parameters"]
+    costs = [[f"Weights in {name}", f"{size / 1e9:.4g} GB", f"bytes of a parameter: {size / body.total:g}"]
              for name, size in body.bytes]
     return {"kind": "sheet", "tables": [
         {"title": "Parameters", "notes": [known, said], "head": ["part", "in all", "used by a token", "formula"],
@@ -72,7 +72,7 @@ def _costs(body: Any) -> list[list[str]]:
         ["Key-value cache", f"{body.cache / 1e9:.4g} GB", cache],
         ["Operations of a token", short(body.flops),
          "2 × active parameters without the embedding; attention to the context not counted"],
-        ["Experts visited in a layer", f"{body.visited:.1f} of {body.experts}",
+        ["Experts visited in a layer", f"{body.visited:.1f} / {body.experts}",
          f"E (1 − (1 − k/E)^{body.batch}), were all equally likely"],
         ["Weights read in a step", f"{body.read / 1e9:.4g} GB", "bfloat16: visited experts and all the rest"],
         ["Least time of a step", f"{body.least:.3g} ms", "weights read / bandwidth"],
