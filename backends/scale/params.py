@@ -38,8 +38,9 @@ class ScaleParams:
     spread: float = setting(1.0, "Spread of q and k", "standard deviation of their entries", (0.0, 4.0), 0.05)
     routes: tuple[str, ...] = setting(tuple(ROUTES), "Routes", "trained at once on the same batches", kind="json")
     optimizer: str = setting("adam", "Optimiser", "how far a weight moves in a step", choices=tuple(OPTIMIZERS))
-    rate: float = setting(0.003, "Learning rate", "10 steps of warm-up when training; SGD wants 0.1", (0.0001, 0.3),
-                          0.0001, kind="number")
+    rate: float = setting(0.003, "Learning rate",
+                          "coordinate check: of Adam; training: after 10 steps of warm-up, SGD wants 0.1",
+                          (0.0001, 0.3), 0.0001, kind="number")
     steps: int = setting(150, "Steps", "of training, for each model", (10, 200), 10)
     layers: int = setting(64, "Layers", "of the stack", (1, 64))
     init: str = setting("he", "Initialisation", INIT_HELP, choices=tuple(INITS))

@@ -184,8 +184,8 @@ PRESETS = (
     Preset(
         "47 billion, not 56",
         MoeParams(view="calculator"),
-        "Mixtral 8x7B has 46.7 billion parameters and uses 12.9 of them for a token: its experts are eight, its "
-        "attention is one.",
+        "Mixtral 8x7B has 46.7 billion parameters, not the 8 x 7 = 56 of its name, and uses 12.9 of them for a "
+        "token: its experts are eight, its attention is one.",
         _weighs,
     ),
 )

@@ -163,8 +163,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "One cell of the bias",
         SwinParams(view="bias", bias="none", head=3, edits=((0, 1, 20.0),), step="attention"),
-        "One number, for the offset (0, 1), moves 42 pairs in every window: each query gives over 90 % to the token "
-        "on its left.",
+        "One number, for the offset (0, 1), moves 42 pairs in every window: where nothing is masked, queries with a "
+        "token on their left in their window give it over 90 % on average.",
         _left,
     ),
     Preset(
