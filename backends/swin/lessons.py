@@ -30,8 +30,7 @@ def reached(scene: Scene) -> tuple[Reach, tuple[Check, ...]]:
     p, (row, column) = scene.params, scene.params.token
     plain = layout(p.size, p.window, 0, p.order)
     token = row * p.columns + column
-    moved = scene.layout if p.moving else plain
-    first, still = (reach.reach(token, plain, second, p.depth, p.masked) for second in (moved, plain))
+    first, still = (reach.reach(token, plain, second, p.depth, p.masked) for second in (scene.layout, plain))
     counted = [reach.counts(each, p.depth) for each in (first, still)]
     spread = max(counted[1]) - min(counted[1])
     held = check("Without shift nothing leaves the window", spread, 0,

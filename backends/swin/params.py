@@ -111,5 +111,7 @@ class SwinParams:
 
     @property
     def shifted(self) -> int:
-        """The shift that is used: never as large as the window."""
+        """The shift that is used: never as large as the window, and none where no block is shifted."""
+        if self.view == "reach" and not self.moving:
+            return 0
         return self.window // 2 if self.shift == AUTOMATIC else min(self.shift, self.window - 1)

@@ -278,3 +278,11 @@ def test_the_script_reads_own_files_by_paths_to_fill_in():
 
 def test_the_tab_offers_what_it_should():
     assert TAB.slug == "swin" and len(TAB.presets) == 20 and {p.params.view for p in TAB.presets} == set(TAB.views)
+
+
+def test_reach_without_shift_shows_the_window_that_is_used():
+    params = SwinParams(view="reach", moving=False, y=0.5, x=0.5)
+    body = TAB.run(params).body
+    assert body.board.layout.shift == (0, 0) and not body.board.layout.strange.any()
+    [line] = TAB.views["reach"].figure(body).data
+    assert line.name == "no shift" and set(line.y) == {49}
