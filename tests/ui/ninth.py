@@ -134,6 +134,9 @@ CATALOGUE = '''{"ALiBi": null,
 "Text": "文本", "read by the byte model": "由字节模型读取",
 "Strength": "强度",
 "of the bias; 0 is the model as trained": "偏置强度；0 为原模型",
+"strength": "强度", "strength of the bias": "偏置强度", "with the bias": "有偏置",
+"no bias is the model itself": "无偏置即模型本身",
+"difference to its own forward pass, nats": "与其自身前向计算之差，nat",
 "At {} the loss is {} nats per byte, without a bias {}.": "强度 {1} 时损失每字节 {2} nat，无偏置时 {3}。"}
 '''
 FILES = {"__init__.py": ROOM, "mechanism.py": MECHANISM, "figures.py": FIGURES, "explain.md": ENGLISH,

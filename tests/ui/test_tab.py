@@ -57,7 +57,7 @@ def test_each_preset_shows_what_it_promises(tab, answers):
 
 
 @pytest.mark.parametrize("tab", BUILT, ids=lambda tab: tab.slug)
-def test_what_each_preset_shows_is_in_the_catalogue(tab, answers):
+def test_what_each_preset_shows_is_translated(tab, answers):
     here = [preset for preset in tab.presets if not fetched(tab, preset.params)]
     texts = {text for preset in here for text in shown(tab, preset.params, [answers(tab.run, preset.params)])}
     letters = re.compile(r"(\S )*\S")                   # bytes of a text
