@@ -94,6 +94,7 @@ function menu(field) {
     const next = now === 'zh' ? translated(value) : value;
     kept.value = [value, next];
     if (next !== seen()) VALUE.set.call(field, next);
+    field.title = value;                   // a long one is cut; translated like any other
   };
   write(kept.value?.[1] === seen() ? kept.value[0] : seen());
   Object.defineProperty(field, 'value', { configurable: true, set: write, get: () => (kept.value[1] === seen() ? kept.value[0] : seen()) });
