@@ -110,8 +110,8 @@ def without(name: str, logits: Tensor, rules: Rules, expert: int) -> Routed:
         out[..., keep] = x
         return out
 
-    return replace(routed, **{name: whole(getattr(routed, name))
-                              for name in ("probabilities", "wanted", "kept", "gates", "bias")})
+    return replace(routed, off=expert, **{name: whole(getattr(routed, name))
+                                          for name in ("probabilities", "wanted", "kept", "gates", "bias")})
 
 
 @torch.no_grad()

@@ -15,9 +15,9 @@ from backends.settings import UNPRINTED
 class Layer:
     """One routed layer on t tokens.  `asked`, `kept`: assignments by expert; `capacity`: places of each expert in all
     groups together, None without a limit; `partly`, `lost`: tokens of which some or all experts had no place;
-    `balance`, `first`, `mixtral`, `z`, `importance`, `load`: the losses of `routers.Losses`.  Arrays: `main` (t,) the
-    expert with the largest gate, 255 = none; `state` (t,) 0 kept, 1 partly, 2 lost; `p` (t, e) the router's
-    probabilities or, of the bias router, its sigmoid scores."""
+    `balance`, `first`, `mixtral`, `z`, `importance`, `load`: the losses of `routers.Losses`; `off`: the expert that was
+    left out, if any.  Arrays: `main` (t,) the expert with the largest gate, 255 = none; `state` (t,) 0 kept, 1 partly,
+    2 lost; `p` (t, e) the router's probabilities or, of the bias router, its sigmoid scores."""
 
     layer: int
     asked: tuple[int, ...]
@@ -32,15 +32,21 @@ class Layer:
     importance: float
     load: float
     bias: tuple[float, ...]
+    off: int | None
     main: np.ndarray = field(metadata=UNPRINTED)
     state: np.ndarray = field(metadata=UNPRINTED)
     p: np.ndarray = field(metadata=UNPRINTED)
     gates: np.ndarray = field(metadata=UNPRINTED)
 
     @property
+    def on(self) -> int:
+        """How many experts could be chosen."""
+        return len(self.asked) - (self.off is not None)
+
+    @property
     def skew(self) -> float:
-        """The largest load over the mean load."""
-        return max(self.kept) * len(self.kept) / max(1, sum(self.kept))
+        """The largest load over the mean load of the experts that could be chosen."""
+        return max(self.kept) * self.on / max(1, sum(self.kept))
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ class Losses:
 class Routed:
     """Where t tokens went: router probabilities (of the bias router: sigmoid scores), the experts they asked for, those
     that took them, and the weight of each expert's answer (0 where it did not).  `capacity`: places of each expert in
-    each group, None without a limit; `bias`: what was added before choosing."""
+    each group, None without a limit; `bias`: what was added before choosing; `off`: the expert that could not be
+    chosen, None when all could."""
 
     probabilities: Annotated[Tensor, "t e"]
     wanted: Annotated[Tensor, "t e"]
@@ -51,6 +52,7 @@ class Routed:
     bias: Annotated[Tensor, "e"]
     losses: Losses
     capacity: tuple[int, ...] | None
+    off: int | None = None
 
     @property
     def dropped(self) -> Tensor:

@@ -35,7 +35,7 @@ def layer(number: int, routed: Routed) -> Layer:
     return Layer(number, tuple(asked.sum(0).tolist()), tuple(kept.sum(0).tolist()), sum(routed.capacity)
                  if routed.capacity else None, int((state == 1).sum()), int((state == 2).sum()),
                  *(v.item() for v in (ls.switch, ls.first, ls.mixtral, ls.z, ls.importance, ls.load)),
-                 tuple(routed.bias.tolist()), *(device.array(x.to(torch.uint8)) for x in (main, state)),
+                 tuple(routed.bias.tolist()), routed.off, *(device.array(x.to(torch.uint8)) for x in (main, state)),
                  device.array(routed.probabilities), device.array(routed.gates))
 
 

@@ -92,6 +92,15 @@ def test_one_byte_is_too_short_and_said_so():
         answer(replace(SMALL, text="x"))
 
 
+def test_the_mean_load_is_that_of_the_experts_that_are_on():
+    body, view = answer(MoeParams(touch="disable", expert=1, layer="2")).body, TAB.views["text"]
+    shares = [trace.y[0] for trace in view.figure(body).data if trace.name == "even share"]
+    assert shares == [2 * body.tokens / 7, 2 * body.tokens / 8]
+    first, second = (max(layer.kept) / share for layer, share in zip(body.layers, shares, strict=True))
+    assert f"has {first:.2f} and {second:.2f} times the mean load" in view.words(SMALL, body)
+    assert [row[4] for row in view.table(body).rows] == ["no limit", "disabled", *["no limit"] * 14]
+
+
 CHANGES = ({}, {"change": "disabled"}, {"change": "forced", "site": 4, "one": 7}, {"text": "é" * 900})
 
 

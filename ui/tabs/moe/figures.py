@@ -63,7 +63,7 @@ def _loads(figure: "go.Figure", layer: Any, k: int) -> None:
         figure.add_bar(x=names, y=dropped, name="dropped", marker={"color": LOST, "pattern": {"shape": "/"}},
                        showlegend=k == 0, legendgroup="dropped",
                        hovertemplate="expert %{x}: %{y} dropped<extra></extra>", **place)
-    lines = {"even share": (sum(layer.asked) / len(names), "dash")}
+    lines = {"even share": (sum(layer.asked) / layer.on, "dash")}
     lines |= {"capacity": (layer.capacity, "solid")} if layer.capacity is not None else {}
     for name, (height, dash) in lines.items():
         look = {"mode": "lines", "name": name, "legendgroup": name, "showlegend": k == 0}
@@ -90,12 +90,19 @@ def levels(gates: np.ndarray) -> str:
 
 def text_table(body: Any) -> Table:
     """One row for each layer and expert, then the losses of each layer."""
-    rows = [(one.layer, e, one.asked[e], one.kept[e], "no limit" if one.capacity is None else one.capacity, one.bias[e],
+    rows = [(one.layer, e, one.asked[e], one.kept[e], _places(one, e), one.bias[e],
              one.partly, one.lost, one.skew, *(getattr(one, name) for name in LOSSES)) for one in body.layers
             for e in range(len(one.asked))]
     return Table(("layer", "expert", "asked", "kept", "capacity", "bias", "tokens in part", "tokens lost",
                   "largest / mean load",
                   *LOSSES.values()), tuple(rows))
+
+
+def _places(layer: Any, expert: int) -> Any:
+    """How many assignments an expert could take."""
+    if expert == layer.off:
+        return "disabled"
+    return "no limit" if layer.capacity is None else layer.capacity
 
 
 def classes_table(body: Any) -> Table:
