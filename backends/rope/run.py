@@ -37,6 +37,7 @@ from backends.rope.params import OWN, RopeParams
 PROBE = 96                  # tokens of the small texts that checks read
 FEW = 48                    # of those whose every pair of tokens is worked out by itself
 MAX_FREQUENCIES = 9 * 512    # of one result: pairs times methods
+PAIRED = ("ntk", "ntk2", "dynamic")      # methods that need a fastest and a slowest pair, so two of them
 STRETCH = 8.0               # what the methods are laid out for in those checks
 
 
@@ -49,12 +50,31 @@ def notice(params: RopeParams) -> str:
         said.append(f"Left out, since no model here was trained for it: {', '.join(drawn)}.")
     if params.view == "tax" and drawn + other:
         said.append(f"Left out, since it does not run on the untouched model: {', '.join(drawn + other)}.")
-    said += _own_notice(params) if params.view in ("clocks", "distance", "calculator") else []
+    if params.view in ("clocks", "distance", "calculator"):
+        said += _single(params) + _own_notice(params)
     if params.view == "curve" and params.text:
         own = len(shelf.tokens(params.text))
         gone = [n for n in evaluate.wanted(params) if own <= n]
         said += [f"Contexts longer than your text, {own} bytes, are left out."] if gone else []
     return " ".join(said)
+
+
+def _asked(params: RopeParams) -> tuple[str, ...]:
+    """The methods that a view of the calculator's model is asked for."""
+    asked = {"clocks": evaluate.runnable, "calculator": lambda _: calculator.CALCULATED}
+    return asked.get(params.view, lambda given: given.methods)(params)
+
+
+def _fitting(params: RopeParams) -> tuple[str, ...]:
+    """Of these, those that a head of so few channels can have; all of them, to be refused, when none can."""
+    names = _asked(params)
+    return tuple(name for name in names if params.head_dim > 2 or name not in PAIRED) or names
+
+
+def _single(params: RopeParams) -> list[str]:
+    gone = [METHODS[name].label for name in _asked(params) if name not in _fitting(params)]
+    return [f"Left out at a head dimension of 2, whose single pair cannot be both untouched and divided by s: "
+            f"{', '.join(gone)}."] if gone else []
 
 
 def _own_notice(params: RopeParams) -> list[str]:
@@ -73,7 +93,7 @@ def own(params: RopeParams) -> Model | None:
 
 
 def _calculated(params: RopeParams) -> Iterator[calculator.Calculation]:
-    names = evaluate.runnable(params) if params.view == "clocks" else calculator.CALCULATED
+    names = _fitting(params)
     most = MAX_FREQUENCIES * 2 // params.head_dim
     if len(names) > most:
         raise ValueError(f"Please choose at most {most} methods for heads of {params.head_dim} channels.")
@@ -86,7 +106,7 @@ def _painted(params: RopeParams) -> Iterator[tuple[distances.Painted, ...]]:
     if model:
         p, _ = calculator.own_plan(model.rules[0], model, n)
         first = (distances.painted(p, described.label(model, model.rules[0]), n, d, params.real),)
-    yield *first, *(distances.paint(name, n, d, params.real) for name in params.methods)
+    yield *first, *(distances.paint(name, n, d, params.real) for name in _fitting(params))
 
 
 def _untouched(name: str, tokens: torch.Tensor) -> Check:
@@ -195,7 +215,7 @@ def _drawn(params: RopeParams, body: Any) -> tuple[Check, ...]:
     q, k, v = (normal(1, 1, FEW, params.head_dim, random=random).to(device.exact()) for _ in range(3))
     window = min(params.real.window, FEW // 3)
     rules, gap = replace(params.real, window=window, trained=min(params.trained, FEW // 2)), 0.0
-    ran = [name for name in params.methods if METHODS[name].runs]
+    ran = [name for name in _fitting(params) if METHODS[name].runs]
     for name in ran:
         p = plan(name, FEW, params.head_dim, rules)
         gap = max(gap, (attend(p, q, k, v) - distances.slowly(p, q, k, v)).abs().max().item())

@@ -273,9 +273,9 @@ def test_what_cannot_be_is_one_sentence(change, sentence):
     assert str(caught.value).count(". ") <= 1
 
 
-def test_ntk_needs_more_than_one_pair():
-    with pytest.raises(ValueError, match="above 2"):
-        answer(replace(SMALL, view="calculator", head_dim=2))
+def test_methods_that_need_two_pairs_are_said_to_be_left_out():
+    said = answer(replace(SMALL, view="calculator", head_dim=2)).notice
+    assert said.endswith("by s: NTK-aware (s), NTK-aware (2s), Dynamic NTK.") and known(said)
 
 
 def test_files_of_text_are_cut_and_others_refused(tmp_path):

@@ -44,3 +44,15 @@ def test_numbers_stay_small(view, more):
 def test_too_many_clocks_are_refused():
     with pytest.raises(ValueError, match="at most 9 methods for heads of 1024"):
         answer(replace(ONE, view="clocks", head_dim=1024, methods=RUNNING))
+
+
+@pytest.mark.parametrize("view", ["calculator", "clocks", "distance"])
+def test_ntk_needs_more_than_one_pair(view):
+    """It is left out for a single one, and refused where nothing else is asked for."""
+    params = replace(ONE, view=view, head_dim=2, methods=("none", "ntk"))
+    result = answer(params)
+    assert result.notice.startswith("Left out at a head dimension of 2") and all(one.ok for one in result.checks)
+    assert "Left out at" not in notice(replace(params, head_dim=4))
+    if view != "calculator":
+        with pytest.raises(ValueError, match="above 2"):
+            answer(replace(params, methods=("ntk",)))
