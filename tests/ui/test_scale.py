@@ -41,6 +41,17 @@ def test_views_that_stream_grow_and_the_others_answer_once(results):
                                                                            if view.streamed}
 
 
+def test_a_run_says_how_far_it_is_until_it_is_whole(results):
+    said = {view: [TAB.views[view].words(SMALL, result.body) for result in results[view]]
+            for view in ("training", "width")}
+    assert said["training"][0].startswith("Step 1 of 10. Loss below 1 nat: ")
+    assert said["training"][-1].startswith("Loss below 1 nat: ")
+    assert said["width"][0] == "1 of 5 widths so far: a power needs two."
+    assert [one.split(" Changes after")[0] for one in said["width"][1:4]] == [
+        f"So far, {k} of 5 widths." for k in (2, 3, 4)]
+    assert said["width"][-1].startswith("Changes after 4 steps of Adam grow as follows. standard: ")
+
+
 @pytest.mark.parametrize("change", [
     *({"norm": name} for name in NORMS), *({"init": name} for name in INITS),
     *({"activation": name} for name in ACTIVATIONS),

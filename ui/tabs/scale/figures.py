@@ -191,9 +191,11 @@ def truncated_table(body: Any) -> Table:
 
 
 def training_words(params: Any, body: Any) -> str:
-    """Which route found the task when."""
+    """Which route found the task when, and how far the run is."""
+    done = len(body.courses[0].losses)
+    going = f"Step {done} of {body.plan}. " if done < body.plan else ""
     said = (f"{c.label} at step {c.below}" if c.below else f"{c.label} not yet" for c in body.courses)
-    return f"Loss below 1 nat: {'; '.join(said)}."
+    return f"{going}Loss below 1 nat: {'; '.join(said)}."
 
 
 def depth_words(params: Any, body: Any) -> str:
@@ -217,10 +219,14 @@ def entropy_words(params: Any, body: Any) -> str:
 
 
 def width_words(params: Any, body: Any) -> str:
-    """The powers of the width."""
+    """The powers of the width, and of how many widths they are; of one there is none."""
+    done, plan = len(body.widths), len(body.plan)
+    if done == 1:
+        return f"1 of {plan} widths so far: a power needs two."
+    going = f"So far, {done} of {plan} widths. " if done < plan else ""
     said = (f"{g.label}: " + ", ".join(f"{label} D^{v:.2f}" for (_, label), v in zip(CHANGES, slopes, strict=True))
             for g, slopes in zip(body.growths, body.slopes, strict=True))
-    return f"Changes after {body.steps} steps of Adam grow as follows. {'; '.join(said)}."
+    return f"{going}Changes after {body.steps} steps of Adam grow as follows. {'; '.join(said)}."
 
 
 def truncated_words(params: Any, body: Any) -> str:
