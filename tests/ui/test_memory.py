@@ -14,7 +14,7 @@ from ui.core import permalink
 from ui.core.language import known
 from ui.core.page import Page
 from ui.parts import sources
-from ui.tabs.memory import TAB, figures
+from ui.tabs.memory import TAB, figures, strips
 from ui.tabs.memory.files import read_signal
 
 SMALL = MemoryParams(longest=128, samples=32)
@@ -66,11 +66,16 @@ def test_every_choice_and_every_edge_has_a_figure_a_table_and_true_checks(change
 
 def test_pooling_keeps_the_largest_of_neighbours_and_says_which_places_they_are():
     values = np.array([[1.0, -5.0, 2.0, 0.0, 3.0], [0.0, 0.0, 0.0, -1.0, 0.5]])
-    assert figures.pooled(values, 3).tolist() == [[-5.0, 2.0, 3.0], [0.0, -1.0, 0.5]]
-    assert figures.pooled(values, 5) is not values and (figures.pooled(values, 5) == values).all()
-    strip = figures.selective(answer(replace(SMALL, view="selective")).body).data[0]
+    assert strips.pooled(values, 3).tolist() == [[-5.0, 2.0, 3.0], [0.0, -1.0, 0.5]]
+    assert strips.pooled(values, 5) is not values and (strips.pooled(values, 5) == values).all()
+    figure = strips.selective(answer(replace(SMALL, view="selective")).body)
+    strip = figure.data[0]
     assert len(strip.x) == strip.z.shape[1] == 130 and (strip.x[0], strip.x[-1]) == (1.0, 387.0)
     assert (strip.z[[0, 2, 3]][:, [at // 3 for at in (155, 175, 212, 267)]] > 3).all()
+    assert figure.layout.annotations[0].text.endswith("dt over its median") and not figure.data[3].z.any()
+    assert figure.layout.annotations[1].text == "twin: dt, 1 everywhere"
+    assert {map_.coloraxis: (bar.cmin, bar.cmax) for map_ in figure.data if (bar := figure.layout[map_.coloraxis])} == {
+        "coloraxis": (-8, 8), "coloraxis2": (0, 1), "coloraxis3": (-1, 1)}
 
 
 def test_only_the_maps_of_the_family_run_downwards():

@@ -8,18 +8,13 @@ import numpy as np
 from ui.core.tab import Table
 from ui.parts import plots
 from ui.parts.plots import decimals, line, stacked
+from ui.tabs.memory.strips import selective
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-DRAWN, STRIP = 96, 192
-"""Most rows of a matrix, and columns of a strip, that are drawn."""
-LETTERED = 48
-"""Letters for which there is room below a string."""
 LARGER = 5
 """Times: steps so much larger on data than on noise are counted."""
-MAPS = 6
-"""Row of the figure with both maps."""
 PEN = 200
 """Numbers of a signal that is drawn by hand."""
 ORDER = {"legs": 0, "legt": 1, "fourier": 4, "s4": 3, "rnn": 5}
@@ -170,79 +165,6 @@ def poles_table(body: Any) -> Table:
     rows = ((x, y, float(s), float(t), float(np.log(0.5) / np.log(s)) if s > 0 else 0.0)
             for x, y, s, t in zip(body.real, body.imaginary, sizes, turns, strict=True))
     return Table(("real", "imaginary", "|lambda|", "cycles per sample", "half-life, samples"), tuple(rows))
-
-
-def pooled(values: np.ndarray, most: int) -> np.ndarray:
-    """Along the last axis, at most so many entries: of equally many neighbours each the one with the largest
-    magnitude."""
-    n = values.shape[-1]
-    step = max(1, -(-n // most))
-    groups = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, -n % step)]).reshape(*values.shape[:-1], -1, step)
-    return np.take_along_axis(groups, np.abs(groups).argmax(-1)[..., None], -1)[..., 0]
-
-
-def _places(n: int, most: int) -> list[float]:
-    """Columns of what `pooled` leaves of n places: the middles of the places that each stands for."""
-    step = max(1, -(-n // most))
-    starts = np.arange(0, n, step)
-    return ((starts + np.minimum(starts + step, n) - 1) / 2).tolist()
-
-
-def _ticks(string: str) -> dict[str, Any]:
-    """Marks at the data, which are letters, and at the first read-out, "?", where there is room."""
-    marks: list[int] = []
-    for at, letter in enumerate(string):
-        if (letter.isalpha() or letter == "?") and (not marks or at - marks[-1] >= len(string) / LETTERED):
-            marks.append(at)
-    return {"tickangle": 0, "tickfont": {"size": 10}, "tickvals": marks, "ticktext": [string[at] for at in marks]}
-
-
-def _strip(figure: "go.Figure", row: int, values: np.ndarray, rows: list[str], look: dict[str, Any]) -> None:
-    """On row ``row`` of the figure, one row of cells for each row of values, pooled; `look` colours them."""
-    place = {"row": row, "col": 1}
-    figure.add_heatmap(z=pooled(values, STRIP), x=_places(values.shape[-1], STRIP), y=rows, showscale=False,
-                       **look, **place)
-    figure.update_yaxes(autorange="reversed", type="category", dtick=-(-len(rows) // 4), tickfont={"size": 9}, **place)
-
-
-def _reader(figure: "go.Figure", k: int, body: Any) -> None:
-    """Of model k: step sizes, what its read-outs get from where, and its implied attention."""
-    one, n, ticks = body.readers[k], len(body.string), _ticks(body.string)
-    steps = np.round(np.log2(one.dt / np.median(one.dt, 1, keepdims=True)), 2)
-    look = {"zmin": -8, "zmax": 8, "colorscale": plots.SIGNED,
-            "hovertemplate": "head %{y}, place %{x:.0f}: 2^%{z} times the median<extra></extra>"}
-    _strip(figure, 1 + k, steps, [str(h) for h in range(len(one.dt))], look)
-    look = {"zmin": 0, "zmax": 1, "colorscale": plots.MAGNITUDE,
-            "hovertemplate": "read-out %{y}, place %{x:.0f}: %{z:.1%}<extra></extra>"}
-    _strip(figure, 3 + k, np.round(one.reads, 3), [f"{m + 1}: {letter}" for m, letter in enumerate(one.answers)], look)
-    place, cells, at = {"row": MAPS, "col": 1 + k}, pooled(pooled(one.matrix, DRAWN).T, DRAWN).T, _places(n, DRAWN)
-    look = {"zmin": -1, "zmax": 1, "colorscale": plots.SIGNED,
-            "hovertemplate": "read at %{y}, written at %{x}: %{z:.2f} of the largest<extra></extra>"}
-    values = np.round(cells / (float(np.abs(cells).max()) or 1.0), 2)
-    figure.add_heatmap(z=values, x=at, y=at, showscale=False, **look, **place)
-    figure.update_yaxes(ticks | {"range": [n - 0.5, -0.5], "showticklabels": k == 0}, **place)
-    for row, column in ((1 + k, 1), (3 + k, 1), (MAPS, 1 + k)):
-        figure.update_xaxes(ticks | {"range": [-0.5, n - 0.5]}, row=row, col=column)
-
-
-def selective(body: Any) -> "go.Figure":
-    """Of both models: each head's step size over its median, what every read-out gets from where, and the layer's
-    implied attention."""
-    names = [one.label.split()[-1] for one in body.readers]        # short: they must fit into a phone's width
-    titles = [*(f"{name}: dt, over its head's median" for name in names),
-              *(f"{name}: what its read-outs read" for name in names), *names]
-    wide: list[Any] = [{"colspan": 2}, None]
-    room: list[Any] = [None, None]                                 # for the words above both maps
-    ys = ("head", "", "head", "", "read-out", "", "read-out", "", "", "", "read at", "")
-    figure = plots.panels(MAPS, 2, ("",) * 10 + ("written at",) * 2, ys, titles, 940,
-                          specs=[*[wide] * 4, room, [{}, {}]], row_heights=[0.08] * 4 + [0.001, 0.68],
-                          vertical_spacing=0.05, horizontal_spacing=0.06)
-    for k in range(len(body.readers)):
-        _reader(figure, k, body)
-    words = f"Layer {body.layer}, head {body.head}: implied attention"
-    figure.add_annotation(text=words, x=0.5, y=figure.layout.yaxis5.domain[1] + 0.025, xref="paper", yref="paper",
-                          yanchor="bottom", showarrow=False)
-    return figure
 
 
 def selective_words(params: Any, body: Any) -> str:
