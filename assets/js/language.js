@@ -19,10 +19,10 @@ const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 async function load() {
   const found = await (await fetch(new URL('../zh.json', import.meta.url))).json();
   for (const [key, value] of Object.entries(found)) {
-    if (key.includes('{}')) patterns.push([new RegExp('^' + key.split('{}').map(escaped).join('(.+?)') + '$', 's'), value, key.length]);
+    if (key.includes('{}')) patterns.push([new RegExp('^' + key.split('{}').map(escaped).join('(.+?)') + '$', 's'), value, key.replaceAll('{}', '').length + (key.endsWith('{}') ? 0 : 0.5)]);
     else exact.set(key, value);
   }
-  patterns.sort((a, b) => b[2] - a[2]);    // the one that says most comes first
+  patterns.sort((a, b) => b[2] - a[2]);    // the one that says most comes first, of two alike the one with an end
 }
 
 function entry(key) {

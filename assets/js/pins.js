@@ -22,7 +22,7 @@ class Pin {
     this.list = element('ul', {});
     this.figure = element('div', { className: 'gb-pin-figure' });
     const head = element('div', { className: 'gb-downloads' });
-    head.append(element('span', {}, 'Pinned'), element('code', { title: what, translate: false }, digest.slice(0, 12)),
+    head.append(element('span', {}, 'Pinned; digest of its numbers:'), element('code', { title: what, translate: false }, digest.slice(0, 12)),
       ...['PNG', 'SVG'].map((kind) => button(`Both as ${kind}`, () => this.save(kind.toLowerCase()), 'gb-quiet')), button('Remove', () => this.remove(), 'gb-quiet'));
     this.place.append(head, this.list, this.figure);
   }
@@ -126,6 +126,8 @@ export async function pinned(slug, answer) {
 export const compared = (slug) => pins.get(slug)?.compare();
 
 export async function restore(slug, pin, link) {
+  const line = element('p', { className: 'gb-note' }, 'First comes the pinned figure of this link, then its own settings.');
+  document.getElementById(`${slug}-notice`)?.before(line);
   restoring.add(slug);
   say(slug, { kind: 'open', link: `?${pin}` });
   await halted(slug);
@@ -133,6 +135,7 @@ export async function restore(slug, pin, link) {
   await halted(slug);
   say(slug, { kind: 'open', link });
   await halted(slug);
+  line.remove();
   restoring.delete(slug);
   compared(slug);
 }

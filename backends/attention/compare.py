@@ -204,9 +204,12 @@ def _checks(worked: list[_Worked], params: AttentionParams, same: bool) -> tuple
     ]
     if params.causal:
         above, leak = (max((getattr(w, name) for w in able), default=0.0) for name in ("above", "leak"))
-        checks[1:1] = [check("nothing above the diagonal", above, 0.0, "the largest weight on a later token"),
-                       check("the past stays", leak, 1e-6,
-                             "how much earlier outputs change when later keys and values change sign")]
+        checks[1:1] = [
+            check("nothing above the diagonal", above, 0.0,
+                  "the largest weight on a later token, over the kinds that can be causal"),
+            check("the past stays", leak, 1e-6,
+                  "how much earlier outputs change when later keys and values change sign, over the same kinds"),
+        ]
         checks += [check(f"{w.card.label} and the future", w.leak, 1e-6, LEAKS) for w in worked
                    if not KINDS[w.card.kind].causal]
     return tuple(checks)

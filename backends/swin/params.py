@@ -83,6 +83,8 @@ class SwinParams:
                                 "of your own weights, by its name in timm", max_length=80)
     map_block: int = setting(5, "Block", "first to last, through all stages", (1, 48), kind="hidden")
     map_head: int = setting(0, "Head", "0: the mean of all", (0, 64), kind="hidden")
+    region: bool = setting(False, "Region", "what the model calls the clicked one's region, over the picture",
+                           kind="hidden")
     seed: int = setting(0, "Seed", "of all that is drawn at random", (0, 9999))
 
     def __post_init__(self) -> None:

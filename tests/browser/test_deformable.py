@@ -168,6 +168,8 @@ def test_own_offsets_are_shown_and_a_bad_file_leaves_them(start, tmp_path):
         assert page.evaluate(OUTPUT) == before
     page.mouse.click(*spot(page, 2, 3, 10, 15))
     page.wait_for_function(OTHER, arg=before)
+    page.click("[data-glassbox=language]")
+    page.wait_for_selector("#deformable-stage >> text=/列：读取位置 y [0-9.]+、x [0-9.]+，权重 [0-9.]+。$/")
 
 
 def test_keys_choose_and_move_and_the_slider_modulates(start):
@@ -200,7 +202,7 @@ def test_settings_that_do_nothing_are_hidden(start):
     assert page.is_visible("#deformable-head") and not page.is_visible("#deformable-kernel")
     assert not page.is_visible("#deformable-stride")
     page.click("#deformable-operator label:has-text('DCNv3')")
-    page.wait_for_function("() => document.querySelector('#deformable-notice')?.innerText.includes('9 points;')")
+    page.wait_for_function("() => document.querySelector('#deformable-notice')?.innerText.includes('9 points, moved by')")
     assert page.is_visible("#deformable-scale") and not page.is_visible("#deformable-kernel")
     assert not page.is_visible("#deformable-head")
     assert page.is_visible("#deformable-heading h2")

@@ -158,11 +158,20 @@ def test_the_seed_of_a_preset_does_not_matter():
     ("A window as high as the picture", {"order": "torchvision"}), ("The norm after the branch", {"gain": 1.0}),
     ("Padding is computed too", {"pixels": 224}), ("The whole network", {"picture": "astronaut"}),
     ("Rollout is mostly geometry", {"y": 0.9, "x": 0.1}),
-    ("14 is", {"rows": 16}),
+    ("14 is 2 x 7", {"rows": 16}),
 ])
 def test_what_a_preset_observes_can_fail(name, change):
     preset = next(p for p in TAB.presets if p.name == name)
     assert not preset.holds(answer(replace(preset.params, **change)))
+
+
+def test_the_region_is_told_in_the_numbers_that_its_presets_speak_of():
+    table = next(p for p in TAB.presets if p.name == "The table, and some saucer")
+    body = answer(table.params).body
+    assert TAB.view(table.params).words(replace(table.params, region=False), body) == ""
+    said = TAB.view(table.params).words(table.params, body)
+    assert said.startswith("The model calls 35 % of the picture the clicked one's region. Of these places 79 % lie in")
+    assert not table.holds(answer(replace(table.params, picture="chelsea")))
 
 
 def test_the_first_sentences_stand_beside_a_drawing():

@@ -228,7 +228,8 @@ class Page:
         view, body = self.tab.view(params), result.body
         preset = self.tab.preset(params) if result.finished else None
         seen = markup.observed(preset, bool(preset.holds(result))) if preset else ""
-        words = f"<p>{escape(view.words(params, body))}</p>" if view.words else ""
+        said = view.words(params, body) if view.words else ""
+        words = f"<p>{escape(said)}</p>" if said else ""
         shown = self.frame.kept.get(session, self.tab.slug)
         other = shown is None or self.tab.view(shown.params) is not view
         scenes, stage = view.stage(params, body) if view.stage else None, gr.skip()

@@ -73,7 +73,9 @@ def taps_words(params: Any, body: Any) -> str:
             "own": "each weighs its mask, 1 where there is none",
             "msda": "weights come from the query alone, no key is asked",
             **dict.fromkeys(SHARED, "weights are a softmax over keys that all queries share")}[body.operator]
-    return f"{len(body.points)} points; {what}; here they sum to {body.total:.3g}."
+    far = np.mean([np.hypot(*np.subtract(p.at, p.ghost)) for p in body.points])
+    return (f"{len(body.points)} points, moved by {far:.2f} cells on average; {what}; here they sum to "
+            f"{body.total:.3g}.")
 
 
 def _halved(values: np.ndarray) -> np.ndarray:

@@ -64,10 +64,18 @@ function built(root) {
   return stage;
 }
 
-function sentence(scene, { here, weights, spread, outside, inside, accuracy }) {
+// without offsets many reads fall on the same place
+function counted(places, spread) {
+  const reads = places.length / 2;
+  const distinct = new Set(Array.from({ length: reads }, (_, k) => `${places[2 * k].toFixed(2)} ${places[2 * k + 1].toFixed(2)}`)).size;
+  if (distinct < reads) return `${reads} reads on ${distinct} places (dots), ${spread} px away (rms).`;
+  return `${reads} places (dots), ${spread} px away (rms).`;
+}
+
+function sentence(scene, { here, places, spread, outside, inside, accuracy }) {
   return [
     scene.truth ? `Names this cell “${here}”.` : '',
-    `${floats(weights).length} places (dots), ${spread} px away (rms).`,
+    counted(floats(places), spread),
     `${percent(outside)} of the gradient (red) lies beyond the plain layers' square.`,
     inside === null ? '' : `${percent(inside)} of their weight lies on the cell's own thing.`,
     accuracy === null ? '' : `${percent(accuracy)} of the things' cells are named right.`,

@@ -139,8 +139,8 @@ PRESETS = (
     Preset("Off the map", DeformParams(operator="dcn1", offsets=FAR),
            "Offsets that lead off the picture read zeros, and zeros have no gradient to come back by.", _zeros),
     Preset("A layer's own offsets", DeformParams(view="own"),
-           "The first layer of the trained network reads nine places around the cup; the offsets moved them by more "
-           "than one cell on average.", _moved),
+           "The first layer of the trained network reads nine places; the offsets moved them by more than one cell "
+           "on average.", _moved),
     Preset("Six conventions", DeformParams(view="conventions"),
            "Eleven probes find the order of coordinates and taps that the table says.",
            _agree),

@@ -8,6 +8,7 @@ last cells may reach over the edge.
 """
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,9 +85,10 @@ def _tiny_maps(body: Any) -> Iterator[tuple[Any, ...]]:
     first = "What the decoder is given"
     yield first, "coarse guess", body.coarse, FINE, signed
     yield first, "boundary", body.boundary, STRIDE, magnitude
-    for wall, values in zip(body.walls, body.distance, strict=True):
+    for wall, values in sorted(zip(body.walls, body.distance, strict=True), key=itemgetter(0)):
         yield first, f"geodesic distance, walls at {wall:g}", values, STRIDE, between
-    for wall, values in zip(body.walls, () if body.away is None else body.away, strict=body.away is not None):
+    away = () if body.away is None else zip(body.walls, body.away, strict=True)
+    for wall, values in sorted(away, key=itemgetter(0)):
         yield first, f"distance from excluding clicks, walls at {wall:g}", values, STRIDE, between
     for head, values in enumerate(body.alike):
         yield "Similarity with what was clicked", f"similarity, head {head + 1}", values, STRIDE, between
@@ -223,8 +225,8 @@ def click_words(params: Any, body: Any) -> str:
         layers, heads = body.attention.shape[:2]
         return (f"Each click is a token. Mask token {body.token} drew the mask on screen: here is what it looked at, "
                 f"in {layers} layers of {heads} heads.")
-    return (f"The geodesic distance is a walk that pays at boundaries: on average {body.within:.1f} inside of the mask "
-            f"and {body.beyond:.1f} outside of it.")
+    return (f"The geodesic distance is a walk that pays at boundaries: with walls at {body.walls[0]:g} on average "
+            f"{body.within:.1f} inside of the mask and {body.beyond:.1f} outside of it.")
 
 
 def logits_words(params: Any, body: Any) -> str:

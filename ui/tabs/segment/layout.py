@@ -62,7 +62,9 @@ def draw(tab: Tab, frame: Frame) -> Parts:
         made: dict[str, Any] = {"state": gr.State(new_state(tab.opening))}
         with gr.Row(elem_classes="gx-room"):
             with gr.Column(scale=0, min_width=212, elem_classes="gx-models"):
-                made |= _model(tab) | _everything(tab) | _facts(tab)
+                made |= _model(tab)
+                smallest = widget(tab, tab.declared["smallest"])
+                made |= _everything(tab, smallest) | _facts(tab)
             with gr.Column(scale=1, min_width=300, elem_classes="gx-work"):
                 made["canvas"] = SegCanvas(samples=pictures.thumbnails(), presets=markup.presets(tab),
                                            elem_id="segment-canvas")
@@ -84,13 +86,13 @@ def _model(tab: Tab) -> dict[str, Any]:
     return {"model": model, **{part: piece(elem_id=f"segment-{part}") for part in ("offer", "progress")}}
 
 
-def _everything(tab: Tab) -> dict[str, Any]:
+def _everything(tab: Tab, smallest: Any) -> dict[str, Any]:
     caption = '<h3 class="gb-caption">Everything mode <small>a grid of clicks, filtered</small></h3>'
     piece(caption + FIND)
     finding = piece(elem_id="segment-finding")
     with gr.Accordion("Settings", open=False, elem_id="segment-settings"):
         made = {name: widget(tab, tab.declared[name]) for name in SETTINGS if name != "smallest"}
-    return {"finding": finding, "settings": {"smallest": widget(tab, tab.declared["smallest"]), **made}}
+    return {"finding": finding, "settings": {"smallest": smallest, **made}}
 
 
 def _facts(tab: Tab) -> dict[str, Any]:

@@ -40,7 +40,7 @@ TAB = Tab(
         **dict.fromkeys(("model", "architecture", "reader"), OF_MODELS),
         "picture": (*GRID, *OF_MODELS),
         **dict.fromkeys(("y", "x"), (*GRID, "model", "rollout")), "step": ON_TOKENS, "edits": SETTINGS_OF["edits"],
-        "map_block": OF_MODELS, "map_head": ("model",),
+        "map_block": OF_MODELS, "map_head": ("model",), "region": ("model",),
         "window": (*GRID, "cost"),
         "depth": ("reach", "cosine"),
         "seed": ("cosine",),
@@ -54,5 +54,5 @@ TAB = Tab(
         "model": {"shipped": "The shipped small Swin", "own": "My own weights"},
         "architecture": {name: name for name in ARCHITECTURES},
     },
-    held=("picture", "y", "x", "step", "edits", "map_block", "map_head"),
+    held=("picture", "y", "x", "step", "edits", "map_block", "map_head", "region"),
 )

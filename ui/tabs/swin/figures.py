@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from ui.parts import markup, plots
+from ui.tabs.swin import outlines
 from ui.tabs.swin.rows import TABLES
 from ui.tabs.swin.scenes import STAGES
 
@@ -130,6 +131,20 @@ def price_words(params: Any, body: Any) -> str:
             f"Projections: {work[0]} over the whole map, {work[1]} in windows{padded}.")
 
 
+def region_words(params: Any, body: Any) -> str:
+    """How large the drawn region is, how much of it is right where that is known, and what attention has to do with
+    it."""
+    one = body.lesson
+    if one.alike is None or not params.region:
+        return ""
+    weight, share = outlines.given(one)
+    right = outlines.known(params.picture, one.alike, params.y, params.x)
+    known = "" if right is None else f" Of these places {100 * right:.0f} % lie in an outline drawn by hand."
+    return (f"The model calls {100 * (one.alike > 0.5).mean():.0f} % of the picture the clicked one's region.{known} "
+            f"In this block {100 * weight:.1f} % of what the patch gives to others goes to its region, which is "
+            f"{100 * share:.0f} % of the others that it may look at (mean of the heads).")
+
+
 def cost(body: Any) -> "go.Figure":
     """Multiply-adds of attention by formula (lines, right axis) and measured seconds (markers), against the number of
     tokens."""
@@ -157,5 +172,5 @@ def cost(body: Any) -> "go.Figure":
 
 
 FIGURES = {"reach": reach, "leak": leak, "orders": orders, "cosine": cosine, "cost": cost, "rollout": rollout}
-WORDS = {"cost": price_words}
+WORDS = {"cost": price_words, "model": region_words}
 BELOW = {"orders": conventions}

@@ -100,21 +100,27 @@ function tell(stage) {
   ].join(' ');
 }
 
+// the region instead of the attention, whose scale goes
+function over(stage, region) {
+  stage.region = region;
+  stage.switch.setAttribute('aria-pressed', region);
+  stage.bar.hidden = region;
+}
+
 function built(root) {
-  const stage = { root, region: false, note: note() };
+  const stage = { root, note: note(), bar: bar('times what equal weights would give') };
   stage.parts = { whole: panel('Click a patch'), blocks: make('div', 'gb-board-cards'), heads: make('div', 'gb-board-cards') };
   stage.switch = button('Its region, says the model', () => {
-    stage.region = !stage.region;
-    stage.switch.setAttribute('aria-pressed', stage.region);
+    over(stage, !stage.region);
     whole(stage);
+    stage.tools.set({ region: stage.region });
   });
-  stage.switch.setAttribute('aria-pressed', 'false');
   stage.note.classList.add('gb-board-say');
   const tools = make('div', 'gb-stage-buttons'), side = make('div', 'gb-board-lists');
   const row = make('div', 'gb-board-model'), left = make('div', '');
   tools.append(stage.switch, pictureSwitch(() => { stage.paint(); whole(stage); }));
   side.append(make('h4', '', 'Every block, mean of its heads, and the share of the visible places that it looks at in effect'), stage.parts.blocks, make('h4', '', 'Heads of the chosen block'), stage.parts.heads);
-  left.append(stage.parts.whole.figure, tools, bar('times what equal weights would give'));
+  left.append(stage.parts.whole.figure, tools, stage.bar);
   row.append(left, side);
   root.replaceChildren(row, stage.note);
   const { canvas } = stage.parts.whole;
@@ -140,6 +146,7 @@ export function model(root, scene, tools) {
   if (scene.alike) scene.alike.all = weights(scene.alike);
   Object.assign(stage, { scene, tools });
   stage.switch.hidden = !scene.alike;
+  over(stage, scene.region && Boolean(scene.alike));
   lists(stage);
   tell(stage);
   stage.paint();

@@ -1,6 +1,8 @@
 """Regions of the samples, drawn by hand: of what the model calls one region, how much lies in it?"""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -23,15 +25,41 @@ OUTLINES: dict[str, tuple[Polygon, tuple[Polygon, ...]]] = {
 
 def drawn(picture: str, size: tuple[int, int]) -> np.ndarray:
     """The region of a sample as bool (h, w)."""
+    outline, holes = OUTLINES[picture]
+    return inside(outline, size) & ~np.any([np.zeros(size, bool), *(inside(hole, size) for hole in holes)], 0)
+
+
+def inside(polygon: Polygon, size: tuple[int, int]) -> np.ndarray:
+    """bool (h, w): which places lie in the polygon."""
     height, width = size
     mask = Image.new("1", (width, height))
-    pen, (outline, holes) = ImageDraw.Draw(mask), OUTLINES[picture]
-    for polygon, inside in ((outline, 1), *((hole, 0) for hole in holes)):
-        pen.polygon([(x * width - 0.5, y * height - 0.5) for x, y in polygon], fill=inside)
-    return np.asarray(mask, bool)
+    ImageDraw.Draw(mask).polygon([(x * width - 0.5, y * height - 0.5) for x, y in polygon], fill=1)
+    return np.array(mask, bool)
 
 
 def within(picture: str, alike: np.ndarray) -> float:
     """Of the places that are called the clicked one's region (p > 1/2, alike (h, w)), the share in the outline."""
     called = alike > 0.5
     return float(drawn(picture, alike.shape)[called].mean()) if called.any() else 0.0
+
+
+def known(picture: str, alike: np.ndarray, y: float, x: float) -> float | None:
+    """`within` for a click (shares of the sides) that lies in the outline of a sample; else None."""
+    if picture not in OUTLINES:
+        return None
+    height, width = alike.shape
+    inside = drawn(picture, alike.shape)[min(int(y * height), height - 1), min(int(x * width), width - 1)]
+    return within(picture, alike) if inside else None
+
+
+def given(lesson: Any) -> tuple[float, float]:
+    """Of what the clicked patch gives to other patches in the chosen block (mean of the heads) the share that goes to
+    those of its region (p > 1/2), and their share of the other patches that it may look at."""
+    row, alike = lesson.blocks[lesson.chosen], lesson.alike
+    (top, left), (height, width) = row.corner, row.inside
+    rows, columns = (((np.arange(a, a + m) + 0.5) * full / n).astype(int) for a, m, full, n in zip(
+        row.corner, row.inside, alike.shape, row.map, strict=True))
+    own, weights = alike[np.ix_(rows, columns)] > 0.5, row.weights.mean(0)
+    here = row.token[0] - top, row.token[1] - left
+    own[here] = False
+    return float(weights[own].sum() / (1 - weights[here])), float(own.sum() / (height * width - 1))

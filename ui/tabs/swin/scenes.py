@@ -105,7 +105,7 @@ def model(params: Any, body: Any) -> dict[str, Any]:
                                             **weights(one.alike)}
     return {"kind": "model", "name": one.name, "seen": list(one.seen), "place": [params.y, params.x],
             "chosen": one.chosen,
-            "head": one.head, "alike": alike,
+            "head": one.head, "alike": alike, "region": params.region,
             "blocks": [_block(row, at == one.chosen) for at, row in enumerate(one.blocks)]}
 
 
