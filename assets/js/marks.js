@@ -54,7 +54,7 @@ export function refuse(slug, found) {
 }
 
 // A slider's number box takes the end for what is typed beyond it.
-document.addEventListener('change', ({ target }) => {
+function beyond(target) {
   const block = target.matches?.('.gb-tab input[type=number][max]') && target.closest('.block');
   if (!block) return;
   block.querySelector('.gb-beyond')?.remove();
@@ -63,7 +63,12 @@ document.addEventListener('change', ({ target }) => {
   const said = element('p', { className: 'gb-beyond', textContent: `${target.value} is beyond the slider's end: ${end} is in use.` });
   said.setAttribute('role', 'status');
   block.append(said);
-}, true);
-document.addEventListener('input', ({ target }) => {
-  if (target.matches?.('.gb-tab input[max]')) target.closest('.block')?.querySelector('.gb-beyond')?.remove();
+}
+let later = 0;
+document.addEventListener('change', ({ target }) => beyond(target), true);
+document.addEventListener('input', ({ target }) => {                       // in the middle of a number nothing is said
+  if (!target.matches?.('.gb-tab input[max]')) return;
+  target.closest('.block')?.querySelector('.gb-beyond')?.remove();
+  clearTimeout(later);
+  later = setTimeout(() => beyond(target), 700);
 }, true);

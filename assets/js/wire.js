@@ -118,7 +118,7 @@ function placed({ ahead, seconds }) {
 
 // the bytes that a tab's text takes of those that are read
 export function count(slug) {
-  const node = document.getElementById(`${slug}-count`);
+  const node = document.getElementById(`${slug}-bytes`);
   const field = document.querySelector(`.gb-tab-${slug} .gb-typed textarea`);
   if (!node || !field) return;
   const used = new TextEncoder().encode(field.value).length;

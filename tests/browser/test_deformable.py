@@ -202,7 +202,7 @@ def test_settings_that_do_nothing_are_hidden(start):
     assert page.is_visible("#deformable-head") and not page.is_visible("#deformable-kernel")
     assert not page.is_visible("#deformable-stride")
     page.click("#deformable-operator label:has-text('DCNv3')")
-    page.wait_for_function("() => document.querySelector('#deformable-notice')?.innerText.includes('9 points, moved by')")
+    page.wait_for_selector("#deformable-notice:has-text('9 points, moved by')")
     assert page.is_visible("#deformable-scale") and not page.is_visible("#deformable-kernel")
     assert not page.is_visible("#deformable-head")
     assert page.is_visible("#deformable-heading h2")

@@ -29,6 +29,7 @@ def test_the_own_text_is_coloured_told_and_filtered(start):
     page = start(MoeParams(text=CODE))
     assert page.locator("#moe-stage .gb-routed").count() == 2
     assert page.locator("#moe-stage .gb-byte").count() == 2 * len(CODE)
+    page.wait_for_selector(f"#moe-bytes:has-text('{len(CODE)} of 3600')", state="visible")
     page.locator("#moe-stage .gb-routed").first.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_selector("#moe-stage .gb-at")

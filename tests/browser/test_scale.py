@@ -45,6 +45,8 @@ def test_a_number_beyond_its_slider_is_said_until_another_is_typed(start):
     assert box.input_value() == "1024"
     box.fill("64")
     assert not page.locator("#scale-d .gb-beyond").count()
+    box.fill("2000")                                     # said without leaving the box, too
+    page.wait_for_selector("#scale-d .gb-beyond >> text=2000 is beyond")
 
 
 def test_training_streams_and_what_is_there_stays_when_stopped(start):

@@ -74,6 +74,7 @@ def test_each_tab_has_unique_preset_names_and_an_opening_that_runs(tab, answers)
 def test_declarations_name_views_and_parameters_that_exist(tab):
     parts = {s.id for s in tab.sources} | {s.field for s in tab.sources} | {"count"}
     assert tab.chooser in tab.declared or len(tab.views) == 1
+    assert not {"bytes", "notice", "stage", "plot", "below", "checks", "table"} & {*tab.declared}, "a part's own id"
     assert {view for views in tab.uses.values() for view in views} <= {*tab.views}
     assert {*tab.needs} <= {*tab.declared} | parts
     for choices in tab.needs.values():

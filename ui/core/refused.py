@@ -92,8 +92,10 @@ class Refused:
         return permalink.make(self.tab.params, good | {name: getattr(last, name) for name in without})
 
     def _still(self, session: str, name: str) -> str:
-        """Which number counts in place of the refused one."""
+        """Which number, or that the text before it, counts in place of the refused one."""
         param = self.tab.declared[name]
+        if param.control.kind == "lines":
+            return " The text before it is still in use."
         if param.type not in (int, float, NUMBERS) or name in self.tab.titles:
             return ""
         value = to_widget(self.tab, param, getattr(self.last(session), name))

@@ -147,7 +147,7 @@ def downloads(slug: str) -> str:
 
 def upload(slug: str, source: Source, index: int) -> str:
     """The button that opens a file for a source, and what was found in it."""
-    count = f'<p class="gb-count" id="{slug}-count" role="status" data-most="{source.most}"></p>'
+    count = f'<p class="gb-count" id="{slug}-bytes" role="status" data-most="{source.most}"></p>'
     most = count if source.kind == "text" else ""
     accept = f' accept="{source.accept}"' if source.accept else ""
     file = (f'<label class="gb-quiet gb-upload" id="{slug}-upload-{index}">{escape(source.label)}'
