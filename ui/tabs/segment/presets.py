@@ -13,7 +13,7 @@ CAT_AREA = 451 * 300
 
 def _one_click(result: Any) -> bool:
     [cat] = result.objects
-    return cat.area > CAT_AREA / 3 and max(cat.areas) > 1.2 * min(cat.areas)
+    return cat.area > CAT_AREA * 2 / 3 and max(cat.areas) > 1.2 * min(cat.areas)
 
 
 def _second_is_smaller(result: Any) -> bool:
@@ -28,7 +28,7 @@ def _history_matters(result: Any) -> bool:
 
 def _three_sizes(result: Any) -> bool:
     small, middle, large = sorted(result.objects[0].areas)
-    return small < large / 4 and 1.15 * small < middle < large / 1.15
+    return small < large / 3 and 1.15 * small < middle < large / 1.15
 
 
 def _walk_stops(result: Any) -> bool:
@@ -43,22 +43,22 @@ def _each_matters(result: Any) -> bool:
 PRESETS = (
     Preset(
         "One click, one cat",
-        Params(objects="cat:240,70+"),
-        "One click on the forehead: three masks of different size, and the best rated one covers more than a third of "
-        "the picture.",
+        Params(objects="cat:195,155+"),
+        "One click between eye and nose: three masks of different size, and the best rated one covers more than two "
+        "thirds of the picture.",
         _one_click,
     ),
     Preset(
         "A negative click takes a part away",
         Params(objects="one click:240,70+|minus the left:240,70+;60,60-", active=1),
-        "The same first click, then a negative one left of the eyes: the mask loses more than a tenth of its area.",
+        "A click on the forehead, then a negative one left of the eyes: the mask loses more than a tenth of its area.",
         _second_is_smaller,
     ),
     Preset(
         "Click an eye: part, larger part, whole",
-        Params(objects="eye:158,111+", inside="logits"),
-        "One click on an eye means an eye, a face or a cat: the smallest of the three masks has less than a quarter of "
-        "the area of the largest, and the third lies clearly between them.",
+        Params(objects="eye:150,112+", inside="logits"),
+        "One click on an eye means a part of it, the eye, or both eyes: the smallest of the three masks has less than "
+        "a third of the area of the largest, and the third lies clearly between them.",
         _three_sizes,
     ),
     Preset(
