@@ -65,7 +65,10 @@ function beyond(target) {
   block.append(said);
 }
 let later = 0;
-document.addEventListener('change', ({ target }) => beyond(target), true);
+document.addEventListener('change', ({ target }) => {
+  clearTimeout(later);                     // by then the box shows the end, and what was typed is not to be read any more
+  beyond(target);
+}, true);
 document.addEventListener('input', ({ target }) => {                       // in the middle of a number nothing is said
   if (!target.matches?.('.gb-tab input[max]')) return;
   target.closest('.block')?.querySelector('.gb-beyond')?.remove();

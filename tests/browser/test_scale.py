@@ -43,6 +43,8 @@ def test_a_number_beyond_its_slider_is_said_until_another_is_typed(start):
     page.wait_for_selector("#scale-d .gb-beyond >> text=99999 is beyond the slider's end: 1024 is in use.")
     said(page, "saturated")
     assert box.input_value() == "1024"
+    page.evaluate("() => new Promise((done) => { setTimeout(done, 900); })")       # longer than a pause in typing
+    assert page.locator("#scale-d .gb-beyond").count() == 1
     box.fill("64")
     assert not page.locator("#scale-d .gb-beyond").count()
     box.fill("2000")                                     # said without leaving the box, too
