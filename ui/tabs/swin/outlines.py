@@ -26,7 +26,10 @@ OUTLINES: dict[str, tuple[Polygon, tuple[Polygon, ...]]] = {
 def drawn(picture: str, size: tuple[int, int]) -> np.ndarray:
     """The region of a sample as bool (h, w)."""
     outline, holes = OUTLINES[picture]
-    return inside(outline, size) & ~np.any([np.zeros(size, bool), *(inside(hole, size) for hole in holes)], 0)
+    region = inside(outline, size)
+    for hole in holes:
+        region &= ~inside(hole, size)
+    return region
 
 
 def inside(polygon: Polygon, size: tuple[int, int]) -> np.ndarray:
@@ -48,13 +51,14 @@ def known(picture: str, alike: np.ndarray, y: float, x: float) -> float | None:
     if picture not in OUTLINES:
         return None
     height, width = alike.shape
-    inside = drawn(picture, alike.shape)[min(int(y * height), height - 1), min(int(x * width), width - 1)]
-    return within(picture, alike) if inside else None
+    clicked = min(int(y * height), height - 1), min(int(x * width), width - 1)
+    return within(picture, alike) if drawn(picture, alike.shape)[clicked] else None
 
 
 def given(lesson: Any) -> tuple[float, float]:
     """Of what the clicked patch gives to other patches in the chosen block (mean of the heads) the share that goes to
-    those of its region (p > 1/2), and their share of the other patches that it may look at."""
+    those of its region (p > 1/2), and their share of the other patches that it may look at; zeros where there is no
+    other."""
     row, alike = lesson.blocks[lesson.chosen], lesson.alike
     (top, left), (height, width) = row.corner, row.inside
     rows, columns = (((np.arange(a, a + m) + 0.5) * full / n).astype(int) for a, m, full, n in zip(
@@ -62,4 +66,5 @@ def given(lesson: Any) -> tuple[float, float]:
     own, weights = alike[np.ix_(rows, columns)] > 0.5, row.weights.mean(0)
     here = row.token[0] - top, row.token[1] - left
     own[here] = False
-    return float(weights[own].sum() / (1 - weights[here])), float(own.sum() / (height * width - 1))
+    others = weights.sum() - weights[here]
+    return float(weights[own].sum() / max(others, 1e-9)), float(own.sum() / max(height * width - 1, 1))
