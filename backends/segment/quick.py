@@ -1,8 +1,9 @@
 """The decoder of `tiny` in bfloat16, for the many clicks of everything mode on a processor that has matrix units for it
 (AMX: the 3 x 3 convolutions run some eight times as fast as in float32; without them bfloat16 is slower).
 
-Batch norms are folded into the convolutions before them, and tensors stay in one memory format.  What geometry is made
-of (distances along paths, similarities, ratings) stays float32.  The masks are those of the float32 decoder up to
+Batch norms are folded into the convolutions before them, the sum and the ReLU after a convolution are done in its pass
+(they took longer than the convolution itself), and tensors stay in one memory format.  What geometry is made of
+(distances along paths, similarities, ratings) stays float32.  The masks are those of the float32 decoder up to
 rounding: IoU 0.998 in the median on the samples, predicted IoU within 0.001 on average.
 """
 from __future__ import annotations
@@ -33,7 +34,9 @@ class QuickDecoder(TinyMaskDecoder):
     def predict_all(self, embedding: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
         """All four masks (b, 4, 2g, 2g) and predicted IoU (b, 4), float32."""
         h, detail, boundary = self.seen(embedding, sparse, dense)
-        masks = self.masks(self.refine(detail)).float().contiguous()
+        for block in self.refine:
+            detail = rectified(block[0], detail)
+        masks = self.masks(detail).float().contiguous()
         return masks, self.rate(h.float(), masks, boundary)
 
     def seen(self, embedding: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -44,7 +47,7 @@ class QuickDecoder(TinyMaskDecoder):
         h = self.prompt_in(half(prompt)).add_(spread(self.image_in(half(feat8)), each))
         h = h.add_(self.under_click(clicked.bfloat16())[..., None, None]).relu_()
         for block in self.trunk:
-            h = block.outer(block.inner(h)).add_(h).relu_()
+            h = rectified(block.outer[0], rectified(block.inner[0], h), h)
         detail = torch.empty(len(sparse), PADDED, *fine.shape[2:], dtype=h.dtype, device=h.device,
                              memory_format=torch.channels_last)
         start = 0
@@ -61,6 +64,15 @@ class QuickDecoder(TinyMaskDecoder):
             return super().coarse_guess(coarse, sparse, dense)
         finally:
             del self.rate
+
+
+def rectified(conv: nn.Conv2d, x: Tensor, onto: Tensor | None = None) -> Tensor:
+    """relu(conv(x)), or relu(onto + conv(x)), which is written over `onto`: oneDNN does it all in one pass."""
+    shape = (conv.padding, conv.stride, conv.dilation, conv.groups)
+    if onto is None:
+        return torch.ops.mkldnn._convolution_pointwise(x, conv.weight, conv.bias, *shape, "relu", [], None)
+    return torch.ops.mkldnn._convolution_pointwise_.binary(onto, x, conv.weight, conv.bias, *shape, "add", 1.0, "relu",
+                                                           [], None)
 
 
 def spread(x: Tensor, each: int) -> Tensor:

@@ -23,13 +23,13 @@ from segment_anything.modeling import Sam
 from torch import Tensor, nn
 
 from backends.device import HOST
+from backends.segment.geodesic import geodesic
 
 IMG_SIZE = 512
 STRIDE = 8                     # of the embedding; masks come out at stride 4
 FEAT8, FEAT4, HEADS, HEAD_DIM = 64, 24, 8, 8
 COSTS = ((0.01, 1.5), (0.02, 6.0), (0.08, 3.0))   # (price per cell, price of a certain boundary) of each geodesic map
 COARSE = 9 / 16               # side of the coarse view; chosen, like the sum of both logits, on development photographs
-FAR = 30.0                     # geodesic distance of what cannot be reached
 BACKGROUND, FOREGROUND, CORNER0, CORNER1 = 0, 1, 2, 3   # point labels, as in SAM's prompt encoder; -1 is padding
 
 
@@ -108,31 +108,6 @@ def split(embedding: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     feat8, fine, keys, boundary = embedding.split([FEAT8, FEAT4 * 4, HEADS * HEAD_DIM, 1], 1)
     keys = F.normalize(keys.unflatten(1, (HEADS, HEAD_DIM)), dim=2)
     return feat8, F.pixel_shuffle(fine, 2), keys, boundary
-
-
-def geodesic(cost: Tensor, seeds: Tensor, rounds: int = 6) -> Tensor:
-    """Cheapest 4-connected path from the seed cells to every cell.
-
-    cost (b, k, h, w) > 0: price of standing on a cell, a step costs the mean of its two cells; seeds (b, 1, h, w) bool.
-    Returns distances (b, k, h, w), at most `FAR`.  Fast sweeping (Zhao 2005) with whole rows at once: within a row
-    D'(x) = min over x' of D(x') + |S(x) - S(x')|, S the running sum of steps, which is a running minimum.
-    """
-    distance = torch.where(seeds, 0.0, FAR).expand_as(cost).contiguous()
-    down, along = running_sum(cost, 2), running_sum(cost, 3)
-    for _ in range(rounds if seeds.any() else 0):
-        for dim, total in ((3, along), (2, down)):
-            forward = (distance - total).cummin(dim).values + total
-            backward = (distance + total).flip(dim).cummin(dim).values.flip(dim) - total
-            distance = torch.minimum(forward, backward)
-    return distance.clamp(0, FAR)
-
-
-def running_sum(cost: Tensor, dim: int) -> Tensor:
-    """S of `geodesic`: price of walking from the first cell of a row (dim 3) or column (dim 2) to each of its cells,
-    same shape as cost."""
-    n = cost.shape[dim]
-    steps = (cost.narrow(dim, 0, n - 1) + cost.narrow(dim, 1, n - 1)) / 2
-    return torch.cat([torch.zeros_like(cost.narrow(dim, 0, 1)), steps.cumsum(dim)], dim)
 
 
 class TinyPromptEncoder(nn.Module):

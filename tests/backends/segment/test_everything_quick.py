@@ -91,6 +91,7 @@ def test_folded_batch_norms_change_nothing_but_rounding():
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bfloat16")
 def test_the_decoder_in_bfloat16_gives_the_masks_and_ratings_of_float32(tiny, monkeypatch):
     monkeypatch.setattr(quick, "pays", lambda device: True)
     from backends import images

@@ -6,6 +6,7 @@ from segment_anything.utils.amg import calculate_stability_score
 
 from backends import images, shapes
 from backends.segment import Segmenter, SegmentError, interact, rle, tiny
+from backends.segment.geodesic import geodesic
 from backends.segment.inside import NAMES, Asked, click, encoder, inside, mask
 from backends.segment.inside.capture import Found, decoded, watched
 from backends.segment.interact import Step
@@ -133,7 +134,7 @@ def test_a_geodesic_map_and_a_similarity_are_those_of_the_decoders_own_functions
     sparse = torch.tensor([rows], dtype=torch.float32)
     cells = torch.cat([sparse[..., :2] / tiny.STRIDE, sparse[..., 2:]], -1)
     cost = torch.cat([price + wall * boundary.sigmoid() for price, wall in tiny.COSTS], 1)
-    far = tiny.geodesic(cost, tiny.cell_mask(cells, 1, feat8.shape[-1]))[0]
+    far = geodesic(cost, tiny.cell_mask(cells, 1, feat8.shape[-1]))[0]
     (alike, against), _ = tiny.similar(feat8, keys, cells, 1)
     r, c = body.boundary.shape
     np.testing.assert_allclose(body.distance, far[:, :r, :c], rtol=1e-4, atol=1e-5)
