@@ -31,6 +31,7 @@ from backends.rope.params import RopeParams, rules_for
 from backends.rope.results import Live, Track
 
 PIECE = 512
+ROWS = 16                       # of logits that are looked at together: they fit into a core's cache
 TAIL = 1024                     # last tokens, whose mean loss is compared
 POINTS = 96                     # of a curve, at most
 PROBE = 96                      # tokens of the checks
@@ -134,7 +135,8 @@ def losses(chosen: Setup, tokens: Tensor, name: str, piece: int = 0) -> Iterator
         way, turned = chosen.way(name, end if name in GROWING else n)
         with torch.no_grad(), attending(partial(_checked, way), turned):
             logits = network(tokens[None, start:end], past_key_values=cache, use_cache=True).logits
-        yield torch.stack([x[0].float() for x in scored(logits.float(), tokens[None, start + 1 : end + 1])])
+        rows = zip(logits.split(ROWS, 1), tokens[None, start + 1 : end + 1].split(ROWS, 1))
+        yield torch.cat([torch.cat(scored(some.float(), next_ones)).float() for some, next_ones in rows], 1)
 
 
 def all_losses(chosen: Setup, tokens: Tensor, name: str, piece: int = 0) -> Tensor:

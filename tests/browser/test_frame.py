@@ -287,3 +287,13 @@ def test_the_guard_catches_a_planted_error_and_an_external_request(open_page, ap
 
 def test_a_first_visit_takes_half_a_megabyte(chromium, app_url):
     assert visit(chromium, app_url)["kB"] <= 500
+
+
+def test_a_canvas_behind_another_tab_counts_no_seconds_of_waiting(start):
+    page = start()
+    said = page.evaluate("""() => new Promise((done) => {
+        const seen = [], timer = document.querySelector('#segment-canvas .gx-timer');
+        new MutationObserver(() => seen.push(timer.textContent)).observe(timer, { childList: true });
+        setTimeout(() => done(seen), 350);
+    })""")
+    assert said == []

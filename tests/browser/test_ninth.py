@@ -43,7 +43,7 @@ def test_it_takes_at_most_150_lines():
 
 def test_the_suite_s_own_tests_of_tabs_hold_for_it(copy):
     env = {**os.environ, "PYTHONPATH": str(copy)}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k",
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k",
                "alibi or catalogue or twins", *SUITES]
     out = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, timeout=280)
     assert out.returncode == 0 and "alibi" not in out.stdout, out.stdout[-3000:]

@@ -8,7 +8,7 @@ import runpy
 
 from tests.conftest import ROOT
 
-HEAVY = ["torch", "torchvision", "timm", "pytest", "hypothesis"]
+HEAVY = ["torch", "torchvision", "timm", "segment_anything", "scipy.signal", "pytest", "hypothesis"]
 
 
 def execute(script, out, environment):

@@ -34,8 +34,12 @@ function setPhase(name, text) {
   part('phase').hidden = !text;
   part('phase-text').textContent = text || '';
   if (!text) return;
-  const since = performance.now();
-  const tick = () => { const s = (performance.now() - since) / 1000; part('timer').textContent = s.toFixed(1) + ' s' + (s > 30 ? ', still waiting for the server' : ''); };
+  let since = performance.now();
+  const tick = () => {
+    if (!root.offsetParent) { since = performance.now(); return; }        // nobody waits for a canvas behind another tab
+    const s = (performance.now() - since) / 1000;
+    part('timer').textContent = s.toFixed(1) + ' s' + (s > 30 ? ', still waiting for the server' : '');
+  };
   tick();
   phaseTimer = setInterval(tick, 100);
 }
