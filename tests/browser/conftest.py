@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -125,6 +125,27 @@ def usual(chromium: object) -> Iterator[object]:
     context.close()
 
 
+UNUSED = """() => document.documentElement.dataset.language === 'en' && !document.querySelector(
+  'body.dark, dialog[open], #gb-share, .toast-body, [data-running=true], [data-pinned], :popover-open, #gb-tour')"""
+"""Whether a page is as a visitor finds it, but for what its tabs show."""
+VISIT = """async ([slug, query]) => {
+  const [frame, wire] = await Promise.all(
+    ['frame', 'wire'].map((name) => import(new URL(`glass/js/${name}.js`, location))));
+  document.activeElement.blur();
+  scrollTo(0, 0);
+  frame.visit(query);
+  await wire.halted(slug);
+}"""
+
+
+def _again(page: object, url: str) -> None:
+    """Opens a link in a page that is there, as the page's own links do, and comes back when all is answered."""
+    query = urlsplit(url).query
+    page.set_viewport_size(USUAL["viewport"])
+    page.mouse.move(2, 2)
+    page.evaluate(VISIT, [parse_qs(query)["tab"][0], query])
+
+
 def _fresh(context: object, url: str, viewport: dict[str, int], color_scheme: str, **others: object) -> object:
     """A page of the usual context for somebody who was never here: nothing is stored for the address."""
     page, to = context.new_page(), urlsplit(url)
@@ -136,14 +157,30 @@ def _fresh(context: object, url: str, viewport: dict[str, int], color_scheme: st
     return page
 
 
-@pytest.fixture
-def open_page(chromium: object, usual: object, request: pytest.FixtureRequest) -> Iterator[Callable[..., object]]:
-    """Open guarded pages; see the module's docstring. The first page of a test is in the usual context if it asks for
-    nothing that a page cannot set; every other one is another visitor, in a context of its own."""
-    opened: list[tuple[object, Guard]] = []
+@pytest.fixture(scope="session")
+def kept() -> dict[str, object]:
+    """The page that the next test may go on with, by its origin."""
+    return {}
 
-    def opener(url: str, allow: tuple[str, ...] = (), wait: bool = True, **context: object) -> object:
+
+@pytest.fixture
+def open_page(chromium: object, usual: object, kept: dict[str, object], request: pytest.FixtureRequest
+              ) -> Iterator[Callable[..., object]]:
+    """Open guarded pages; see the module's docstring. The first page of a test is in the usual context if it asks for
+    nothing that a page cannot set; every other one is another visitor, in a context of its own. ``again``: the first
+    one may be the page of the test before, where the link is opened in place."""
+    opened: list[tuple[object, Guard]] = []
+    going_on: list[object] = []
+
+    def opener(url: str, allow: tuple[str, ...] = (), wait: bool = True, again: bool = False, **context: object
+               ) -> object:
         options = {**USUAL, **context}
+        again = again and not opened and not context and not allow
+        if again and (page := kept.pop(urlsplit(url).netloc, None)) and page.evaluate(UNUSED):
+            opened.append((page, page.guard))
+            going_on.append(page)
+            _again(page, url)
+            return page
         if opened or context.keys() - {"viewport", "color_scheme"}:
             page = chromium.new_context(**options).new_page()
         else:
@@ -155,6 +192,8 @@ def open_page(chromium: object, usual: object, request: pytest.FixtureRequest) -
         page.goto(url)
         if wait:
             page.wait_for_selector("html[data-ready=true]", state="attached")
+        if again:
+            going_on.append(page)
         return page
 
     yield opener
@@ -165,7 +204,8 @@ def open_page(chromium: object, usual: object, request: pytest.FixtureRequest) -
             _keep(page, f"{request.node.name}-{index}")
         if page.context != usual:
             page.context.close()
-    for page in usual.pages:
+    kept.update({page.guard.origin: page for page in going_on if not (failed or wrong)})
+    for page in set(usual.pages) - set(kept.values()):
         page.close()
     assert not wrong, wrong
 

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from backends.attention import answer
 from backends.attention.params import AttentionParams
-from tests.browser.board import WIDTH, asking, calm
+from tests.browser.board import WIDTH, asking, calm, quick
 from ui.core import permalink
 
 SMALL = AttentionParams(
@@ -25,8 +25,9 @@ FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimation
 def start(open_page, app_url):
     """Open the tab with settings; the page comes back when its cards are drawn."""
 
-    def opened(params=SMALL, **context):
-        page = open_page(f"{app_url}?{permalink.encode('attention', params)}", **context)
+    def opened(params=SMALL, again=True, **context):
+        page = open_page(f"{app_url}?{permalink.encode('attention', params)}",
+                         again=again and quick("attention", params), **context)
         page.wait_for_selector(".gb-cards[data-drawn]")
         return page
 
@@ -114,7 +115,7 @@ def test_a_held_cell_survives_new_maps(start):
 
 
 def test_the_keyboard_alone_moves_holds_and_lets_go(start):
-    page = start()
+    page = start(again=False)
     canvas(page, "elu1").focus()
     at(page, "31,0")
     for key, cell in (
@@ -267,7 +268,7 @@ STATE = ".gb-stage[data-kind=state]"
 
 
 def test_the_figures_and_a_matrix_can_be_downloaded(start):
-    page = start()
+    page = start(again=False)
     page.locator("#attention-twin button").first.click()
     page.wait_for_selector("#attention-table tbody tr")
     assert page.locator("#attention-table tbody tr").count() == 4

@@ -13,7 +13,7 @@ from backends.moe import answer
 from backends.moe.params import MoeParams
 from backends.plain import numbers
 from benchmarks.page import visit
-from tests.browser.board import WIDTH
+from tests.browser.board import WIDTH, quick
 from tests.browser.conftest import Guard, reload
 from tests.conftest import ROOT, serving
 from tests.ui.test_tab import TEXT
@@ -33,8 +33,8 @@ def linked(url, params):
 def start(open_page, app_url):
     """Open the MoE tab at a state; the page comes back when it is drawn."""
 
-    def opened(params=BILL, **context):
-        page = open_page(linked(app_url, params), **context)
+    def opened(params=BILL, again=True, **context):
+        page = open_page(linked(app_url, params), again=again and quick("moe", params), **context)
         page.wait_for_selector(DRAWN)
         return page
 

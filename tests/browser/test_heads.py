@@ -6,7 +6,7 @@ import pytest
 
 from backends.attention import answer
 from backends.attention.params import AttentionParams
-from tests.browser.board import WIDTH
+from tests.browser.board import WIDTH, quick
 from ui.core import permalink
 
 HEADS = AttentionParams(lesson="heads", kinds=("softmax", "elu1"))
@@ -17,8 +17,9 @@ SHEET = ".gb-stage[data-kind=heads]"
 def start(open_page, app_url):
     """Open the sheet; the page comes back when all scores are there."""
 
-    def opened(params=HEADS, ready=f"{SHEET}[data-induction=true]", **context):
-        page = open_page(f"{app_url}?{permalink.encode('attention', params)}", **context)
+    def opened(params=HEADS, ready=f"{SHEET}[data-induction=true]", again=True, **context):
+        page = open_page(f"{app_url}?{permalink.encode('attention', params)}",
+                         again=again and quick("attention", params), **context)
         page.wait_for_selector(ready)
         return page
 

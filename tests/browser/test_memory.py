@@ -6,7 +6,7 @@ import io
 import pytest
 
 from backends.memory.params import MemoryParams, eigenvalues
-from tests.browser.board import PHONE, calm, narrow
+from tests.browser.board import PHONE, calm, narrow, quick
 from ui.core import permalink
 from ui.tabs.memory.presets import PRESETS
 
@@ -15,8 +15,9 @@ from ui.tabs.memory.presets import PRESETS
 def start(open_page, app_url):
     """Open the tab with settings; the page comes back when its checks are on screen."""
 
-    def opened(params, **context):
-        page = open_page(f"{app_url}?{permalink.encode('memory', params)}", **context)
+    def opened(params, again=True, **context):
+        page = open_page(f"{app_url}?{permalink.encode('memory', params)}",
+                         again=again and quick("memory", params), **context)
         page.wait_for_selector("#memory-checks .gb-checks")
         return page
 

@@ -3,7 +3,7 @@
 import pytest
 
 from backends.scale.params import ScaleParams
-from tests.browser.board import PHONE, narrow
+from tests.browser.board import PHONE, narrow, quick
 from ui.core import permalink
 
 
@@ -11,8 +11,9 @@ from ui.core import permalink
 def start(open_page, app_url):
     """Open the tab with settings; the page comes back when a figure is on screen."""
 
-    def opened(params, **context):
-        page = open_page(f"{app_url}?{permalink.encode('scale', params)}", **context)
+    def opened(params, again=True, **context):
+        page = open_page(f"{app_url}?{permalink.encode('scale', params)}",
+                         again=again and quick("scale", params), **context)
         page.wait_for_selector("#scale-plot .js-plotly-plot .main-svg")
         return page
 

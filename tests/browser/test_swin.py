@@ -4,7 +4,7 @@ trained model."""
 import pytest
 
 from backends.swin.params import SwinParams
-from tests.browser.board import PHONE, narrow
+from tests.browser.board import PHONE, narrow, quick
 from ui.core import permalink
 
 OPENING = SwinParams()
@@ -19,8 +19,9 @@ OWN, WORK, THIRD = (f".gb-board-panels .gb-panel:nth-child({n}) canvas" for n in
 def start(open_page, app_url):
     """Open the tab with settings; the page comes back when its stage is drawn."""
 
-    def opened(params=OPENING, **context):
-        page = open_page(f"{app_url}?{permalink.encode('swin', params)}", **context)
+    def opened(params=OPENING, again=True, **context):
+        page = open_page(f"{app_url}?{permalink.encode('swin', params)}",
+                         again=again and quick("swin", params), **context)
         page.wait_for_selector(f"{BOARD}[data-drawn]")
         return page
 
@@ -68,7 +69,7 @@ def computed(page):
 
 
 def test_steps_go_forward_back_and_play_and_compute_nothing(start):
-    page = start(SwinParams(step="picture"))
+    page = start(SwinParams(step="picture"), again=False)
     wait_for(page, "() => document.querySelector('#tab-swin').dataset.answered")
     asked = computed(page)
     page.click("#swin-stage >> text=Forward")
@@ -143,7 +144,7 @@ def test_a_cell_of_the_bias_moves_the_attention_and_its_link_comes_back(start):
 
 
 def test_a_cell_of_the_bias_marks_its_pairs_and_a_pair_its_cell(start):
-    page = start(SwinParams(view="bias", y=0.5, x=0.5))
+    page = start(SwinParams(view="bias", y=0.5, x=0.5), again=False)
     page.wait_for_selector("#swin-stage [data-head='4'] canvas")
     linked = f"() => {BIAS}.linked"
     read = f"async () => (await import(new URL('glass/tabs/swin/pairs.js', location.href))).reads({FIRST})?.token"
