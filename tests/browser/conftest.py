@@ -131,10 +131,15 @@ UNUSED = """() => document.documentElement.dataset.language === 'en' && !documen
 VISIT = """async ([slug, query]) => {
   const [frame, wire] = await Promise.all(
     ['frame', 'wire'].map((name) => import(new URL(`glass/js/${name}.js`, location))));
+  const stages = () => document.querySelector(`#tab-${slug} .gb-stages`);
+  const before = stages()?.dataset.drawn;
   document.activeElement.blur();
   scrollTo(0, 0);
   frame.visit(query);
   await wire.halted(slug);
+  for (let k = 0; k < 40 && before && stages().offsetParent && stages().dataset.drawn === before; k += 1) {
+    await new Promise((done) => { setTimeout(done, 25); });              // a stage may still load its picture
+  }
 }"""
 
 
