@@ -1,5 +1,5 @@
-"""Runs a script in a process of its own that comes with torch imported: forked from a server that has done nothing
-else."""
+"""Runs a script in a process of its own that comes with large libraries imported: forked from a server that has done
+nothing else."""
 
 import contextlib
 import multiprocessing
