@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +97,7 @@ def _plain(heads: Heads) -> Tensor:
 def _bias(heads: Heads) -> Tensor:
     """0 for a key that a query sees, else minus infinity, (m, n) of the queries' type; made once for all layers that
     see the same."""
-    made, kind = _now()[2], (heads.q.shape[2], heads.k.shape[2], heads.window)
+    made, kind = _now().biases, (heads.q.shape[2], heads.k.shape[2], heads.window)
     if kind not in made:
         made[kind] = heads.q.new_zeros(kind[:2]).masked_fill_(~seen(heads), -torch.inf)
     return made[kind]
@@ -106,18 +106,27 @@ def _bias(heads: Heads) -> Tensor:
 Turn = bool | Tensor
 """How q and k are rotated: True, as the model is configured; False, not at all; or radians per token of each pair."""
 
-_chosen: ContextVar[tuple[Way, Turn, dict[tuple[int | None, ...], Tensor]]] = ContextVar("attending")
+
+class _Choice(NamedTuple):
+    """What `attending` chose, and the biases of its layers by (m, n, window)."""
+
+    way: Way
+    turned: Turn
+    biases: dict[tuple[int | None, ...], Tensor]
 
 
-def _now() -> tuple[Way, Turn, dict[tuple[int | None, ...], Tensor]]:
-    """What `attending` chose, and the biases of its layers; outside of it, the model as it is configured."""
-    return _chosen.get((attended, True, {}))
+_chosen: ContextVar[_Choice] = ContextVar("attending")
+
+
+def _now() -> _Choice:
+    """The choice; outside of `attending`, the model as it is configured."""
+    return _chosen.get(_Choice(attended, True, {}))
 
 
 @contextmanager
 def attending(way: Way, turned: Turn = True) -> Iterator[None]:
     """Inside it, every layer's attention is `way`, of queries and keys that are rotated like `turned`."""
-    token = _chosen.set((way, turned, {}))
+    token = _chosen.set(_Choice(way, turned, {}))
     try:
         yield
     finally:
@@ -136,7 +145,7 @@ class Clock(nn.Module):
         """As transformers calls it: hidden states (b, n, D), positions (b, n), the kind of layer where there are
         several -> (cos, sin) (b, n, d), or (b, n, d / 2) where the family wants them so."""
         cos, sin = self.own(x, position_ids, *more)
-        turned = _now()[1]
+        turned = _now().turned
         if turned is True:
             return cos, sin
         if turned is False:
@@ -153,7 +162,7 @@ def _attention(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mas
     if mask is not None:
         raise ValueError("This model masks its attention in a way of its own, which is not known here.")
     heads = Heads(module.layer_idx, query, key, value, scaling, sliding_window, softcap, s_aux, _rotary(module, query))
-    return _now()[0](heads).transpose(1, 2).contiguous(), None
+    return _now().way(heads).transpose(1, 2).contiguous(), None
 
 
 def _rotary(module: nn.Module, query: Tensor) -> tuple[int, int] | None:

@@ -19,7 +19,8 @@ def geodesic(cost: Tensor, seeds: Tensor, rounds: int = 6) -> Tensor:
     """
     # the walk goes along the two first axes here, so that each step of a running minimum reads whole rows of numbers
     distance = walked(torch.where(seeds, 0.0, FAR).expand_as(cost))
-    totals = [(dim, running_sum(walked(cost), dim)) for dim in (1, 0)]
+    prices = walked(cost)
+    totals = [(dim, running_sum(prices, dim)) for dim in (1, 0)]
     for _ in range(rounds if seeds.any() else 0):
         for dim, total in totals:
             forward = lowest(distance - total, dim, 1).add_(total)

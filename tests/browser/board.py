@@ -12,8 +12,6 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page
 
-from ui import TABS
-
 CALM = """s => { const place = document.querySelector(s), text = place.outerHTML, now = performance.now();
     if (place.gbSeen !== text) Object.assign(place, { gbSeen: text, gbSince: now });
     return now - place.gbSince > 1200; }"""
@@ -57,13 +55,6 @@ MARK = """slug => { for (const plot of document.querySelectorAll(`#${slug}-plot 
 SHOWN = """([slug, drawn]) => { const stage = document.querySelector(`#${slug}-stage .gb-stages`);
     const plot = document.querySelector(`#${slug}-plot .js-plotly-plot:not([data-old]) .main-svg`);
     return plot?.getClientRects().length || (stage?.offsetParent && stage.dataset.drawn !== drawn); }"""
-
-
-def quick(slug, params):
-    """Whether the view of these settings answers at once."""
-    tab = next(tab for tab in TABS if tab.slug == slug)
-    streamed = tab.views[getattr(params, tab.chooser)].streamed
-    return not (streamed(params) if callable(streamed) else streamed)
 
 
 def narrow(page: Page, slug: str, *views: str) -> None:

@@ -15,6 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ui import TABS
+from ui.core import permalink
+
 STREAMS = ("/queue/data", "/heartbeat/")
 """Server-sent event streams that the client aborts by design."""
 HUNG_UP = "AbortError: signal is aborted without reason"
@@ -219,6 +222,19 @@ def _keep(page: object, name: str) -> None:
     folder = Path(os.environ.get("GLASSBOX_SCREENSHOTS") or "test-screenshots")
     folder.mkdir(exist_ok=True)
     page.screenshot(path=str(folder / f"{name[:80].replace('/', '_')}.png"))
+
+
+@pytest.fixture
+def open_tab(open_page: Callable[..., object], app_url: str) -> Callable[..., object]:
+    """``open_tab(slug, params, again=True, **context)``: the real app at the link of a tab's settings; ``again`` as of
+    ``open_page``, where the view answers at once."""
+
+    def opener(slug: str, params: object, again: bool = True, **context: object) -> object:
+        tab = next(tab for tab in TABS if tab.slug == slug)
+        long = tab.view(params).plan(params)["streamed"]
+        return open_page(f"{app_url}?{permalink.encode(slug, params)}", again=again and not long, **context)
+
+    return opener
 
 
 @pytest.fixture

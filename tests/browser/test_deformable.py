@@ -11,8 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from backends.deform.params import DeformParams
-from tests.browser.board import PHONE, narrow, quick
-from ui.core import permalink
+from tests.browser.board import PHONE, narrow
 from ui.tabs.deformable.presets import PRESETS
 
 CELLS = "#deformable-stage .gb-reads figure:first-child canvas"
@@ -23,12 +22,11 @@ TAPS = DeformParams(operator="dcn1", cells=24, dilation=3, turn=0.0, grow=1.0, a
 
 
 @pytest.fixture
-def start(open_page, app_url):
+def start(open_tab):
     """Open the tab with settings; the page comes back when its stage or its figure is there."""
 
-    def opened(params, again=True, **context):
-        page = open_page(f"{app_url}?{permalink.encode('deformable', params)}",
-                         again=again and quick("deformable", params), **context)
+    def opened(params, **context):
+        page = open_tab("deformable", params, **context)
         page.wait_for_selector("#deformable-stage canvas, #deformable-stage table, #deformable-plot .main-svg")
         if params.view == "taps":
             page.wait_for_selector("#deformable-stage .gb-stage[data-output]")

@@ -13,7 +13,7 @@ from backends.moe import answer
 from backends.moe.params import MoeParams
 from backends.plain import numbers
 from benchmarks.page import visit
-from tests.browser.board import WIDTH, quick
+from tests.browser.board import WIDTH
 from tests.browser.conftest import Guard, reload
 from tests.conftest import ROOT, serving
 from tests.ui.test_tab import TEXT
@@ -30,11 +30,11 @@ def linked(url, params):
 
 
 @pytest.fixture
-def start(open_page, app_url):
+def start(open_tab):
     """Open the MoE tab at a state; the page comes back when it is drawn."""
 
-    def opened(params=BILL, again=True, **context):
-        page = open_page(linked(app_url, params), again=again and quick("moe", params), **context)
+    def opened(params=BILL, **context):
+        page = open_tab("moe", params, **context)
         page.wait_for_selector(DRAWN)
         return page
 

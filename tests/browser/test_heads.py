@@ -6,20 +6,18 @@ import pytest
 
 from backends.attention import answer
 from backends.attention.params import AttentionParams
-from tests.browser.board import WIDTH, quick
-from ui.core import permalink
+from tests.browser.board import WIDTH
 
 HEADS = AttentionParams(lesson="heads", kinds=("softmax", "elu1"))
 SHEET = ".gb-stage[data-kind=heads]"
 
 
 @pytest.fixture
-def start(open_page, app_url):
+def start(open_tab):
     """Open the sheet; the page comes back when all scores are there."""
 
-    def opened(params=HEADS, ready=f"{SHEET}[data-induction=true]", again=True, **context):
-        page = open_page(f"{app_url}?{permalink.encode('attention', params)}",
-                         again=again and quick("attention", params), **context)
+    def opened(params=HEADS, ready=f"{SHEET}[data-induction=true]", **context):
+        page = open_tab("attention", params, **context)
         page.wait_for_selector(ready)
         return page
 

@@ -6,18 +6,16 @@ import pytest
 
 from backends.attention import answer
 from backends.attention.params import AttentionParams
-from tests.browser.board import asking, calm, quick
+from tests.browser.board import asking, calm
 from tests.browser.test_attention import RNN, SMALL, STATE, drawn, number, settled
-from ui.core import permalink
 
 
 @pytest.fixture
-def start(open_page, app_url):
+def start(open_tab):
     """Open the tab with settings; the page comes back when its cards are drawn."""
 
-    def opened(params=SMALL, again=True, **context):
-        page = open_page(f"{app_url}?{permalink.encode('attention', params)}",
-                         again=again and quick("attention", params), **context)
+    def opened(params=SMALL, **context):
+        page = open_tab("attention", params, **context)
         page.wait_for_selector(".gb-cards[data-drawn]")
         return page
 

@@ -6,18 +6,16 @@ import io
 import pytest
 
 from backends.memory.params import MemoryParams, eigenvalues
-from tests.browser.board import PHONE, calm, narrow, quick
-from ui.core import permalink
+from tests.browser.board import PHONE, calm, narrow
 from ui.tabs.memory.presets import PRESETS
 
 
 @pytest.fixture
-def start(open_page, app_url):
+def start(open_tab):
     """Open the tab with settings; the page comes back when its checks are on screen."""
 
-    def opened(params, again=True, **context):
-        page = open_page(f"{app_url}?{permalink.encode('memory', params)}",
-                         again=again and quick("memory", params), **context)
+    def opened(params, **context):
+        page = open_tab("memory", params, **context)
         page.wait_for_selector("#memory-checks .gb-checks")
         return page
 

@@ -4,7 +4,7 @@
 import pytest
 
 from backends.moe.params import OPENING, MoeParams
-from tests.browser.board import PHONE, WIDTH, narrow, quick
+from tests.browser.board import PHONE, WIDTH, narrow
 from tests.conftest import serving
 from tests.families import written
 from ui.core import permalink
@@ -13,12 +13,11 @@ CODE = "def double(x):\n    return 2 * x  # twice\n" * 4
 
 
 @pytest.fixture
-def start(open_page, app_url):
+def start(open_tab):
     """Open the tab with settings; the page comes back when its first figure or stage is there."""
 
-    def opened(params, again=True, **context):
-        page = open_page(f"{app_url}?{permalink.encode('moe', params)}",
-                         again=again and quick("moe", params), **context)
+    def opened(params, **context):
+        page = open_tab("moe", params, **context)
         page.wait_for_selector("#moe-stage canvas, #moe-stage .gb-byte, #moe-stage .gb-sheet, #moe-plot "
                                ".js-plotly-plot .main-svg")
         return page

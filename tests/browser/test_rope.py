@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backends.rope.params import RopeParams
-from tests.browser.board import PHONE, WIDTH, calm, narrow, quick
+from tests.browser.board import PHONE, WIDTH, calm, narrow
 from tests.conftest import ROOT
 from ui.core import permalink
 
@@ -14,12 +14,11 @@ QUICK = {"methods": ("none", "rerope"), "samples": 1, "longest": 2}
 
 
 @pytest.fixture
-def start(open_page, app_url):
+def start(open_tab):
     """Open the tab with settings; the page comes back when its checks are on screen."""
 
-    def opened(params, again=True, **context):
-        page = open_page(f"{app_url}?{permalink.encode('rope', params)}",
-                         again=again and quick("rope", params), **context)
+    def opened(params, **context):
+        page = open_tab("rope", params, **context)
         page.wait_for_selector("#rope-checks .gb-checks")
         return page
 

@@ -3,17 +3,15 @@
 import pytest
 
 from backends.scale.params import ScaleParams
-from tests.browser.board import PHONE, narrow, quick
-from ui.core import permalink
+from tests.browser.board import PHONE, narrow
 
 
 @pytest.fixture
-def start(open_page, app_url):
+def start(open_tab):
     """Open the tab with settings; the page comes back when a figure is on screen."""
 
-    def opened(params, again=True, **context):
-        page = open_page(f"{app_url}?{permalink.encode('scale', params)}",
-                         again=again and quick("scale", params), **context)
+    def opened(params, **context):
+        page = open_tab("scale", params, **context)
         page.wait_for_selector("#scale-plot .js-plotly-plot .main-svg")
         return page
 

@@ -4,7 +4,7 @@ trained model."""
 import pytest
 
 from backends.swin.params import SwinParams
-from tests.browser.board import PHONE, narrow, quick
+from tests.browser.board import PHONE, narrow
 from ui.core import permalink
 
 OPENING = SwinParams()
@@ -16,12 +16,11 @@ OWN, WORK, THIRD = (f".gb-board-panels .gb-panel:nth-child({n}) canvas" for n in
 
 
 @pytest.fixture
-def start(open_page, app_url):
+def start(open_tab):
     """Open the tab with settings; the page comes back when its stage is drawn."""
 
-    def opened(params=OPENING, again=True, **context):
-        page = open_page(f"{app_url}?{permalink.encode('swin', params)}",
-                         again=again and quick("swin", params), **context)
+    def opened(params=OPENING, **context):
+        page = open_tab("swin", params, **context)
         page.wait_for_selector(f"{BOARD}[data-drawn]")
         return page
 
