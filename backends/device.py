@@ -110,6 +110,14 @@ def kept(most: int | None) -> Callable[[Callable], Callable]:
     return around
 
 
+def quick_in_halves(device: torch.device) -> bool:
+    """Whether bfloat16 is multiplied quicker than float32 there: on cuda, and on a CPU with instructions for it
+    (AVX512-BF16 or AMX; some four times as fast, while other CPUs are slower)."""
+    import torch
+    return (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() if device.type == HOST
+            else device.type == "cuda")
+
+
 def autocast(device: torch.device) -> AbstractContextManager[Any]:
     """Mixed precision where it is safe and pays: bfloat16 (else float16) on cuda; nothing on cpu and mps, which stay
     float32."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from backends import machine, smollm, stop, weights
 from backends.cache import ByteLRU
-from backends.device import HOST, default
+from backends.device import default, quick_in_halves
 
 if TYPE_CHECKING:
     import torch
@@ -115,10 +115,9 @@ def _loaded() -> ByteLRU:
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """bfloat16 on cuda, and on a CPU that multiplies it in tiles (AMX), which is faster there; else float32."""
+    """bfloat16 where that is multiplied quicker, else float32."""
     import torch
-    fast = torch.cpu._is_amx_tile_supported() if device.type == HOST else device.type == "cuda"
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if quick_in_halves(device) else torch.float32
 
 
 def load(name: str) -> Checkpoint:

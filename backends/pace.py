@@ -57,7 +57,7 @@ def _resting(where: Path, config: dict) -> float:
 
 
 def seconds(model: Size, n: int, looks: float = 1.0) -> float:
-    """What reading n tokens takes; `looks`: how much longer than torch's own kernel the attention takes."""
+    """What reading n tokens takes; `looks`: how much longer than the model's own the attention takes."""
     products, pairs = speeds()
     return 2 * model.numbers * n / products + looks * 2 * model.layers * model.width * n * n / pairs
 
@@ -78,15 +78,14 @@ def minutely(measured: Callable[[], T]) -> Callable[[], T]:
 def speeds() -> tuple[float, float]:
     """Operations a second of this process's device: products of matrices, and attention."""
     import torch
-    from torch.nn import functional as F
+
+    from backends.lm.pretrained import Heads, attended
     at = device.default()
     like = {"device": at, "dtype": models.precision(at)}
     a, b = torch.ones(ROWS, SIDE, **like), torch.ones(SIDE, SIDE, **like)
     q, k = torch.ones(1, HEADS, QUERIES, CHANNELS, **like), torch.ones(1, HEADS, KEYS, CHANNELS, **like)
-    seen = torch.ones(QUERIES, KEYS, dtype=torch.bool, device=at)
     return (2 * ROWS * SIDE * SIDE / quickest(lambda: a @ b),
-            4 * HEADS * QUERIES * KEYS * CHANNELS / quickest(
-                lambda: F.scaled_dot_product_attention(q, k, k, attn_mask=seen)))
+            4 * HEADS * QUERIES * KEYS * CHANNELS / quickest(lambda: attended(Heads(0, q, k, k, CHANNELS**-0.5))))
 
 
 def quickest(work: Callable[[], Tensor]) -> float:

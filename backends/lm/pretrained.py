@@ -19,8 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from backends.device import HOST
+
 NAME = "glassbox"               # of this attention, as transformers knows it
 CHUNK = 256                     # queries whose scores are held at once
+NEAR = 64                       # of them where the scores of a group's heads should fit into a core's cache
 DENSE = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3", "olmo2", "gpt_neox",
          "smollm3")
 ROUTED = ("mixtral", "olmoe", "qwen2_moe", "qwen3_moe", "deepseek_v3", "gpt_oss")
@@ -88,10 +91,27 @@ def attended(heads: Heads) -> Tensor:
 
 
 def _plain(heads: Heads) -> Tensor:
-    """Softmax attention without a cap or a sink, by torch's own kernel."""
+    """Softmax attention without a cap or a sink, by torch's own kernel, but for bfloat16 on a CPU without AMX, where
+    that kernel multiplies no quicker than float32."""
+    m, half = heads.q.shape[2], heads.q.device.type == HOST and heads.q.dtype == torch.bfloat16
+    if half and not torch.cpu._is_amx_tile_supported():
+        return torch.cat([near(heads, a, min(a + NEAR, m)) for a in range(0, m, NEAR)], 2)
     whole = heads.q.shape[2] == heads.k.shape[2] and heads.window is None
     mask = {"is_causal": True} if whole else {"attn_mask": _bias(heads)}
     return F.scaled_dot_product_attention(heads.q, heads.k, heads.v, scale=heads.scaling, enable_gqa=True, **mask)
+
+
+def near(heads: Heads, first: int, last: int) -> Tensor:
+    """The values' means (b, h, last - first, e) of these queries, without a cap or a sink: two products for all heads
+    that share keys, over the keys that any of the queries sees."""
+    (b, h, m, d), (g, n), c = heads.q.shape, heads.k.shape[1:3], last - first
+    begin, end = 0 if heads.window is None else max(0, n - m + first + 1 - heads.window), n - m + last
+    q = (heads.q[:, :, first:last] * heads.scaling).reshape(b, g, -1, d)
+    scores = (q @ heads.k[:, :, begin:end].transpose(-1, -2)).unflatten(2, (h // g, c))
+    hidden = ~seen(heads, first, last)[:, begin:end]
+    for edge in (slice(c), slice(-c, None)):                    # in between every query sees every key
+        scores[..., edge].masked_fill_(hidden[:, edge], -torch.inf)
+    return (scores.softmax(-1).flatten(2, 3) @ heads.v[:, :, begin:end]).unflatten(2, (h // g, c)).flatten(1, 2)
 
 
 def _bias(heads: Heads) -> Tensor:

@@ -35,7 +35,7 @@ def _own(name: str) -> bool:
 @pace.minutely
 @device.gpu
 def slower() -> float:
-    """How much longer ReRoPE takes than torch's own attention, on one small piece."""
+    """How much longer ReRoPE takes than the attention of a model as it is, on one small piece."""
     import torch
 
     from backends.rope.attend import attend

@@ -14,7 +14,7 @@ removes islands *inside* a mask that are smaller than so many pixels; it is not 
 
 `skip_covered` is the quick way, near the list of the official generator but not equal to it: points are clicked from
 coarse to fine, those of whose surroundings enough is known (`tuned.COVERS`) are left out, masks are filtered at low
-resolution before they are upscaled (`sift`), and the decoder runs in bfloat16 where that pays (`quick`).
+resolution before they are upscaled (`sift`), and on a CPU the decoder runs its quick way (`quick`).
 
 Encoding, decoding and upscaling run on the model's device; ratings, boxes and their suppression are short lists, and
 stay on the host.

@@ -1,10 +1,10 @@
-"""The decoder of `tiny` in bfloat16, for the many clicks of everything mode on a processor that has matrix units for it
-(AMX: the 3 x 3 convolutions run some eight times as fast as in float32; without them bfloat16 is slower).
+"""The decoder of `tiny` for the many clicks of everything mode on a CPU: in bfloat16 where that is multiplied quicker
+(the 3 x 3 convolutions run some eight times as fast as in float32 with AMX, twice with AVX512-BF16), else in float32.
 
 Batch norms are folded into the convolutions before them, the sum and the ReLU after a convolution are done in its pass
 (they took longer than the convolution itself), and tensors stay in one memory format.  What geometry is made of
 (distances along paths, similarities, ratings) stays float32.  The masks are those of the float32 decoder up to
-rounding: IoU 0.998 in the median on the samples, predicted IoU within 0.001 on average.
+rounding: in bfloat16 IoU 0.998 in the median on the samples, predicted IoU within 0.001 on average.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from backends.device import HOST
+from backends.device import HOST, quick_in_halves
 from backends.segment.tiny import TinyMaskDecoder, prompt_maps, repeat, split, up
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ MADE: WeakKeyDictionary[nn.Module, QuickDecoder] = WeakKeyDictionary()      # of
 
 
 class QuickDecoder(TinyMaskDecoder):
-    """`TinyMaskDecoder` whose convolutions run in bfloat16; made by `quick`, for inference."""
+    """`TinyMaskDecoder` whose convolutions run in bfloat16 or in float32; made by `quick`, for inference."""
 
     def predict_all(self, embedding: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
         """All four masks (b, 4, 2g, 2g) and predicted IoU (b, 4), float32."""
@@ -44,18 +44,22 @@ class QuickDecoder(TinyMaskDecoder):
         each = len(sparse) // len(embedding)
         feat8, feat4, keys, boundary = split(embedding)
         prompt, clicked, fine = prompt_maps(feat8, keys, boundary, sparse, dense, each)
-        h = self.prompt_in(half(prompt)).add_(spread(self.image_in(half(feat8)), each))
-        h = h.add_(self.under_click(clicked.bfloat16())[..., None, None]).relu_()
+        h = self.prompt_in(self.read(prompt)).add_(spread(self.image_in(self.read(feat8)), each))
+        h = h.add_(self.under_click(clicked.to(h.dtype))[..., None, None]).relu_()
         for block in self.trunk:
             h = rectified(block.outer[0], rectified(block.inner[0], h), h)
         detail = torch.empty(len(sparse), PADDED, *fine.shape[2:], dtype=h.dtype, device=h.device,
                              memory_format=torch.channels_last)
         start = 0
-        for part in (up(self.narrow(h)), spread(half(feat4), each), half(fine)):
+        for part in (up(self.narrow(h)), spread(self.read(feat4), each), self.read(fine)):
             detail[:, start : start + part.shape[1]] = part
             start += part.shape[1]
         detail[:, start:] = 0
         return h, detail, repeat(boundary, each)
+
+    def read(self, x: Tensor) -> Tensor:
+        """In the precision and with the memory format that the convolutions like."""
+        return x.to(self.prompt_in.weight.dtype, memory_format=torch.channels_last)
 
     def coarse_guess(self, coarse: Tensor, sparse: Tensor, dense: Tensor) -> Tensor:
         """Logits (b, 1, 2g, 2g) of the single answer in the coarse view, which needs no rating."""
@@ -80,11 +84,6 @@ def spread(x: Tensor, each: int) -> Tensor:
     return x if len(x) == 1 else repeat(x, each)
 
 
-def half(x: Tensor) -> Tensor:
-    """bfloat16 with channels last, as the convolutions like it."""
-    return x.to(torch.bfloat16, memory_format=torch.channels_last)
-
-
 def folded(module: nn.Module) -> nn.Module:
     """Every batch norm of `module` that follows a convolution in a sequence goes into that convolution, in place."""
     for inner in module.modules():
@@ -95,9 +94,9 @@ def folded(module: nn.Module) -> nn.Module:
     return module
 
 
-def quick(decoder: TinyMaskDecoder) -> QuickDecoder:
-    """A copy of `decoder` that runs in bfloat16."""
-    made = folded(copy.deepcopy(decoder).eval()).to(torch.bfloat16, memory_format=torch.channels_last)
+def quick(decoder: TinyMaskDecoder, dtype: torch.dtype) -> QuickDecoder:
+    """A copy of `decoder` that runs in this precision."""
+    made = folded(copy.deepcopy(decoder).eval()).to(dtype, memory_format=torch.channels_last)
     made.iou.float()
     first = made.refine[0][0]
     first.weight = nn.Parameter(F.pad(first.weight, (0, 0, 0, 0, 0, PADDED - first.in_channels)), requires_grad=False)
@@ -107,8 +106,8 @@ def quick(decoder: TinyMaskDecoder) -> QuickDecoder:
 
 
 def pays(device: torch.device) -> bool:
-    """Whether bfloat16 is the faster one here."""
-    return device.type == HOST and torch.backends.mkldnn.is_available() and torch.cpu._is_amx_tile_supported()
+    """Whether oneDNN, whose passes these are, computes there."""
+    return device.type == HOST and torch.backends.mkldnn.is_available()
 
 
 def quickened(segmenter: Segmenter) -> Segmenter:
@@ -117,6 +116,6 @@ def quickened(segmenter: Segmenter) -> Segmenter:
     if type(decoder) is not TinyMaskDecoder or not pays(segmenter.device):
         return segmenter
     if decoder not in MADE:
-        MADE[decoder] = quick(decoder)
+        MADE[decoder] = quick(decoder, torch.bfloat16 if quick_in_halves(segmenter.device) else torch.float32)
     other = Sam(sam.image_encoder, sam.prompt_encoder, MADE[decoder]).requires_grad_(False)
     return segmenter.of(other, segmenter.name, segmenter.digest)

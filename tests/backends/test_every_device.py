@@ -49,7 +49,7 @@ def on(monkeypatch):
     monkeypatch.setattr(device, "resolve", lambda name="auto": pretend.HERE if name == "pretend" else resolve(name))
     monkeypatch.setattr(threads, "alone", lambda function, *args: function(*args))
     monkeypatch.setattr(threads, "each", map)
-    monkeypatch.setattr(quick, "pays", lambda at: False)      # bfloat16, on some processors alone
+    monkeypatch.setattr(quick, "pays", lambda at: False)      # oneDNN, on the CPU alone
     for name in ("tensor", "as_tensor"):
         monkeypatch.setattr(torch, name, pretend.moved(getattr(torch, name)))
 
