@@ -80,3 +80,22 @@ def test_a_run_that_was_left_for_an_instant_view_draws_nothing_more():
 def test_what_is_left_alone_is_given_again(before):
     now = [gr.skip(), "new", gr.skip()]
     assert again(before, now) == ([before[0], "new", before[2]] if before else now)
+
+
+@pytest.mark.parametrize("message", [
+    {"kind": "preset", "index": 0}, {"kind": "open", "link": "?tab=attention&source=synthetic&n=8"},
+    {"kind": "set", "values": {"n": 8}}, {"kind": "note", "values": {"step": 3}}])
+def test_no_event_ends_with_values_of_widgets_that_a_hand_may_have_moved_since(message):
+    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6,
+                                            stage=SimpleNamespace(GRADIO_CACHE="")))
+    given = page.write(AttentionParams(source="synthetic", n=12))
+    event = SimpleNamespace(_data={"turn": 1, **message})
+    request = SimpleNamespace(session_hash="ann", client=None)
+
+    async def collect():
+        return [out async for out in page.said(request, event, *given)]
+
+    first, last = played(collect())
+    values = slice(len(TAB.declared))
+    assert any(value != gr.skip() for value in first[values]) and last[values] == page.out()[values]
+    assert last[values.stop:] == first[values.stop:]

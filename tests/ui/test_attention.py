@@ -262,7 +262,7 @@ def test_a_note_sets_the_step_for_the_link_and_nothing_else_and_computes_nothing
     params = replace(SMALL, lesson="state")
     tab = replace(TAB, run=pytest.fail)
     page = Page(tab, Frame(), SimpleNamespace(widgets=tab.declared, shown=[None] * 6))
-    [out] = asked(page, {"kind": "note", "values": {"step": 9, "norm": 2.0}}, params)
+    out, _ = asked(page, {"kind": "note", "values": {"step": 9, "norm": 2.0}}, params)
     new = {name: value for name, value in zip(tab.declared, out, strict=False) if value != gr.skip()}
     assert new == {"step": 9} and out[-1]["turn"] == 5
     assert permalink.decode(AttentionParams, out[-1]["link"]) == (replace(params, step=9), ())

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from ui.core import layout, permalink
-from ui.core.again import again
+from ui.core.again import again, without
 from ui.core.echoes import Echoes
 from ui.core.endpoint import publish
 from ui.core.frame import Frame
@@ -176,6 +176,8 @@ class Page:
                 if isinstance(out[-1], dict) and "turn" in message:
                     out[-1].setdefault("turn", message["turn"])
                 yield out
+            for rest in without(out, range(len(self.values))):
+                yield rest
             return
         yield self.out(turn=message.get("turn"))
 

@@ -16,6 +16,7 @@ from typing import Any
 import gradio as gr
 
 from ui.core import permalink
+from ui.core.again import without
 from ui.core.frame import Frame
 from ui.core.gate import visitor_of
 from ui.core.lanes import Place
@@ -89,6 +90,9 @@ class SegmentPage:
                     out[-1] = turn if "__type__" in out[-1] else out[-1] | turn
                     turn = {}
                 yield out
+            hands = {*self.parts.settings, "model"}
+            for rest in without(out, [at for at, name in enumerate(self.parts.filled) if name in hands]):
+                yield rest
         except Exception as error:
             yield self.out(notes=notice(error), **({"wire": turn} if turn else {}))
 
