@@ -2,7 +2,7 @@
 // A stage never draws an answer that is older than what the user did since, unless its function `follows`: then it is told that it is `old`.
 // `set` sets parameters and is answered by new scenes; `note` tells held ones of what the stage has drawn by itself, for the link alone.
 import { element } from './frame.js';
-import { current, noting, say } from './wire.js';
+import { current, linked, noting, say } from './wire.js';
 
 const rooms = new Map();
 
@@ -11,11 +11,12 @@ async function registry(room) {
   return rooms.get(room);
 }
 
-// A place for each scene, kept while its kind stays, so that a drag or the focus survives an answer.
-function places(root, scenes) {
+// A place for each scene, kept while its kind stays, so that a drag or the focus survives an answer; a link's are new, so that it shows
+// what it shows in a fresh page.
+function places(root, scenes, fresh) {
   scenes.forEach((scene, k) => {
     const old = root.children[k];
-    if (old?.dataset.kind === scene.kind) return;
+    if (!fresh && old?.dataset.kind === scene.kind) return;
     const place = element('div', { className: 'gb-stage' });
     place.dataset.kind = scene.kind;
     if (old) old.replaceWith(place); else root.append(place);
@@ -53,7 +54,7 @@ export function mount(element_, props, watch) {
     if (mine !== last) return;
     const scenes = JSON.parse(JSON.stringify(value.scenes));
     if (old && !(scenes.length && scenes.every((scene) => draw[scene.kind].follows))) return;
-    places(root, scenes).forEach((place, k) => draw[scenes[k].kind](place, scenes[k], { ...tools, value, old: old || noting(slug) }));
+    places(root, scenes, linked(slug, value.turn)).forEach((place, k) => draw[scenes[k].kind](place, scenes[k], { ...tools, value, old: old || noting(slug) }));
     root.dataset.drawn = Number(root.dataset.drawn || 0) + 1;
   }
 

@@ -14,7 +14,7 @@ const changes = (message) => !READS.includes(message.kind);
 
 class Wire {
   constructor(slug, props, trigger, upload) {
-    Object.assign(this, { slug, props, trigger, upload, turn: 0, answered: 0, heardOf: 0, line: [], busy: null, sent: null, view: null });
+    Object.assign(this, { slug, props, trigger, upload, turn: 0, answered: 0, heardOf: 0, linked: 0, line: [], busy: null, sent: null, view: null });
   }
 
   // Whether an answer with this number is newer than all that the user did; an older one must not overwrite it.
@@ -41,6 +41,7 @@ class Wire {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.free(this.busy), PATIENCE);
     this.sent = this.line.shift();
+    if (this.sent.kind === 'open') this.linked = this.turn;
     this.slow = setTimeout(() => this.tab?.setAttribute('aria-busy', 'true'), 300);
     this.trigger('said', { ...this.sent, turn: this.turn });
   }
@@ -180,6 +181,9 @@ export function current(slug, turn) {
   const wire = wires.get(slug);
   return !wire || wire.newest(turn);
 }
+
+// Whether an answer with this number is what a link shows.
+export const linked = (slug, turn) => wires.get(slug)?.linked === turn;
 
 async function send(slug, input) {
   const [file] = input.files;

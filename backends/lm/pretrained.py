@@ -75,10 +75,14 @@ def weights(heads: Heads, first: int = 0, last: int | None = None) -> Tensor:
 def seen(heads: Heads, first: int = 0, last: int | None = None) -> Tensor:
     """(queries, n) bool: which keys the queries first .. last - 1 see; the queries are the last m of the n tokens."""
     n, m = heads.k.shape[2], heads.q.shape[2]
-    i = torch.arange(n - m, n, device=heads.q.device)[first:last, None]
-    j = torch.arange(n, device=heads.q.device)
-    causal = j <= i
-    return causal if heads.window is None else causal & (i - j < heads.window)
+    return _reached(torch.arange(n - m, n, device=heads.q.device)[first:last], torch.arange(n, device=heads.q.device),
+                    heads.window)
+
+
+def _reached(i: Tensor, j: Tensor, window: int | None) -> Tensor:
+    """(queries, keys) bool: whether the query at place i sees the key at place j."""
+    gap = i[:, None] - j
+    return gap >= 0 if window is None else (gap >= 0) & (gap < window)
 
 
 def attended(heads: Heads) -> Tensor:
@@ -102,16 +106,24 @@ def _plain(heads: Heads) -> Tensor:
 
 
 def near(heads: Heads, first: int, last: int) -> Tensor:
-    """The values' means (b, h, last - first, e) of these queries, without a cap or a sink: two products for all heads
-    that share keys, over the keys that any of the queries sees."""
-    (b, h, m, d), (g, n), c = heads.q.shape, heads.k.shape[1:3], last - first
-    begin, end = 0 if heads.window is None else max(0, n - m + first + 1 - heads.window), n - m + last
-    q = (heads.q[:, :, first:last] * heads.scaling).reshape(b, g, -1, d)
-    scores = (q @ heads.k[:, :, begin:end].transpose(-1, -2)).unflatten(2, (h // g, c))
-    hidden = ~seen(heads, first, last)[:, begin:end]
-    for edge in (slice(c), slice(-c, None)):                    # in between every query sees every key
-        scores[..., edge].masked_fill_(hidden[:, edge], -torch.inf)
-    return (scores.softmax(-1).flatten(2, 3) @ heads.v[:, :, begin:end]).unflatten(2, (h // g, c)).flatten(1, 2)
+    """The values' means (b, h, last - first, e) of these queries, without a cap or a sink: two products for the heads
+    that share keys, over the keys that any of the queries sees; one group after the other, in the same memory."""
+    (b, h, m, d), (g, n) = heads.q.shape, heads.k.shape[1:3]
+    i = torch.arange(n - m + first, n - m + last)
+    j = torch.arange(0 if heads.window is None else max(0, i[0] + 1 - heads.window), i[-1] + 1)
+    q = (heads.q[:, :, first:last] * heads.scaling).reshape(b * g, -1, d)
+    k, v = (x.flatten(0, 1)[:, j[0] : j[-1] + 1] for x in (heads.k, heads.v))
+    edges = [(edge, ~_reached(i, j[edge], heads.window)) for edge in (slice(len(i)), slice(-len(i), None))]
+    means = torch.stack([_means(*group, edges) for group in zip(q, k, v)])
+    return means.reshape(b, h, len(i), -1)
+
+
+def _means(q: Tensor, k: Tensor, v: Tensor, edges: list[tuple[slice, Tensor]]) -> Tensor:
+    """Of one group; `edges`: keys that some of the queries do not see, and which; all see those in between."""
+    scores = q @ k.T
+    for edge, hidden in edges:
+        scores.unflatten(0, (-1, len(hidden)))[..., edge].masked_fill_(hidden, -torch.inf)
+    return scores.softmax(-1) @ v
 
 
 def _bias(heads: Heads) -> Tensor:

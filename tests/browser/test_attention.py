@@ -1,6 +1,7 @@
 """The Attention tab in Chromium: linked hover without the server, locks, colours, settings, lessons, own files."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -113,8 +114,19 @@ def test_a_held_cell_survives_new_maps(start):
     )
 
 
+def test_a_link_opened_in_place_shows_what_it_shows_in_a_fresh_page(start):
+    page = start()
+    canvas(page, "elu1").focus()
+    for key in ("ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_selector(".gb-cards[data-locked=true][data-at='30,0']")
+    page.evaluate("async (link) => (await import(new URL('glass/js/frame.js', location))).visit(link)",
+                  permalink.encode("attention", replace(SMALL, norm=2.0)))
+    page.wait_for_selector(".gb-cards[data-locked=false][data-at='31,0']")
+
+
 def test_the_keyboard_alone_moves_holds_and_lets_go(start):
-    page = start(again=False)
+    page = start()
     canvas(page, "elu1").focus()
     at(page, "31,0")
     for key, cell in (

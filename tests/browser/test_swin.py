@@ -143,7 +143,7 @@ def test_a_cell_of_the_bias_moves_the_attention_and_its_link_comes_back(start):
 
 
 def test_a_cell_of_the_bias_marks_its_pairs_and_a_pair_its_cell(start):
-    page = start(SwinParams(view="bias", y=0.5, x=0.5), again=False)
+    page = start(SwinParams(view="bias", y=0.5, x=0.5))
     page.wait_for_selector("#swin-stage [data-head='4'] canvas")
     linked = f"() => {BIAS}.linked"
     read = f"async () => (await import(new URL('glass/tabs/swin/pairs.js', location.href))).reads({FIRST})?.token"

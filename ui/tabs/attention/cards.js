@@ -270,7 +270,11 @@ function start(place) {
     if (i >= 0 && !state.locked) move(state, [i, state.at[1]]);
   });
   root.append(bar, state.note, state.strip, state.grid);
-  root.ownerDocument.addEventListener('keydown', (event) => { if (event.key === 'Escape' && state.locked && root.isConnected) hold(state, false); });
+  const release = (event) => {
+    if (!root.isConnected) document.removeEventListener('keydown', release);
+    else if (event.key === 'Escape' && state.locked) hold(state, false);
+  };
+  document.addEventListener('keydown', release);
   place.append(root);
   return state;
 }
