@@ -146,10 +146,10 @@ VISIT = """async ([slug, query]) => {
 }"""
 
 
-def _again(page: object, url: str) -> None:
+def _again(page: object, url: str, viewport: dict[str, int]) -> None:
     """Opens a link in a page that is there, as the page's own links do, and comes back when all is answered."""
     query = urlsplit(url).query
-    page.set_viewport_size(USUAL["viewport"])
+    page.set_viewport_size(viewport)
     page.mouse.move(2, 2)
     page.evaluate(VISIT, [parse_qs(query)["tab"][0], query])
 
@@ -183,11 +183,11 @@ def open_page(chromium: object, usual: object, kept: dict[str, object], request:
     def opener(url: str, allow: tuple[str, ...] = (), wait: bool = True, again: bool = False, **context: object
                ) -> object:
         options = {**USUAL, **context}
-        again = again and not opened and not context and not allow
+        again = again and not opened and not context.keys() - {"viewport"} and not allow
         if again and (page := kept.pop(urlsplit(url).netloc, None)) and page.evaluate(UNUSED):
             opened.append((page, page.guard))
             going_on.append(page)
-            _again(page, url)
+            _again(page, url, options["viewport"])
             return page
         if opened or context.keys() - {"viewport", "color_scheme"}:
             page = chromium.new_context(**options).new_page()
