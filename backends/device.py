@@ -112,7 +112,7 @@ def kept(most: int | None) -> Callable[[Callable], Callable]:
 
 def quick_in_halves(device: torch.device) -> bool:
     """Whether bfloat16 is multiplied quicker than float32 there: on cuda, and on a CPU with instructions for it
-    (AVX512-BF16 or AMX; some four times as fast, while other CPUs are slower)."""
+    (AVX512-BF16 or AMX: two to eight times as fast); on other CPUs it is slower."""
     import torch
     return (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() if device.type == HOST
             else device.type == "cuda")

@@ -37,7 +37,7 @@ export function mount(element_, props, watch) {
   const { slug, room } = root.dataset;
   const send = (kind) => (values) => say(slug, { kind, values });
   const tools = { slug, say: (message) => say(slug, message), set: send('set'), note: send('note') };
-  let last = 0;
+  let last = 0, link = 0;                  // answers so far; the number of the newest that a link asked for
 
   async function show() {
     const { value } = props;
@@ -54,7 +54,9 @@ export function mount(element_, props, watch) {
     if (mine !== last) return;
     const scenes = JSON.parse(JSON.stringify(value.scenes));
     if (old && !(scenes.length && scenes.every((scene) => draw[scene.kind].follows))) return;
-    places(root, scenes, linked(slug, value.turn)).forEach((place, k) => draw[scenes[k].kind](place, scenes[k], { ...tools, value, old: old || noting(slug) }));
+    const fresh = linked(slug, value.turn) && link !== value.turn;
+    if (fresh) link = value.turn;
+    places(root, scenes, fresh).forEach((place, k) => draw[scenes[k].kind](place, scenes[k], { ...tools, value, old: old || noting(slug) }));
     root.dataset.drawn = Number(root.dataset.drawn || 0) + 1;
   }
 
