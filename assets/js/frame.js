@@ -11,6 +11,7 @@ export const links = {};                   // slug -> query string of its state
 export const pinned = {};                  // slug -> query string of its pin
 const seen = new Set();                    // tabs that were opened
 let active = null;                         // slug of the tab on screen; null until the page stands
+let going = null;                          // the tab that a link of the page, or Back, is about to show
 let expected = null;                       // the tab that a link names, until gradio shows it
 
 // Gradio sets the class from the system's preference while it mounts; a choice made here wins over that.
@@ -51,6 +52,8 @@ async function open(slug, link) {
 export function opened(slug) {
   if (expected) { if (slug === expected) expected = null; return; }
   if (active === null || slug === active) return;
+  if (slug !== going) step();                // by hand: Back brings the tab before
+  going = null;
   active = slug;
   address(links[slug] || 'tab=' + slug);
   open(slug, '');
@@ -71,6 +74,7 @@ export function visit(query) {
 }
 
 function shown(slug) {
+  if (slug !== active) going = slug;
   const leaf = document.getElementById(`tab-${slug}-button`);
   leaf.click();
   leaf.focus();

@@ -11,8 +11,8 @@ async function registry(room) {
   return rooms.get(room);
 }
 
-// A place for each scene, kept while its kind stays, so that a drag or the focus survives an answer; a link's are new, so that it shows
-// what it shows in a fresh page.
+// A place for each scene, kept while its kind stays, so that a drag or the focus survives an answer; a link's or a
+// preset's are new, so that it shows what it shows in a fresh page.
 function places(root, scenes, fresh) {
   scenes.forEach((scene, k) => {
     const old = root.children[k];
@@ -37,7 +37,7 @@ export function mount(element_, props, watch) {
   const { slug, room } = root.dataset;
   const send = (kind) => (values) => say(slug, { kind, values });
   const tools = { slug, say: (message) => say(slug, message), set: send('set'), note: send('note') };
-  let last = 0, link = 0;                  // answers so far; the number of the newest that a link asked for
+  let last = 0, link = 0;                  // answers so far; the number of the newest of a link or a preset
 
   async function show() {
     const { value } = props;

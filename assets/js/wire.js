@@ -41,7 +41,7 @@ class Wire {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.free(this.busy), PATIENCE);
     this.sent = this.line.shift();
-    if (this.sent.kind === 'open') this.linked = this.turn;
+    if (['open', 'preset'].includes(this.sent.kind)) this.linked = this.turn;
     this.slow = setTimeout(() => this.tab?.setAttribute('aria-busy', 'true'), 300);
     this.trigger('said', { ...this.sent, turn: this.turn });
   }
@@ -182,7 +182,7 @@ export function current(slug, turn) {
   return !wire || wire.newest(turn);
 }
 
-// Whether an answer with this number is what a link shows.
+// Whether an answer with this number is what a link or a preset shows.
 export const linked = (slug, turn) => wires.get(slug)?.linked === turn;
 
 async function send(slug, input) {

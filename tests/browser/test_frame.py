@@ -136,6 +136,11 @@ def test_a_preset_sets_the_controls_and_shows_that_its_observation_holds(start):
     settled(page, "touch=disable")
     assert page.locator("#moe-touch input[value=disable]").is_checked()
     page.wait_for_selector(".gb-chip[aria-pressed=true]:has-text('Without one expert')[title^='Disabling one of']")
+    page.click("#tab-scale-button")
+    page.wait_for_function("() => location.search.includes('tab=scale')")
+    page.go_back()                                           # to the tab before, as it was left
+    settled(page, "touch=disable")
+    page.wait_for_selector("#tab-moe-button[aria-selected=true]")
     page.go_back()                                           # takes the preset back
     page.wait_for_selector("#moe-view input[value=calculator]:checked", state="attached")
     settled(page, "public=OLMoE-1B-7B")
@@ -167,6 +172,7 @@ def test_a_stopped_run_shows_what_it_had_and_a_setting_says_that_it_is_old(start
     page.click("#moe-stop")
     page.wait_for_selector("#moe-going[data-running=false]")
     before = page.inner_text("#moe-notice")
+    assert "Stopped: what is drawn is all that was done." in before
     page.check("#moe-zeta input >> nth=-1")
     page.wait_for_selector("#moe-stale:not([hidden])")
     assert page.inner_text("#moe-notice") == before

@@ -99,3 +99,35 @@ def test_no_event_ends_with_values_of_widgets_that_a_hand_may_have_moved_since(m
     values = slice(len(TAB.declared))
     assert any(value != gr.skip() for value in first[values]) and last[values] == page.out()[values]
     assert last[values.stop:] == first[values.stop:]
+
+
+def test_a_preset_that_has_to_wait_for_its_run_leaves_nothing_of_the_view_before():
+    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6,
+                                            stage=SimpleNamespace(GRADIO_CACHE="")))
+    long = next(at for at, one in enumerate(TAB.presets) if TAB.view(one.params).plan(one.params)["streamed"])
+    request = SimpleNamespace(session_hash="ann", client=None)
+
+    async def collect():
+        there = [out async for out in page.answered(request, AttentionParams(lesson="mask"))]
+        event = SimpleNamespace(_data={"turn": 1, "kind": "preset", "index": long})
+        kept = page.frame.kept.get("ann", TAB.slug)
+        return there, kept, [out async for out in page.said(request, event, *page.write(AttentionParams()))]
+
+    there, kept, (first, last) = played(collect())
+    shown = slice(len(TAB.declared), len(TAB.declared) + 6)
+    assert kept and any(there[-1][shown]) and first[-1]["begin"] and page.frame.kept.get("ann", TAB.slug) is None
+    assert first[shown] == last[shown] == ["", {"turn": 1, "scenes": []}, None, "", "", ""]
+
+
+def test_a_link_that_cannot_be_shown_stands_in_the_widgets_with_its_sentence():
+    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6,
+                                            stage=SimpleNamespace(GRADIO_CACHE="")))
+    event = SimpleNamespace(_data={"turn": 1, "kind": "open", "link": "?tab=attention&text="})
+    request = SimpleNamespace(session_hash="ann", client=None)
+
+    async def collect():
+        return [out async for out in page.said(request, event, *page.write(AttentionParams()))]
+
+    said, last = played(collect())
+    assert said[list(TAB.declared).index("text")] == "" and "The text is empty" in said[len(TAB.declared)]
+    assert last[-1]["turn"] == 1 and last[: len(TAB.declared)] == page.out()[: len(TAB.declared)]

@@ -82,6 +82,8 @@ def test_a_state_that_can_be_shown_is_left_alone_and_another_becomes_the_nearest
     assert page.usable("nobody", opening) == (opening, None)
     state, problem = page.usable("nobody", own)
     assert state["picture"] == Params().picture and state["epoch"] != own["epoch"] and "not here" in str(problem)
+    state, problem = page.usable("nobody", new_state(Params(objects="a:99999,2+|b:5,6+")))
+    assert state["objects"] == "b:5,6+" and "outside of the picture" in str(problem)
     state, problem = page.usable("nobody", new_state(Params(model="own-gone", objects="a:1,2+")))
     assert state["model"] == "tiny" and state["objects"] == "a:1,2+" and "tiny model answers" in str(problem)
 

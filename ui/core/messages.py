@@ -13,7 +13,7 @@ import gradio as gr
 
 from ui.core import export, permalink
 from ui.core.gate import visitor_of
-from ui.core.problems import linked_to, problems
+from ui.core.problems import linked_to, problems, sentence
 from ui.parts import markup, sources
 
 Answer = AsyncIterator[list[Any]]
@@ -53,9 +53,15 @@ async def _open(said: Said) -> Answer:
     if not linked and (plan := await page.plan(params))["streamed"]:
         yield page.out(None, page.noted("Press Run to begin."), **page.state(params), **plan, **lacking)
         return
-    async for out in page.answered(said.request, params, page.tab.declared if linked else (),
-                                   turn=said.message["turn"], **lacking):
-        yield out
+    try:
+        async for out in page.answered(said.request, params, page.tab.declared if linked else (), anew=bool(linked),
+                                       turn=said.message["turn"], **lacking):
+            yield out
+    except ValueError as error:
+        if linked:                                        # what the link asks for stands in the widgets, and why not
+            new = page.written(said.session, params, page.tab.declared)
+            yield page.out(new, page.noted(sentence(error)), **page.state(params))
+        raise
 
 
 async def _set(said: Said) -> Answer:
@@ -80,7 +86,7 @@ async def _note(said: Said) -> Answer:
 async def _preset(said: Said) -> Answer:
     page = said.page
     params = page.tab.presets[int(said.message["index"])].params
-    async for out in page.answered(said.request, params, page.tab.declared, turn=said.message["turn"]):
+    async for out in page.answered(said.request, params, page.tab.declared, anew=True, turn=said.message["turn"]):
         yield out
 
 

@@ -119,6 +119,10 @@ class Page:
         """A sentence above what is on screen, which stays."""
         return [markup.note(text), *[gr.skip()] * (len(self.parts.shown) - 1)]
 
+    def blank(self, told: str, turn: int | None) -> list[Any]:
+        """New values of what is shown: nothing but this HTML."""
+        return [told, {"turn": turn, "scenes": []}, None, "", "", ""]
+
     def portable(self, params: Any) -> Any:
         """What a link carries: everything but a long text."""
         text = self.tab.source("text")
@@ -181,8 +185,10 @@ class Page:
             return
         yield self.out(turn=message.get("turn"))
 
-    async def answered(self, request: gr.Request, params: Any, names: Collection[str] = (), **wire: Any) -> Answer:
-        """What the parameters show, and new values of these widgets; a streamed view is begun by the browser."""
+    async def answered(self, request: gr.Request, params: Any, names: Collection[str] = (), anew: bool = False,
+                       **wire: Any) -> Answer:
+        """What the parameters show, and new values of these widgets; a streamed view is begun by the browser. ``anew``:
+        a link or a preset, beside which nothing of what was on screen may stand while its run waits."""
         session = request.session_hash
         new = self.written(session, params, names) if names else None
         wire |= self.state(params)
@@ -191,7 +197,10 @@ class Page:
             wire["offers"] = await self.frame.lanes.one(partial(sources.offers, self.tab, params))
         if (plan := await self.plan(params))["streamed"]:
             self.refused.took(session, params, names)
-            yield self.out(new, **plan, begin=True, refused=self.refused.sentences(session), **wire)
+            if anew:
+                self.frame.kept.drop(session, self.tab.slug)
+            yield self.out(new, self.blank("", wire.get("turn")) if anew else None, **plan, begin=True,
+                           refused=self.refused.sentences(session), **wire)
             return
         shown = None
         self.begun.pop(session, None)                      # a long run has nothing to show here any more
@@ -213,10 +222,10 @@ class Page:
         try:
             given = self.inputs(self.tab, session, params)
         except sources.MissingError as missing:
-            self.frame.kept.drop(session, self.tab.slug)
             told = markup.note(str(missing)) + (
                 markup.fetching(self.tab.slug, missing.source, here=True) if missing.source is not None else "")
-            yield [told, {"turn": turn, "scenes": []}, None, "", "", ""]
+            self.frame.kept.drop(session, self.tab.slug)
+            yield self.blank(told, turn)
             return
         for result in self.tab.run.stream(params, **given):
             if long and self.begun.get(session) is not params:
@@ -267,7 +276,11 @@ class Page:
                 else:
                     shown = again(shown, item)
                     yield self.out(None, shown, running=True, place=None)
-        now = self.begun.get(session)
+        now, kept = self.begun.get(session), self.frame.kept.get(session, self.tab.slug)
+        if shown and kept and not kept.result.finished:
+            shown = [shown[0] + markup.note("Stopped: what is drawn is all that was done."), *shown[1:]]
+        elif not shown and not kept:
+            shown = self.noted("Press Run to begin.")
         yield self.out(None, shown if now is params else None, running=now not in (None, params), place=None)
 
     def stop(self, request: gr.Request) -> None:

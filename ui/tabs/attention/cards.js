@@ -279,11 +279,12 @@ function start(place) {
   return state;
 }
 
-// scene: the dict of scenes.py. The held cell stays where it is as long as there is such a cell.
+// scene: the dict of scenes.py. A held cell stays where it is as long as there is such a cell.
 export function cards(place, scene, tools) {
   const state = (place.cards ||= start(place));
   const { root } = state;
   const kinds = scene.cards.map((one) => one.kind);
+  if (state.scene?.n !== scene.n && !state.locked) state.at = null;         // where the pointer was means nothing in another text
   Object.assign(state, { scene, tools });
   if (String(kinds) !== String([...state.views.keys()])) {
     state.views = new Map(kinds.map((kind) => [kind, state.views.get(kind) || card(state, kind)]));

@@ -19,7 +19,8 @@ def caveat(params: Params) -> str:
     """What a copied link cannot carry, in one sentence; empty when it carries everything."""
     own = [word for word, value in (("picture", params.picture), ("checkpoint", params.model))
            if value.startswith("own-")]
-    lost = f"Your own {' and '.join(own)} cannot travel in a link; the clicks do." if own else ""
+    clicks = "the clicks on the picture stay with it" if "picture" in own else "the clicks do"
+    lost = f"Your own {' and '.join(own)} cannot travel in a link; {clicks}." if own else ""
     masks = any(step.held for thing in params.things for step in thing.steps)
     return " ".join(filter(None, [lost, "Imported masks cannot travel in a link." if masks else ""]))
 

@@ -40,7 +40,13 @@ def usable(session: str, state: State) -> tuple[State, Exception | None]:
         text = ("This link was made with a picture that is not here; an own picture cannot travel in a link. "
                 "Open it again.")
         return new_state(Params(model=state["model"], inside=state["inside"])), ParamError(text)
-    if any(map(lost, Params(objects=state["objects"]).things)):
+    things = Params(objects=state["objects"]).things
+    height, width = pictures.pixels(session, state["picture"]).shape[:2]
+    fit = [one for one in things if all(0 <= x <= width and 0 <= y <= height for x, y in one.corners)]
+    if len(fit) < len(things):
+        return ({**state, "objects": format_things(fit), "active": 0},
+                ParamError("What this link marks outside of the picture was left out."))
+    if any(map(lost, things)):
         return state, ParamError("Imported masks cannot travel in a link; please import their file again.")
     if state["model"] == "tiny":
         return state, None

@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any, ClassVar, Literal
 
 from backends import tuned
@@ -81,6 +82,14 @@ class Thing:
     name: str
     steps: tuple[Step, ...] = ()
     label: str = LABEL
+
+
+    @property
+    def corners(self) -> list[Corner]:
+        """(x, y) of all that was marked."""
+        each = [[step.point[:2]] if step.point else [step.box[:2], step.box[2:]] if step.box else
+                step.stroke[2] if step.stroke else chain.from_iterable(step.rings or ()) for step in self.steps]
+        return [*chain.from_iterable(each)]
 
 
 @dataclass(frozen=True)
