@@ -44,7 +44,7 @@ export function mount(element_, props, watch) {
     if (!value) return;
     const old = !current(slug, value.turn);
     const mine = (last += 1);
-    const draw = await registry(room);
+    const draw = value.scenes.length ? await registry(room) : {};       // a tab without a stage is only ever told of none
     const url = value.image?.url;
     if (url && tools.url !== url) {
       const picture = await loaded(url);

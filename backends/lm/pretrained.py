@@ -109,10 +109,11 @@ def near(heads: Heads, first: int, last: int) -> Tensor:
     """The values' means (b, h, last - first, e) of these queries, without a cap or a sink: two products for the heads
     that share keys, over the keys that any of the queries sees; one group after the other, in the same memory."""
     (b, h, m, d), (g, n) = heads.q.shape, heads.k.shape[1:3]
-    i = torch.arange(n - m + first, n - m + last)
-    j = torch.arange(0 if heads.window is None else max(0, i[0] + 1 - heads.window), i[-1] + 1)
+    start, end = n - m + first, n - m + last
+    begin = 0 if heads.window is None else max(0, start + 1 - heads.window)
+    i, j = (torch.arange(a, end, device=heads.q.device) for a in (start, begin))
     q = (heads.q[:, :, first:last] * heads.scaling).reshape(b * g, -1, d)
-    k, v = (x.flatten(0, 1)[:, j[0] : j[-1] + 1] for x in (heads.k, heads.v))
+    k, v = (x.flatten(0, 1)[:, begin:end] for x in (heads.k, heads.v))
     edges = [(edge, ~_reached(i, j[edge], heads.window)) for edge in (slice(len(i)), slice(-len(i), None))]
     means = torch.stack([_means(*group, edges) for group in zip(q, k, v)])
     return means.reshape(b, h, len(i), -1)

@@ -60,7 +60,7 @@ async def _open(said: Said) -> Answer:
     except ValueError as error:
         if linked:                                        # what the link asks for stands in the widgets, and why not
             new = page.written(said.session, params, page.tab.declared)
-            yield page.out(new, page.noted(sentence(error)), **page.state(params))
+            yield page.out(new, page.noted(sentence(error)), **page.state(params), **await page.plan(params))
         raise
 
 

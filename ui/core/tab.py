@@ -115,10 +115,10 @@ class View:
 class Source:
     """Something that a visitor brings to a tab.
 
-    * "text": the parameter ``field`` holds it, up to ``most`` bytes; ``read(path, most) -> (text, sentence)`` reads a
-    file. * "picture": ``field`` names a sample or an own picture; the mechanism gets ``image``, uint8 (H, W, 3) RGB,
-    its longer side
-      at most ``most`` px (0: as it came).
+    * "text": the parameter ``field`` holds it, up to ``most`` bytes; ``read(path, most) -> (text, sentence)`` reads
+      a file.
+    * "picture": ``field`` names a sample or an own picture; the mechanism gets ``image``, uint8 (H, W, 3) RGB, its
+      longer side at most ``most`` px (0: as it came).
     * "numbers": ``read(path) -> (values by parameter, sentence)`` fills settings from a file.
     * "model": a file that stays with the visitor. ``read(path) -> sentence`` accepts it; ``load(path, params)`` makes
       the keyword argument ``field`` of the mechanism where ``wanted(params)``.
