@@ -140,6 +140,7 @@ VISIT = """async ([slug, query]) => {
   scrollTo(0, 0);
   frame.visit(query);
   await wire.halted(slug);
+  await new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); });
   for (let k = 0; k < 40 && before && stages().offsetParent && stages().dataset.drawn === before; k += 1) {
     await new Promise((done) => { setTimeout(done, 25); });              // a stage may still load its picture
   }
