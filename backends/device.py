@@ -110,12 +110,13 @@ def kept(most: int | None) -> Callable[[Callable], Callable]:
     return around
 
 
-def quick_in_halves(device: torch.device) -> bool:
-    """Whether bfloat16 is multiplied quicker than float32 there: on cuda, and on a CPU with instructions for it
-    (AVX512-BF16 or AMX: two to eight times as fast); on other CPUs it is slower."""
+def precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where that is multiplied quicker than float32: on cuda, and on a CPU with instructions for it
+    (AVX512-BF16 or AMX: two to eight times as fast); else float32."""
     import torch
-    return (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() if device.type == HOST
+    fast = (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() if device.type == HOST
             else device.type == "cuda")
+    return torch.bfloat16 if fast else torch.float32
 
 
 def autocast(device: torch.device) -> AbstractContextManager[Any]:

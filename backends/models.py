@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING
 
 from backends import machine, smollm, stop, weights
 from backends.cache import ByteLRU
-from backends.device import default, quick_in_halves
+from backends.device import default, precision
 
 if TYPE_CHECKING:
-    import torch
 
     from backends.checkpoints import Checkpoint
 
@@ -112,12 +111,6 @@ def _memory() -> int:
 @cache
 def _loaded() -> ByteLRU:
     return ByteLRU(_memory(), trims=True)
-
-
-def precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where that is multiplied quicker, else float32."""
-    import torch
-    return torch.bfloat16 if quick_in_halves(device) else torch.float32
 
 
 def load(name: str) -> Checkpoint:

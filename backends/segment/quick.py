@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from backends.device import HOST, quick_in_halves
+from backends.device import HOST, precision
 from backends.segment.tiny import TinyMaskDecoder, prompt_maps, repeat, split, up
 
 if TYPE_CHECKING:
@@ -116,6 +116,6 @@ def quickened(segmenter: Segmenter) -> Segmenter:
     if type(decoder) is not TinyMaskDecoder or not pays(segmenter.device):
         return segmenter
     if decoder not in MADE:
-        MADE[decoder] = quick(decoder, torch.bfloat16 if quick_in_halves(segmenter.device) else torch.float32)
+        MADE[decoder] = quick(decoder, precision(segmenter.device))
     other = Sam(sam.image_encoder, sam.prompt_encoder, MADE[decoder]).requires_grad_(False)
     return segmenter.of(other, segmenter.name, segmenter.digest)

@@ -1,7 +1,10 @@
 """Fixtures of the page's tests: its configuration, and those of the Segment tab's tests, for all files that test it."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from tests.conftest import played
 from tests.ui.segmenting import fake, folder, kept
 from ui import TABS
 
@@ -20,3 +23,12 @@ def built():
 def config(built):
     """The configuration of the whole page, as the browser gets it."""
     return built.get_config_file()
+
+
+def asked(page, message, params):
+    """The answers to a message of a visitor whose widgets show ``params``."""
+    async def collect():
+        event, request = SimpleNamespace(_data={"turn": 5, **message}), SimpleNamespace(session_hash="ann")
+        return [out async for out in page.said(request, event, *page.write(params))]
+
+    return played(collect())

@@ -10,10 +10,18 @@ from gradio.utils import diff
 
 from backends.attention.params import AttentionParams
 from tests.conftest import played
+from tests.ui.conftest import asked
 from ui.core.again import again
 from ui.core.frame import Frame
 from ui.core.page import Page
 from ui.tabs.attention import TAB
+
+
+@pytest.fixture
+def page():
+    """The page of Attention, not drawn."""
+    stage = SimpleNamespace(GRADIO_CACHE="")
+    return Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6, stage=stage))
 
 
 def sent(value):
@@ -47,8 +55,7 @@ def run(page, params):
     return played(collect())
 
 
-def test_a_late_browser_finds_the_last_figure_of_a_run():
-    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6))
+def test_a_late_browser_finds_the_last_figure_of_a_run(page):
     answers = run(page, AttentionParams(lesson="cost", kinds=("softmax", "elu1"), text="a cat"))
     plots = [sent(out[len(TAB.declared) + 2]) for out in answers]
     assert plots[0] == gr.skip() and answers[-1][-1] == {"running": False, "place": None}
@@ -56,9 +63,7 @@ def test_a_late_browser_finds_the_last_figure_of_a_run():
     assert behind([*plots, gr.skip()])[-2] == gr.skip()         # the client is as it is described
 
 
-def test_a_run_that_was_left_for_an_instant_view_draws_nothing_more():
-    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6,
-                                            stage=SimpleNamespace(GRADIO_CACHE="")))
+def test_a_run_that_was_left_for_an_instant_view_draws_nothing_more(page):
     left = AttentionParams(lesson="cost", kinds=("softmax", "elu1"), text="a cat")
     instant = AttentionParams(lesson="mask")
     request = SimpleNamespace(session_hash="ann", client=None)
@@ -85,49 +90,27 @@ def test_what_is_left_alone_is_given_again(before):
 @pytest.mark.parametrize("message", [
     {"kind": "preset", "index": 0}, {"kind": "open", "link": "?tab=attention&source=synthetic&n=8"},
     {"kind": "set", "values": {"n": 8}}, {"kind": "note", "values": {"step": 3}}])
-def test_no_event_ends_with_values_of_widgets_that_a_hand_may_have_moved_since(message):
-    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6,
-                                            stage=SimpleNamespace(GRADIO_CACHE="")))
-    given = page.write(AttentionParams(source="synthetic", n=12))
-    event = SimpleNamespace(_data={"turn": 1, **message})
-    request = SimpleNamespace(session_hash="ann", client=None)
-
-    async def collect():
-        return [out async for out in page.said(request, event, *given)]
-
-    first, last = played(collect())
+def test_no_event_ends_with_values_of_widgets_that_a_hand_may_have_moved_since(page, message):
+    first, last = asked(page, message, AttentionParams(source="synthetic", n=12))
     values = slice(len(TAB.declared))
     assert any(value != gr.skip() for value in first[values]) and last[values] == page.out()[values]
     assert last[values.stop:] == first[values.stop:]
 
 
-def test_a_preset_that_has_to_wait_for_its_run_leaves_nothing_of_the_view_before():
-    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6,
-                                            stage=SimpleNamespace(GRADIO_CACHE="")))
+def test_a_preset_that_has_to_wait_for_its_run_leaves_nothing_of_the_view_before(page):
     long = next(at for at, one in enumerate(TAB.presets) if TAB.view(one.params).plan(one.params)["streamed"])
-    request = SimpleNamespace(session_hash="ann", client=None)
 
-    async def collect():
-        there = [out async for out in page.answered(request, AttentionParams(lesson="mask"))]
-        event = SimpleNamespace(_data={"turn": 1, "kind": "preset", "index": long})
-        kept = page.frame.kept.get("ann", TAB.slug)
-        return there, kept, [out async for out in page.said(request, event, *page.write(AttentionParams()))]
+    async def instant():
+        return [out async for out in page.answered(SimpleNamespace(session_hash="ann"), AttentionParams(lesson="mask"))]
 
-    there, kept, (first, last) = played(collect())
+    there, kept = played(instant()), page.frame.kept.get("ann", TAB.slug)
+    first, last = asked(page, {"kind": "preset", "index": long}, AttentionParams())
     shown = slice(len(TAB.declared), len(TAB.declared) + 6)
     assert kept and any(there[-1][shown]) and first[-1]["begin"] and page.frame.kept.get("ann", TAB.slug) is None
-    assert first[shown] == last[shown] == ["", {"turn": 1, "scenes": []}, None, "", "", ""]
+    assert first[shown] == last[shown] == ["", {"turn": 5, "scenes": []}, None, "", "", ""]
 
 
-def test_a_link_that_cannot_be_shown_stands_in_the_widgets_with_its_sentence():
-    page = Page(TAB, Frame(), SimpleNamespace(widgets=TAB.declared, shown=[None] * 6,
-                                            stage=SimpleNamespace(GRADIO_CACHE="")))
-    event = SimpleNamespace(_data={"turn": 1, "kind": "open", "link": "?tab=attention&text="})
-    request = SimpleNamespace(session_hash="ann", client=None)
-
-    async def collect():
-        return [out async for out in page.said(request, event, *page.write(AttentionParams()))]
-
-    said, last = played(collect())
+def test_a_link_that_cannot_be_shown_stands_in_the_widgets_with_its_sentence(page):
+    said, last = asked(page, {"kind": "open", "link": "?tab=attention&text="}, AttentionParams())
     assert said[list(TAB.declared).index("text")] == "" and "The text is empty" in said[len(TAB.declared)]
-    assert last[-1]["turn"] == 1 and last[: len(TAB.declared)] == page.out()[: len(TAB.declared)]
+    assert last[-1]["turn"] == 5 and last[: len(TAB.declared)] == page.out()[: len(TAB.declared)]

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from backends.attention import answer as run
 from backends.attention.params import KINDS, LESSONS, AttentionParams
 from backends.plain import numbers
-from tests.conftest import played
+from tests.ui.conftest import asked
 from ui.core import export, permalink
 from ui.core.frame import Frame
 from ui.core.page import Page
@@ -247,15 +247,6 @@ def test_the_tables_hold_every_kind_and_the_exact_matrix():
     assert markup.csv_of(matrix).count("\n") == 25
     with pytest.raises(ValueError, match="no card"):
         part(result.body, "linformer")
-
-
-def asked(page, message, params):
-    """The answers to a message of a visitor whose widgets show ``params``."""
-    async def collect():
-        event, request = SimpleNamespace(_data={"turn": 5, **message}), SimpleNamespace(session_hash="ann")
-        return [out async for out in page.said(request, event, *page.write(params))]
-
-    return played(collect())
 
 
 def test_a_note_sets_the_step_for_the_link_and_nothing_else_and_computes_nothing():

@@ -95,7 +95,7 @@ def test_folded_batch_norms_change_nothing_but_rounding():
 def test_the_quick_decoder_gives_the_masks_and_ratings_of_the_other(tiny, monkeypatch, dtype, least, most):
     if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         pytest.skip("this processor has no bfloat16")
-    monkeypatch.setattr(quick, "quick_in_halves", lambda device: dtype == torch.bfloat16)
+    monkeypatch.setattr(quick, "precision", lambda device: dtype)
     monkeypatch.setattr(quick, "MADE", {})
     from backends import images
     e = tiny.embed(images.sample("coins"))
